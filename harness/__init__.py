@@ -1,0 +1,3 @@
+"""Downstream vision-task evaluation of image restoration."""
+
+__version__ = "0.1.0"

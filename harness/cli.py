@@ -1,0 +1,270 @@
+"""The ``harness`` command: parses, calls, prints. No logic lives here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness import __version__
+from harness.errors import HarnessError, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="harness",
+    help="How much detection and segmentation accuracy does an image restorer give back "
+    "after JPEG?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Format = Annotated[str, typer.Option("--format", help="text, md or csv.")]
+Detail = Annotated[bool, typer.Option("--detail", help="Every metric, per class too.")]
+Directory = Annotated[
+    Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
+]
+
+_LIST = "A comma-separated list, or the flag repeated."
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _errors() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options before the command (``--debug`` is read by `main`)."""
+
+
+@app.command()
+def run(
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", help=f"detection, segmentation, fidelity. {_LIST}"),
+    ] = None,
+    qf: Annotated[
+        list[str] | None, typer.Option("--qf", help=f"JPEG quality factors, 1..100. {_LIST}")
+    ] = None,
+    restorers: Annotated[
+        list[str] | None, typer.Option("--restorers", help=f"Names, or all. {_LIST}")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="auto, a name, or a path to images.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help=f"Vision model of a task. {_LIST}")
+    ] = None,
+    codec: Annotated[str | None, typer.Option("--codec", help="What degrades the images.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Run directory; results/runs/<study> by default."),
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="A study as YAML; flags are laid over it.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seeds every generator.")] = None,
+    show_study: Annotated[
+        bool, typer.Option("--show-study", help="Print the merged study and stop.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
+    ] = False,
+    detail: Detail = False,
+    format: Format = "text",
+) -> None:
+    """Degrade, restore, predict, and print the table. The same command again resumes."""
+    from harness.study import read_study, study_yaml
+
+    flags = {
+        "task": task,
+        "qf": qf,
+        "restorers": restorers,
+        "dataset": dataset,
+        "model": model,
+        "codec": codec,
+        "limit": limit,
+        "seed": seed,
+    }
+    _check_format(format)
+    merged = read_study(study, flags)
+    if show_study:
+        typer.echo(study_yaml(merged), nl=False)
+        return
+    from harness.engine.local import run as walk
+    from harness.engine.progress import ConsoleProgress
+    from harness.plan import default_directory, make_plan
+    from harness.store import RunDirectory
+
+    plan = make_plan(merged)
+    for notice in plan.notices:
+        _say(notice)
+    directory = RunDirectory(output or default_directory(plan))
+    try:
+        outcome = walk(plan, directory, ConsoleProgress(_errors()), fail_fast, retry_failed)
+    except KeyboardInterrupt:
+        _say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
+        raise
+    if outcome.computed == 0:
+        _say(f"Complete already: nothing to compute in {directory.path}.")
+    _print_table(directory, format, detail, {cell.key for cell in plan.cells})
+    _say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
+    if outcome.failed:
+        for sentence in list(outcome.failed.values())[:5]:
+            _say(f"Failed: {sentence}")
+        raise UserError(
+            f"{len(outcome.failed)} of {len(plan.images)} images failed. Mend or remove them "
+            "and run again with --retry-failed."
+        )
+
+
+@app.command()
+def table(directory: Directory = None, detail: Detail = False, format: Format = "text") -> None:
+    """Print the table of a run directory, from its records alone."""
+    _check_format(format)
+    _print_table(_run_directory(directory), format, detail, None)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A restorer.")],
+    b: Annotated[str, typer.Argument(help="Another restorer.")],
+    directory: Annotated[
+        Path | None, typer.Option("--run", help="Run directory; the latest by default.")
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """Print the difference B - A per task and QF."""
+    from harness.report.compare import compare as compute
+    from harness.report.compare import compare_lines
+    from harness.report.render import render_lines
+
+    _check_format(format)
+    frame = compute(_run_directory(directory), a, b)
+    if format == "csv":
+        typer.echo(frame.to_csv(index=False), nl=False)
+    else:
+        typer.echo(render_lines(compare_lines(frame, a, b), format), nl=False)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Argument(help="restorers, tasks, datasets, ...")] = None,
+) -> None:
+    """List everything that can be named."""
+    from harness.describe import list_lines
+
+    typer.echo("\n".join(list_lines(kind)).rstrip())
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A restorer, model, data set, ... or run directory.")],
+) -> None:
+    """Show what is known about a name, its cards included, or about a run directory."""
+    from harness.describe import show_lines
+
+    typer.echo("\n".join(show_lines(name)).rstrip())
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or its name in configs/train.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="results/training/<name> by default.")
+    ] = None,
+) -> None:
+    """Train from a recipe. The same command again goes on where it stopped."""
+    from harness.recipes import find_recipe
+    from harness.recipes import train as execute
+
+    card = execute(find_recipe(recipe), output, _say)
+    typer.echo(f"Weights and card: {card}")
+
+
+def _check_format(name: str) -> None:
+    from harness.report.render import FORMATS
+
+    if name not in FORMATS:
+        raise UserError(f"Unknown format '{name}'. Available: {', '.join(FORMATS)}.")
+
+
+def _run_directory(path: Path | None) -> Any:
+    from harness.report.measure import latest_run
+    from harness.store import RunDirectory
+
+    found = path or latest_run(Path("results") / "runs")
+    if found is None:
+        raise UserError("There is no run under results/runs. Name a run directory, or run one.")
+    return RunDirectory(found)
+
+
+def _print_table(directory: Any, format: str, detail: bool, keys: set[str] | None) -> None:
+    from harness.report.measure import long_form
+    from harness.report.render import render_markdown, render_text
+    from harness.report.table import build_table
+
+    if format == "csv":
+        typer.echo(long_form(directory, keys, detail).to_csv(index=False), nl=False)
+        return
+    built = build_table(directory, keys, detail)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    text = render_markdown(built) if format == "md" else render_text(built, colour)
+    typer.echo(text, nl=False)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(arguments, prog_name="harness", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except HarnessError as error:
+        if debug:
+            raise
+        _say(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a mistake in the options
+            error.show()
+            sys.exit(error.exit_code)
+        if debug:
+            raise
+        _say(f"Error: {type(error).__name__}: {error}. Run again with --debug for the traceback.")
+        sys.exit(1)
+
+
+@app.command(hidden=True)
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)

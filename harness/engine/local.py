@@ -1,0 +1,212 @@
+"""Walk the images of a plan on this machine."""
+
+from __future__ import annotations
+
+import datetime
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from harness import __version__
+from harness.engine.progress import Progress, Silent
+from harness.environment import environment
+from harness.errors import ImageError, UserError
+from harness.pipeline import Prepared, prepare, process
+from harness.plan import Plan, image_list_hash
+from harness.store import RunDirectory
+from harness.study import Cell
+
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        total: records of the plan's cells.
+        computed: records added by this run.
+        failed: image id to the sentence of its first failure, over all cells of the plan.
+    """
+
+    total: int
+    computed: int
+    failed: dict[str, str]
+
+
+def run(
+    plan: Plan,
+    directory: RunDirectory,
+    progress: Progress | None = None,
+    fail_fast: bool = False,
+    retry_failed: bool = False,
+) -> Outcome:
+    """Compute the records that are missing; nothing when the study is complete.
+
+    Args:
+        plan: what to compute.
+        directory: where the records go.
+        progress: told of every record.
+        fail_fast: stop at the first failed image instead of recording it.
+        retry_failed: compute failed images again.
+
+    Raises:
+        UserError: the directory holds another study or is being written to.
+        ImageError: an image failed and ``fail_fast`` is set.
+        HarnessError: the disk is full; everything recorded stays.
+    """
+    progress = progress or Silent()
+    _check_same_study(plan, directory)
+    with directory.locked():
+        _write_manifest(plan, directory)
+        if retry_failed:
+            for cell in plan.cells:
+                directory.drop_failed(cell)
+        done = {cell: directory.resume(cell) for cell in plan.cells}
+        missing = [
+            (image, [cell for cell in plan.cells if image.id not in done[cell]])
+            for image in plan.images
+        ]
+        missing = [(image, cells) for image, cells in missing if cells]
+        failed = {
+            image: str(record["error"])
+            for records in done.values()
+            for image, record in records.items()
+            if "error" in record
+        }
+        total = len(plan.cells) * len(plan.images)
+        count = sum(len(cells) for _, cells in missing)
+        progress.start(total, total - count)
+        try:
+            for cell, record in _walk(plan, missing):
+                if "error" in record:
+                    if fail_fast:
+                        raise ImageError(f"{record['error']} (stopped by --fail-fast)")
+                    failed.setdefault(record["image"], record["error"])
+                directory.append(cell, record)
+                progress.advance()
+        finally:
+            progress.stop()
+    return Outcome(total, count, failed)
+
+
+def _walk(
+    plan: Plan, missing: list[tuple[Any, list[Cell]]]
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Records in order, reading and compressing ahead on a thread."""
+    if not missing:
+        return
+    _deterministic(plan.study.seed)
+    queue: deque[tuple[Future[Prepared], list[Cell]]] = deque()
+    with (
+        ThreadPoolExecutor(1, "prepare") as ahead,
+        ThreadPoolExecutor(1, "fidelity") as side,
+    ):
+        todo = iter(missing)
+
+        def more() -> None:
+            for image, cells in todo:
+                qfs = sorted({cell.qf for cell in cells if cell.qf is not None})
+                queue.append((ahead.submit(prepare, plan, image, qfs), cells))
+                return
+
+        for _ in range(_AHEAD):
+            more()
+        while queue:
+            ready, cells = queue.popleft()
+            yield from process(plan, ready.result(), cells, side)
+            more()
+
+
+def _deterministic(seed: int) -> None:
+    import numpy as np
+    import torch
+
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
+    if not directory.manifest_path.exists():
+        if directory.path.is_file():
+            raise UserError(f"{directory.path} is a file; --output takes a directory.")
+        if directory.path.is_dir() and any(directory.path.iterdir()):
+            others = [p.name for p in directory.path.iterdir() if p.name != ".lock"]
+            if others:
+                raise UserError(
+                    f"{directory.path} is not empty and holds no study "
+                    f"(it has {others[0]}). Choose another --output."
+                )
+        return
+    held = directory.manifest()
+    differing = [
+        f"{key} {_short(held['identity'].get(key))} instead of {_short(value)}"
+        for key, value in plan.identity.items()
+        if held["identity"].get(key) != value
+    ]
+    differing += [
+        f"{task} model {held['models'][task]} instead of {model}"
+        for task, model in plan.models.items()
+        if held["models"].get(task, model) != model
+    ]
+    if differing:
+        raise UserError(
+            f"{directory.path} holds another study: {'; '.join(differing)}. "
+            "Choose another --output (more tasks, QFs or restorers may be added to a study; "
+            "data set, images, model and codec may not change)."
+        )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
+    text = str(value)
+    return text[:12] + "…" if len(text) > 40 else text
+
+
+def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
+    held = directory.manifest() if directory.manifest_path.exists() else None
+    cells = {cell["key"]: cell for cell in (held["cells"] if held else [])}
+    fresh = {cell.key: {"key": cell.key, **cell.as_json()} for cell in plan.cells}
+    now = environment()
+    environments = list(held["environments"]) if held else []
+    merged = list({**cells, **fresh}.values())
+    if held and merged == held["cells"] and now in environments:
+        return
+    for name, part in plan.tasks.items():
+        ids = [image.id for image in plan.images]
+        truth = part.task.ground_truth(plan.data_set, ids)
+        if truth is not None:
+            directory.write_truth(name, truth)
+    if now not in environments:
+        environments.append(now)
+    stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    directory.write_manifest(
+        {
+            "harness": __version__,
+            "created": held["created"] if held else stamp,
+            "updated": stamp,
+            "study": plan.study.model_dump(mode="json"),
+            "identity": plan.identity,
+            "models": {**(held["models"] if held else {}), **plan.models},
+            "data_set": {
+                "name": plan.data_set.name,
+                "images": len(plan.images),
+                "of": len(plan.data_set.images()),
+                "image_list_sha256": image_list_hash(plan.images),
+                "ids": [image.id for image in plan.images],
+            },
+            "restorers": {
+                **(held["restorers"] if held else {}),
+                **{
+                    name: {"multi_model": r.multi_model, "year": r.year, "reference": r.reference}
+                    for name, r in plan.restorers.items()
+                },
+            },
+            "environments": environments,
+            "cells": merged,
+        }
+    )

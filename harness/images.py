@@ -1,0 +1,202 @@
+"""Image files in and out: every file becomes the RGB array the usual loaders would give.
+
+The policy of `read_image`, that of Pillow's ``convert("RGB")``, detectron2 and torchvision:
+
+- EXIF orientation is applied.
+- Grey is replicated to three channels; 1-bit becomes 0 and 255; a palette is looked up.
+- Alpha is dropped, not blended: a transparent pixel keeps its stored colour.
+- CMYK and YCCK go through Pillow's conversion (no ICC profile is applied, here or elsewhere).
+- 16-bit grey, and 16-bit colour in PNG and PPM, is scaled: ``round(value / 257)``. Pillow's own
+  conversion would clip grey at 255 and cut colour to its high byte. 16-bit colour in other
+  formats (TIFF, JPEG 2000) is read as Pillow does, by the high byte: at most one level away.
+- Of several frames or pages the first is read.
+- Floating-point and 32-bit integer images are refused: their range is anybody's guess.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
+from PIL.Image import Transpose
+
+from harness.errors import ImageError, UserError
+
+SUFFIXES = (
+    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+"""What `list_images` takes for an image, in lower case."""
+
+_CONVERTIBLE = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_ORIENTATION = {  # EXIF value -> what turns the stored image upright
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file by the policy in this module's docstring.
+
+    Returns:
+        (height, width, 3) uint8 RGB, 0..255; contiguous, writeable.
+
+    Raises:
+        ImageError: the file is missing, unreadable, empty, no image, damaged, too large
+            (`PIL.Image.MAX_IMAGE_PIXELS`, twice), or of a mode that has no fixed range.
+    """
+    data = _bytes_of(path)
+    try:
+        with Image.open(BytesIO(data)) as image:
+            image.load()
+            rgb = _to_rgb(image, data)
+            # Asked after load(): Pillow's TIFF reader has by then turned the image itself.
+            turn = _ORIENTATION.get(image.getexif().get(Base.Orientation, 1))
+    except ImageError as error:
+        raise ImageError(f"Cannot read image {path}: {error}") from None
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"Cannot read image {path}: it is not an image of a known format; "
+            "convert it to PNG or take it out of the data set."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"Cannot read image {path}: it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} "
+            "pixels, which looks like a decompression bomb; shrink or crop it."
+        ) from error
+    except Exception as error:  # Pillow's readers raise nearly anything on a damaged file
+        raise ImageError(
+            f"Cannot read image {path}: the file is damaged ({_reason(error)}); fetch it again."
+        ) from error
+    return np.array(rgb if turn is None else rgb.transpose(turn), dtype=np.uint8)
+
+
+def write_png(image: NDArray[np.uint8], path: Path) -> None:
+    """Write an image losslessly; ``path`` holds the old file or the whole new one, never a part.
+
+    Args:
+        image: (height, width, 3) uint8 RGB, or (height, width) uint8 grey or class indices.
+        path: a ``.png`` file; missing folders are made.
+
+    Raises:
+        UserError: the file cannot be written.
+        ValueError: ``image`` is of another shape or type, or ``path`` no ``.png``.
+    """
+    grey, colour = image.ndim == 2, image.ndim == 3 and image.shape[-1] == 3
+    if image.dtype != np.uint8 or not (grey or colour) or not image.size:
+        raise ValueError(f"an image is (height, width, 3) uint8, not {image.shape} {image.dtype}")
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"images are kept as PNG, not as {path.name}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Level 2 takes a fifth of the default's time for a tenth more bytes.
+        Image.fromarray(np.ascontiguousarray(image)).save(temporary, "PNG", compress_level=2)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {path}: {_reason(error)}; check the folder's rights and free space."
+        ) from error
+    finally:
+        with suppress(OSError):  # gone by now, unless something failed
+            temporary.unlink()
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files in ``folder`` and its subfolders, by suffix (`SUFFIXES`, in any case).
+
+    Sorted by path relative to ``folder``, part by part, so the order is that of the ids
+    ``path.relative_to(folder).as_posix()`` on every platform. Hidden files and folders
+    (``.name``) are left out.
+
+    Raises:
+        UserError: ``folder`` is missing, is no folder, or holds no image.
+    """
+    if not folder.is_dir():
+        what = "it is a file" if folder.exists() else "it does not exist"
+        raise UserError(f"Cannot list images in {folder}: {what}; give a folder of images.")
+    found = []
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+            found.append((parts, path))
+    if not found:
+        raise UserError(
+            f"No image in {folder} or below it: files with one of the suffixes "
+            f"{' '.join(SUFFIXES)} are looked for."
+        )
+    return [path for _, path in sorted(found)]
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path.is_dir():
+        raise ImageError(f"Cannot read image {path}: it is a folder; name an image file.")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(
+            f"Cannot read image {path}: no such file; check the path or fetch the data again."
+        ) from error
+    except OSError as error:
+        raise ImageError(
+            f"Cannot read image {path}: {_reason(error)}; check the file's rights."
+        ) from error
+    if not data:
+        raise ImageError(f"Cannot read image {path}: the file is empty; fetch it again.")
+    return data
+
+
+def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
+    """A loaded image as Pillow RGB, before its orientation is applied.
+
+    Raises:
+        ImageError: no range is agreed for the image's mode (the message lacks the file's name).
+    """
+    # Pillow gives 16-bit grey as "I" from PPM always, from PNG before release 11.
+    deep_grey = image.mode == "I" and image.format in ("PNG", "PPM")
+    if image.mode.startswith("I;16") or deep_grey:
+        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+    if image.format == "PNG" and image.mode in ("RGB", "RGBA") and data[24] == 16:
+        return Image.fromarray(_deep_png(data))
+    if image.mode in _CONVERTIBLE:
+        # Dropped on purpose, so Pillow need not warn that a palette's transparency is lost.
+        image.info.pop("transparency", None)
+        return image.convert("RGB")
+    raise ImageError(
+        f"its pixels are of Pillow mode {image.mode}, which has no agreed range; "
+        "convert it to 8-bit PNG."
+    )
+
+
+def _deep_png(data: bytes) -> NDArray[np.uint8]:
+    """A 16-bit colour PNG, (height, width, 3) RGB; Pillow keeps only the high bytes of one."""
+    import cv2
+
+    stored = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+    return _to_8_bit(np.ascontiguousarray(stored[..., 2::-1]))  # BGR or BGRA
+
+
+def _to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """0..65535 to 0..255 by the nearest integer to value / 257."""
+    wide = values.astype(np.int64)
+    return ((wide + 128) // 257).astype(np.uint8)
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, in one line without a full stop."""
+    strerror = getattr(error, "strerror", None)
+    text = strerror or str(error) or type(error).__name__
+    return " ".join(str(text).split()).rstrip(".")

@@ -1,0 +1,155 @@
+"""One image's way: read → compress → restore → predict → record.
+
+Each step is done once however many cells need its result: one read and one compression a QF
+serve every restorer, one restoration serves every task.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import fidelity
+from harness.errors import HarnessError, ImageError
+from harness.images import read_image
+from harness.plan import Plan
+from harness.study import Cell
+
+RGB = NDArray[np.uint8]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image read and compressed, ready for the models; made ahead of time by a thread.
+
+    Attributes:
+        image: the `ImageRef`.
+        original: the uncompressed pixels, None when reading failed.
+        compressed: by QF.
+        seconds: ``read`` once and ``compress`` by QF.
+        error: the sentence saying why reading failed.
+    """
+
+    image: Any
+    original: RGB | None
+    compressed: dict[int, Any] = field(default_factory=dict)
+    seconds: dict[Any, float] = field(default_factory=dict)
+    error: str | None = None
+
+
+def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
+    """Read ``image`` and compress it at each of ``qfs``."""
+    began = time.perf_counter()
+    try:
+        original = read_image(image.path)
+    except ImageError as error:
+        return Prepared(image, None, error=str(error))
+    ready = Prepared(image, original, seconds={"read": time.perf_counter() - began})
+    for qf in qfs:
+        began = time.perf_counter()
+        ready.compressed[qf] = plan.codec.compress(original, qf)
+        ready.seconds[qf] = time.perf_counter() - began
+    return ready
+
+
+def process(
+    plan: Plan, ready: Prepared, wanted: Collection[Cell], side: Executor
+) -> Iterator[tuple[Cell, Json]]:
+    """The records of one image for the ``wanted`` cells.
+
+    Args:
+        plan: the study.
+        ready: what `prepare` made.
+        wanted: the cells that still miss this image.
+        side: a thread that computes fidelity while the vision model runs.
+
+    Yields:
+        A cell and its record. A failed step gives records with ``error`` instead of an
+        ``outcome``; later cells go on.
+    """
+    for name, restorer in plan.restorers.items():
+        for qf in dict.fromkeys(cell.qf for cell in wanted if cell.restorer == name):
+            cells = [cell for cell in wanted if cell.restorer == name and cell.qf == qf]
+            yield from _restored(plan, ready, restorer, qf, cells, side)
+
+
+def _restored(
+    plan: Plan, ready: Prepared, restorer: Any, qf: int | None, cells: list[Cell], side: Executor
+) -> Iterator[tuple[Cell, Json]]:
+    base: Json = {"image": ready.image.id}
+    if ready.original is None:
+        yield from ((cell, {**base, "error": ready.error}) for cell in cells)
+        return
+    seconds = {"read": ready.seconds["read"]}
+    compressed = None if qf is None else ready.compressed[qf]
+    try:
+        if compressed is None:
+            pixels = ready.original
+        else:
+            seconds["compress"] = ready.seconds[qf]
+            pixels = _timed(seconds, "restore", lambda: restorer.restore(compressed))
+        _same_size(restorer.name, ready.original, pixels)
+    except Exception as error:  # any restorer may fail on any image; the others go on
+        message = _sentence(f"restorer {restorer.name}", ready.image.id, error)
+        yield from ((cell, {**base, "error": message}) for cell in cells)
+        return
+    base["height"], base["width"] = ready.original.shape[:2]
+    base["bytes"] = ready.original.size if compressed is None else len(compressed.data)
+    base["bpp"] = 8 * base["bytes"] / (base["height"] * base["width"])
+    original = ready.original
+    measured: Future[tuple[Json, float]] = side.submit(_fidelity, original, pixels)
+    for cell in cells:
+        record = _predicted(plan, cell, pixels, ready.image, dict(seconds))
+        scores, took = measured.result()
+        if "error" in record:
+            yield cell, {**base, **record}
+            continue
+        record["seconds"]["fidelity"] = took
+        yield cell, {**base, "fidelity": scores, **record}
+
+
+def _predicted(plan: Plan, cell: Cell, pixels: RGB, image: Any, seconds: dict[str, float]) -> Json:
+    part = plan.tasks[cell.task]
+    try:
+        prediction = None
+        if part.model is not None:
+            prediction = _timed(seconds, "predict", lambda: part.model.predict(pixels))
+        outcome = _timed(
+            seconds, "outcome", lambda: part.task.outcome(prediction, plan.data_set, image.id)
+        )
+    except Exception as error:  # as above: named, recorded, and the other cells go on
+        return {"error": _sentence(f"{cell.task} model {cell.model}", image.id, error)}
+    return {"outcome": outcome, "seconds": seconds}
+
+
+def _timed(seconds: dict[str, float], stage: str, work: Callable[[], Any]) -> Any:
+    began = time.perf_counter()
+    result = work()
+    seconds[stage] = time.perf_counter() - began
+    return result
+
+
+def _fidelity(original: RGB, pixels: RGB) -> tuple[Json, float]:
+    began = time.perf_counter()
+    scores = fidelity.fidelity(original, pixels)
+    return dict(scores), time.perf_counter() - began
+
+
+def _same_size(name: str, original: RGB, pixels: RGB) -> None:
+    if pixels.shape != original.shape or pixels.dtype != np.uint8:
+        raise HarnessError(
+            f"{name} gave {pixels.dtype} {pixels.shape} for an image of {original.shape}; "
+            "a restorer must return uint8 RGB of the same size"
+        )
+
+
+def _sentence(who: str, image_id: str, error: Exception) -> str:
+    kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+    return f"{who} failed on {image_id}: {kind}{error}"

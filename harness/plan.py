@@ -1,0 +1,238 @@
+"""From a study's names to the things themselves: everything checked before an image is touched."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import fidelity, registry
+from harness.errors import HarnessError, UserError
+from harness.study import Cell, Study, hash_of
+
+EMBEDDED = "scenes"
+"""The data set that needs no preparation, used by ``--dataset auto``."""
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task with its vision model (None for ``fidelity``)."""
+
+    task: Any
+    model: Any
+
+    @property
+    def model_name(self) -> str:
+        """The vision model's name, empty without one."""
+        return self.model.name if self.model is not None else ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study resolved: what the engine walks.
+
+    Attributes:
+        study: the study, with ``restorers`` and ``dataset`` resolved to names.
+        data_set: a `tasks.base.DataSet`.
+        images: the `ImageRef`s to walk, in order.
+        codec: a `harness.codec.Codec`.
+        restorers: `restorers.base.Restorer`s by name, in table order.
+        tasks: by task name.
+        cells: every cell of the grid.
+        notices: sentences the user should read before the numbers.
+    """
+
+    study: Study
+    data_set: Any
+    images: tuple[Any, ...]
+    codec: Any
+    restorers: dict[str, Any]
+    tasks: dict[str, TaskPlan]
+    cells: tuple[Cell, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run directory holds: cells that differ in any of this never share one."""
+        return {
+            "dataset": self.study.dataset,
+            "data": self.data_set.fingerprint(),
+            "images": image_list_hash(self.images),
+            "codec": self.codec.fingerprint(),
+            "limit": self.study.limit,
+            "seed": self.study.seed,
+        }
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The vision model of each task."""
+        return {name: plan.model_name for name, plan in self.tasks.items()}
+
+
+def image_list_hash(images: tuple[Any, ...]) -> str:
+    """The sha256 over the ids, in order."""
+    return hash_of([image.id for image in images])
+
+
+def make_plan(study: Study) -> Plan:
+    """Resolve and check every name of ``study``; load and check weights.
+
+    Raises:
+        UserError: an unknown name, weights missing for a QF, a data set without ground truth
+            for a task, a model that does not fit.
+    """
+    task_types = {name: registry.tasks().get(name) for name in study.task}
+    restorers = _restorers(study)
+    codec = registry.codecs().get(study.codec)()
+    data_set, notices = _data_set(study)
+    for name, task_type in task_types.items():
+        if task_type.needs_model and name not in data_set.tasks:
+            raise UserError(
+                f"The data set {data_set.name} has no ground truth for {name}; "
+                f"it has it for: {', '.join(data_set.tasks) or 'nothing'}."
+            )
+    models = _models(study, task_types, data_set)
+    tasks = {name: TaskPlan(task_types[name](), models.get(name)) for name in study.task}
+    images = tuple(data_set.images())[: study.limit]
+    if study.limit is not None and len(images) < study.limit:
+        notices.append(f"{data_set.name} has only {len(images)} images: --limit changes nothing.")
+    _prepare(restorers, study.qf)
+    resolved = study.model_copy(update={"restorers": tuple(restorers)})
+    cells = _cells(resolved, data_set, images, codec, restorers, tasks)
+    if not cells:
+        raise UserError(
+            f"Nothing to measure: {', '.join(study.task)} compares with the original, "
+            "so name a restorer besides it."
+        )
+    return Plan(resolved, data_set, images, codec, restorers, tasks, tuple(cells), tuple(notices))
+
+
+def _restorers(study: Study) -> dict[str, Any]:
+    known = registry.restorers()
+    names = list(known) if "all" in study.restorers else list(study.restorers)
+    made = [known.get(name)() for name in names]
+    group = {None: 0, True: 1, False: 2}
+    made.sort(key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name))
+    return {restorer.name: restorer for restorer in made}
+
+
+def _prepare(restorers: dict[str, Any], qfs: tuple[int, ...]) -> None:
+    for restorer in restorers.values():
+        for qf in qfs:
+            restorer.prepare(qf)
+
+
+def _data_set(study: Study) -> tuple[Any, list[str]]:
+    known = registry.datasets()
+    if study.dataset == "auto":
+        notice = (
+            f"Data set: {EMBEDDED}, rendered images embedded in the harness, "
+            "not photographs. Name another with --dataset."
+        )
+        return known.get(EMBEDDED)(), [notice]
+    if study.dataset in known:
+        return known.get(study.dataset)(), []
+    path = Path(study.dataset).expanduser()
+    if path.exists():
+        formats = registry.formats()
+        for name in formats:
+            opener = formats.get(name)
+            if opener.accepts(path):
+                return opener(path), []
+        raise UserError(
+            f"{path} is in no known data set format ({', '.join(formats)}). "
+            "Give a folder of images, or a data set's name."
+        )
+    try:
+        known.entry(study.dataset)
+    except UserError as error:
+        raise UserError(f"{error} Nor is there a folder of that name.") from None
+    raise AssertionError("unreachable: the name is in no registry and is no path")
+
+
+def _models(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[str, Any]:
+    """The vision model of each task that needs one: the user's, else the data set's own."""
+    needing = [name for name, task in task_types.items() if task.needs_model]
+    chosen: dict[str, str] = {}
+    for model in study.model:
+        fitting = [task for task in needing if model in registry.models(task)]
+        if not fitting:
+            if not needing:
+                raise UserError(f"--model {model}: the task {study.task[0]} runs no vision model.")
+            registry.models(needing[0]).entry(model)
+        for task in fitting:
+            if task in chosen:
+                raise UserError(f"Two {task} models given: {chosen[task]} and {model}. Name one.")
+            chosen[task] = model
+    made = {}
+    for task in needing:
+        name = chosen.get(task) or data_set.default_models.get(task)
+        if name is None:
+            raise UserError(
+                f"The data set {data_set.name} has no {task} model of its own; name one "
+                f"with --model: {', '.join(registry.models(task))}."
+            )
+        made[task] = registry.models(task).get(name)()
+    return made
+
+
+def _cells(
+    study: Study,
+    data_set: Any,
+    images: tuple[Any, ...],
+    codec: Any,
+    restorers: dict[str, Any],
+    tasks: dict[str, TaskPlan],
+) -> list[Cell]:
+    common = {
+        "data": data_set.fingerprint(),
+        "images": image_list_hash(images),
+        "codec": codec.fingerprint(),
+        "fidelity": fidelity.VERSION,
+        "torch": _torch_version(),
+        "seed": study.seed,
+    }
+    cells = []
+    for name, plan in tasks.items():
+        model = plan.model.fingerprint() if plan.model is not None else {}
+        for restorer in restorers.values():
+            if restorer.reference and not plan.task.scores_reference:
+                continue
+            for qf in (None,) if restorer.reference else study.qf:
+                inputs = {
+                    **common,
+                    "task": {"name": name, "version": plan.task.version},
+                    "model": model,
+                    "qf": qf,
+                    "restorer": restorer.fingerprint(qf if qf is not None else study.qf[0]),
+                }
+                cells.append(
+                    Cell(
+                        name, data_set.name, plan.model_name, study.codec, qf, restorer.name, inputs
+                    )
+                )
+    return cells
+
+
+def _torch_version() -> str:
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise HarnessError("torch is not installed. Install the project again.") from error
+
+
+def default_directory(plan: Plan) -> Path:
+    """Where a run lands without ``--output``: named by the study, or by data set and subset.
+
+    Anything else that sets the study apart (model, codec, seed, data by path) adds a short hash.
+    """
+    study = plan.study
+    name = study.name or plan.data_set.name
+    if study.limit is not None:
+        name += f"-n{study.limit}"
+    usual = {task: plan.data_set.default_models.get(task, "") for task in plan.tasks}
+    plain = study.dataset in ("auto", *registry.datasets()) and usual == plan.models
+    if not plain or study.codec != "jpeg" or study.seed:
+        name += "-" + hash_of({**plan.identity, "models": plan.models})[:6]
+    return Path("results") / "runs" / name

@@ -1,0 +1,153 @@
+"""From records on disk to numbers: a pure function of the run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import registry
+from harness.store import RunDirectory, finite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Json = dict[str, Any]
+
+COLUMNS = [
+    "task", "dataset", "model", "codec", "qf", "restorer",
+    "metric", "value", "ci_low", "ci_high", "images",
+]  # fmt: skip
+"""The columns of the long form."""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A cell measured.
+
+    Attributes:
+        cell: its entry in the manifest.
+        metrics: metric name to value, fractions (dB for PSNR).
+        images: images in the number.
+        failed: image id to the sentence saying why it is not in the number.
+        expected: images the study asks for.
+    """
+
+    cell: Json
+    metrics: dict[str, float]
+    images: int
+    failed: dict[str, str]
+    expected: int
+
+
+def measure(
+    directory: RunDirectory,
+    keys: Collection[str] | None = None,
+    only: Collection[str] | None = None,
+) -> list[CellResult]:
+    """Compute the metrics of the cells of a run directory.
+
+    Args:
+        directory: the records.
+        keys: the cells wanted (`Cell.key`); all by default.
+        only: image ids to restrict to, for paired comparisons.
+
+    Returns:
+        One result a cell, in the manifest's order; cells without records are left out.
+    """
+    manifest = directory.manifest()
+    results = []
+    for cell in manifest["cells"]:
+        if keys is not None and cell["key"] not in keys:
+            continue
+        records = directory.records(cell["key"], cell["fingerprint"])
+        if only is not None:
+            records = {image: record for image, record in records.items() if image in only}
+        good = {image: record for image, record in records.items() if "error" not in record}
+        if not records:
+            continue
+        failed = {image: str(r["error"]) for image, r in records.items() if "error" in r}
+        metrics = _metrics(directory, cell, good, cached=only is None) if good else {}
+        expected = len(only) if only is not None else int(manifest["data_set"]["images"])
+        results.append(CellResult(cell, metrics, len(good), failed, expected))
+    return results
+
+
+def _metrics(
+    directory: RunDirectory, cell: Json, records: dict[str, Json], cached: bool
+) -> dict[str, float]:
+    """The task's metrics, from the cache when records and metric are the ones it was made from."""
+    task = registry.tasks().get(cell["task"])()
+    path = directory.path / "metrics" / f"{cell['key']}.{cell['fingerprint'][:12]}.json"
+    state = _state(directory, cell, task.version)
+    if cached:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            held = json.loads(path.read_text(encoding="utf-8"))
+            if held["state"] == state:
+                return {name: float(value) for name, value in held["metrics"].items()}
+    metrics: dict[str, float] = task.metrics(records, directory.truth(cell["task"]))
+    if cached:
+        # Only a cache: a run directory that cannot be written to can still be read.
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps({"state": state, "metrics": finite(metrics)}))
+            temporary.replace(path)
+    return metrics
+
+
+def _state(directory: RunDirectory, cell: Json, version: str) -> str:
+    digest = hashlib.sha256(version.encode())
+    truth = directory.path / "truth" / f"{cell['task']}.json.gz"
+    for path in (directory.records_path(cell["key"], cell["fingerprint"]), truth):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def long_form(
+    directory: RunDirectory, keys: Collection[str] | None = None, detail: bool = False
+) -> pd.DataFrame:
+    """One row a number, columns `COLUMNS`.
+
+    A restorer that sees the uncompressed image (`original`) has one cell; its value stands in the
+    row of every QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB, SSIM in 0..1,
+    all at full precision.
+
+    Args:
+        directory: the run directory.
+        keys: the cells wanted; all by default.
+        detail: every metric, per class too, instead of the ones a table shows.
+    """
+    import pandas as pd
+
+    results = measure(directory, keys)
+    qfs = sorted({r.cell["qf"] for r in results if r.cell["qf"] is not None})
+    rows = []
+    for result in results:
+        cell = result.cell
+        task = registry.tasks().get(cell["task"])
+        names = list(result.metrics) if detail else [m for m in task.shown if m in result.metrics]
+        for qf in [cell["qf"]] if cell["qf"] is not None else (qfs or [None]):
+            for name in names:
+                value = scaled(task, name, result.metrics[name])
+                place = [cell[key] for key in COLUMNS[:4]]
+                rows.append([*place, qf, cell["restorer"], name, value, None, None, result.images])
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame["qf"] = frame["qf"].astype("Int64")
+    return frame.astype({"ci_low": "float64", "ci_high": "float64"})
+
+
+def scaled(task: Any, metric: str, value: float) -> float:
+    """``value`` in the unit that is printed: percent, unless the task names decimals for it."""
+    return value if metric in task.digits else 100.0 * value
+
+
+def latest_run(root: Path) -> Path | None:
+    """The run directory under ``root`` whose manifest changed last, or None."""
+    manifests = sorted(root.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    return manifests[-1].parent if manifests else None

@@ -1,0 +1,185 @@
+"""Table IV's layout: task, metric, QF down; restorers across, in groups; best and second marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from harness import registry
+from harness.report.measure import CellResult, measure, scaled
+from harness.store import RunDirectory
+
+Json = dict[str, Any]
+
+GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
+"""Table IV's groups: one network a QF, or one for all."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        labels: task, metric, QF.
+        values: value as printed (percent or dB) by restorer.
+        digits: decimals printed.
+        ranked: restorers that compete for best and second (`original` does not).
+    """
+
+    labels: tuple[str, str, str]
+    values: dict[str, float]
+    digits: int
+    ranked: tuple[str, ...]
+
+    def text(self, restorer: str) -> str:
+        """The value as printed; an en dash where there is none."""
+        value = self.values.get(restorer)
+        if value is None or math.isnan(value):
+            return "–"
+        return "∞" if math.isinf(value) else f"{value:.{self.digits}f}"
+
+    def rank(self, restorer: str) -> int:
+        """1 for the best, 2 for the second (ties share, as printed), 0 for the rest."""
+        if restorer not in self.ranked or restorer not in self.values:
+            return 0
+        shown = sorted(
+            {
+                round(self.values[name], self.digits)
+                for name in self.ranked
+                if name in self.values and math.isfinite(self.values[name])
+            },
+            reverse=True,
+        )
+        value = round(self.values[restorer], self.digits)
+        if len(shown) < 2 or value not in shown[:2]:
+            return 0
+        return shown.index(value) + 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be printed.
+
+    Attributes:
+        title: what was measured on what, with which models.
+        groups: group label and its restorers, in order.
+        rows: the lines.
+        notes: what a reader must know: subsets, failures, incomplete cells.
+    """
+
+    title: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def restorers(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(name for _, names in self.groups for name in names)
+
+
+def build_table(
+    directory: RunDirectory, keys: Collection[str] | None = None, detail: bool = False
+) -> Table:
+    """The table of a run directory.
+
+    Args:
+        directory: the records.
+        keys: the cells wanted (`Cell.key`); all by default.
+        detail: every metric, per class too.
+    """
+    manifest = directory.manifest()
+    results = measure(directory, keys)
+    return Table(
+        _title(manifest, results),
+        _groups(manifest, results),
+        tuple(_rows(manifest, results, detail)),
+        tuple(_notes(manifest, results)),
+    )
+
+
+def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
+    data = manifest["data_set"]
+    codec = manifest["identity"]["codec"]
+    # A bare version number says nothing without its key; "4:2:0" and "libjpeg-turbo 3" do.
+    described = ", ".join(
+        f"{key} {value}" if value.replace(".", "").isdigit() else value
+        for key, value in codec.items()
+        if key != "codec"
+    )
+    images = f"{data['images']} images"
+    if data["images"] < data["of"]:
+        images = f"subset, n = {data['images']} of {data['of']} images"
+    lines = [f"Data set {data['name']} ({images}), codec {codec['codec']} ({described})"]
+    for name in _task_names(manifest, results):
+        model = manifest["models"].get(name)
+        title = registry.tasks().get(name).title
+        lines.append(f"{title}: {f'vision model {model}' if model else 'no vision model'}")
+    return tuple(lines)
+
+
+def _task_names(manifest: Json, results: list[CellResult]) -> list[str]:
+    present = dict.fromkeys(result.cell["task"] for result in results)
+    order = list(manifest["models"])
+    return sorted(present, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def _groups(manifest: Json, results: list[CellResult]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    known = manifest["restorers"]
+    present = {result.cell["restorer"] for result in results}
+    groups = []
+    for multi, label in GROUPS.items():
+        names = [name for name in present if known[name]["multi_model"] is multi]
+        names.sort(key=lambda n: (not known[n]["reference"], known[n]["year"], n))
+        if names:
+            groups.append((label, tuple(names)))
+    return tuple(groups)
+
+
+def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
+    qfs = sorted({r.cell["qf"] for r in results if r.cell["qf"] is not None})
+    rows = []
+    for name in _task_names(manifest, results):
+        task = registry.tasks().get(name)
+        mine = [result for result in results if result.cell["task"] == name]
+        every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
+        for metric in every if detail else [m for m in task.shown if m in every]:
+            for qf in qfs or [None]:
+                values = {
+                    result.cell["restorer"]: scaled(task, metric, result.metrics[metric])
+                    for result in mine
+                    if result.cell["qf"] in (qf, None) and metric in result.metrics
+                }
+                ranked = tuple(n for n in values if not manifest["restorers"][n]["reference"])
+                shown_qf = "–" if qf is None else str(qf)
+                digits = task.digits.get(metric, 1)
+                competing = ranked if metric not in task.unranked else ()
+                rows.append(Row((name, metric, shown_qf), values, digits, competing))
+    return rows
+
+
+def _notes(manifest: Json, results: list[CellResult]) -> list[str]:
+    notes = []
+    for result in results:
+        missing = result.expected - result.images - len(result.failed)
+        if missing:
+            notes.append(
+                f"incomplete: {result.cell['key']} has {result.images} of {result.expected} images"
+            )
+    failures: dict[str, list[str]] = {}
+    for result in results:
+        for image in result.failed:
+            failures.setdefault(image, []).append(result.cell["key"])
+    if failures:
+        shown = ", ".join(
+            f"{image} (in {len(keys)} of {len(results)} cells)"
+            for image, keys in list(failures.items())[:5]
+        )
+        more = ", …" if len(failures) > 5 else ""
+        notes.append(
+            f"{len(failures)} of {manifest['data_set']['images']} images failed and are "
+            f"not in the numbers of their cells: {shown}{more}"
+        )
+    return notes

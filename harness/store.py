@@ -1,0 +1,236 @@
+"""The run directory: manifest, ground truth and one append-only file of records a cell.
+
+Layout::
+
+    manifest.json            study, identity, environment, data set, cells and their fingerprints
+    truth/<task>.json.gz     what a metric needs besides the records
+    records/<task>/<restorer>-q10.<fingerprint>.jsonl
+
+A record is one line of JSON, appended in a single write. A kill can at worst leave a torn last
+line, which is dropped and computed again.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, UserError
+from harness.study import Cell
+
+FORMAT = 1
+Json = dict[str, Any]
+
+
+def finite(value: Any) -> Any:
+    """``value`` with non-finite floats as the strings ``inf``, ``-inf``, ``nan``: JSON has none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn a failed write into one sentence that says what happened and that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f"The disk is full: cannot write {path}. Free some space"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise UserError(
+                f"Cannot write {path}: {error.strerror}. Choose another --output."
+            ) from error
+        else:
+            message = f"Cannot write {path}: {error.strerror}. Mend it"
+        raise HarnessError(f"{message} and run the same command: it goes on here.") from error
+
+
+def _write_atomic(path: Path, data: bytes) -> None:
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+class RunDirectory:
+    """A study's records on disk.
+
+    Args:
+        path: the directory; created on the first write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: dict[Path, int] = {}
+
+    # -- manifest ---------------------------------------------------------------------------
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is."""
+        return self.path / "manifest.json"
+
+    def manifest(self) -> Json:
+        """The manifest.
+
+        Raises:
+            UserError: there is none, or it was written by a newer version.
+        """
+        try:
+            found: Json = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{self.path} is not a run directory: it has no manifest.json. "
+                "Make one with 'harness run --output DIR'."
+            ) from error
+        except NotADirectoryError as error:
+            raise UserError(f"{self.path} is a file, not a run directory.") from error
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"{self.manifest_path} cannot be read: {error}.") from error
+        if found.get("format") != FORMAT:
+            raise UserError(
+                f"{self.path} was written in format {found.get('format')}, this version reads "
+                f"{FORMAT}. Use the version that wrote it, or another --output."
+            )
+        return found
+
+    def write_manifest(self, manifest: Json) -> None:
+        """Replace the manifest in one step."""
+        text = json.dumps({"format": FORMAT, **finite(manifest)}, indent=1, ensure_ascii=False)
+        _write_atomic(self.manifest_path, (text + "\n").encode())
+
+    # -- ground truth -----------------------------------------------------------------------
+
+    def write_truth(self, task: str, truth: Json) -> None:
+        """Keep what ``task``'s metric needs besides the records."""
+        data = gzip.compress(json.dumps(truth, separators=(",", ":")).encode(), 6, mtime=0)
+        _write_atomic(self.path / "truth" / f"{task}.json.gz", data)
+
+    def truth(self, task: str) -> Json | None:
+        """What `write_truth` kept, or None."""
+        path = self.path / "truth" / f"{task}.json.gz"
+        if not path.is_file():
+            return None
+        try:
+            return dict(json.loads(gzip.decompress(path.read_bytes())))
+        except (OSError, ValueError, EOFError) as error:
+            raise HarnessError(
+                f"{path} is damaged: {error}. Delete it and run the study again: it is rewritten."
+            ) from error
+
+    # -- records ----------------------------------------------------------------------------
+
+    def records_path(self, key: str, fingerprint: str) -> Path:
+        """The file of a cell's records."""
+        return self.path / "records" / f"{key}.{fingerprint[:12]}.jsonl"
+
+    def records(self, key: str, fingerprint: str) -> dict[str, Json]:
+        """The records of a cell by image id. A torn last line is left out.
+
+        Raises:
+            HarnessError: a line before the last is damaged (the file and line are named).
+        """
+        return self._read(self.records_path(key, fingerprint))[0]
+
+    def resume(self, cell: Cell) -> dict[str, Json]:
+        """The records of a cell, after cutting a torn last line off its file."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        found, whole, size = self._read(path)
+        if whole < size:
+            with _writing(path):
+                os.truncate(path, whole)
+        return found
+
+    def append(self, cell: Cell, record: Json) -> None:
+        """Add the record of one image (key ``image``), in one write."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        line = json.dumps(finite(record), separators=(",", ":"), ensure_ascii=False) + "\n"
+        data = line.encode()
+        with _writing(path):
+            handle = self._handle(path)
+            if os.write(handle, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def drop_failed(self, cell: Cell) -> None:
+        """Forget the failed records of a cell, so that those images are tried again."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        kept = [r for r in self.resume(cell).values() if "error" not in r]
+        lines = [json.dumps(r, separators=(",", ":"), ensure_ascii=False) + "\n" for r in kept]
+        _write_atomic(path, "".join(lines).encode())
+
+    def close(self) -> None:
+        """Flush to the disk and close."""
+        for handle in self._open.values():
+            os.fsync(handle)
+            os.close(handle)
+        self._open.clear()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second writer out; records are flushed when done.
+
+        Raises:
+            UserError: another process is writing here.
+        """
+        import fcntl
+
+        lock = self.path / ".lock"
+        with _writing(lock):
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(handle)
+            raise UserError(
+                f"Another harness is writing to {self.path}. "
+                "Wait for it, or choose another --output."
+            ) from error
+        try:
+            yield
+        finally:
+            self.close()
+            os.close(handle)
+
+    def _handle(self, path: Path) -> int:
+        if path not in self._open:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        return self._open[path]
+
+    @staticmethod
+    def _read(path: Path) -> tuple[dict[str, Json], int, int]:
+        """Records by image, the length of the whole lines, and the length of the file."""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return {}, 0, 0
+        whole = data.rfind(b"\n") + 1
+        found: dict[str, Json] = {}
+        for number, line in enumerate(data[:whole].splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                found[record["image"]] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise HarnessError(
+                    f"{path}, line {number} is damaged. "
+                    "Delete that line and run the study again: the image is computed again."
+                ) from error
+        return found, whole, len(data)

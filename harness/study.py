@@ -1,0 +1,164 @@
+"""Study and cell: what is to be measured, validated, serialisable and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.errors import UserError
+
+
+class Study(BaseModel):
+    """A grid of cells: tasks × QFs × restorers on one data set with one vision model a task.
+
+    The defaults of ``harness run`` live here and nowhere else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("", description="names the default run directory")
+    task: tuple[str, ...] = Field(("detection",), description="detection, segmentation, fidelity")
+    dataset: str = Field("auto", description="auto, a data set's name, or a path to images")
+    model: tuple[str, ...] = Field((), description="vision models; empty: the data set's own")
+    codec: str = Field("jpeg", description="what degrades the images")
+    qf: tuple[int, ...] = Field((10, 20, 30, 40), description="quality factors, 1..100")
+    restorers: tuple[str, ...] = Field(("all",), description="names, or all")
+    limit: int | None = Field(None, description="only the first N images", ge=1)
+    seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32)
+
+    @field_validator("task", "qf", "restorers", "model", mode="before")
+    @classmethod
+    def _as_list(cls, value: Any) -> Any:
+        """A single value or a comma-separated string is a list too; repeats count once."""
+        if isinstance(value, str):
+            value = value.split(",")
+        elif isinstance(value, int):
+            value = [value]
+        if not isinstance(value, list | tuple):
+            return value
+        parts: list[Any] = []
+        for item in value:
+            parts.extend(p.strip() for p in item.split(",")) if isinstance(
+                item, str
+            ) else parts.append(item)
+        return tuple(dict.fromkeys(part for part in parts if part != ""))
+
+    @field_validator("qf")
+    @classmethod
+    def _in_range(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        for qf in value:
+            if not 1 <= qf <= 100:
+                raise ValueError(f"QF {qf} is outside 1..100")
+        return tuple(sorted(value))
+
+    @field_validator("task", "qf", "restorers")
+    @classmethod
+    def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise ValueError("needs at least one value")
+        return value
+
+
+def read_study(path: Path | None, flags: dict[str, Any]) -> Study:
+    """The study of a YAML file with the flags that were given laid over it.
+
+    Args:
+        path: a YAML mapping of `Study` fields, or None.
+        flags: values by field; None and empty lists mean the flag was not given.
+
+    Raises:
+        UserError: the file cannot be read, or a value does not fit (field, value and reason).
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"Cannot read the study {path}: {error.strerror}.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"The study {path} is not valid YAML: {reason}.") from error
+        if not isinstance(loaded, dict):
+            raise UserError(f"The study {path} must be a mapping such as 'task: detection'.")
+        values.update(loaded)
+    values.update({key: value for key, value in flags.items() if value not in (None, [], ())})
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(error, path)) from error
+
+
+def _explain(error: ValidationError, path: Path | None) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][:1])
+    where = f" in {path}" if path is not None else ""
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(Study.model_fields)
+        return f"A study has no field '{field}'{where}. Fields: {known}."
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"Bad value for {field}{where}: {reason} (got {first['input']!r})."
+
+
+def study_yaml(study: Study) -> str:
+    """The study as YAML, as ``--show-study`` prints it and ``--study`` reads it."""
+    return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table, before it is measured.
+
+    Attributes:
+        task: task name.
+        dataset: data set name.
+        model: vision model name, empty for ``fidelity``.
+        codec: codec name.
+        qf: quality factor; None for a restorer that sees the uncompressed image.
+        restorer: restorer name.
+        inputs: everything that can change the number, for the fingerprint.
+    """
+
+    task: str
+    dataset: str
+    model: str
+    codec: str
+    qf: int | None
+    restorer: str
+    inputs: dict[str, Any] = field(compare=False)
+
+    @property
+    def key(self) -> str:
+        """The cell's place in the grid; unique within a run directory."""
+        qf = "original" if self.qf is None else f"q{self.qf}"
+        return f"{self.task}/{self.restorer}-{qf}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of `inputs` and the place: no other cell ever reuses its records."""
+        return hash_of({"key": self.key, "model": self.model, **self.inputs})
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "task": self.task,
+            "dataset": self.dataset,
+            "model": self.model,
+            "codec": self.codec,
+            "qf": self.qf,
+            "restorer": self.restorer,
+            "fingerprint": self.fingerprint,
+            "inputs": self.inputs,
+        }
+
+
+def hash_of(value: Any) -> str:
+    """The sha256 of a JSON-serialisable value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Compression-artifact-reduction networks behind one interface."""

@@ -1,0 +1,1 @@
+"""How the shipped restorers were trained; run by `harness train`."""

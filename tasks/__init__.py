@@ -1,0 +1,1 @@
+"""Vision tasks: data sets, vision models and metrics."""

@@ -1,0 +1,99 @@
+"""The embedded detector: torchvision's Faster R-CNN on a slim residual network with an FPN."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+
+_WIDTHS = (48, 96, 160, 224)
+_STRIDES = (4, 8, 16, 32)
+_CHANNELS = 64
+
+
+class SlimResNet(nn.Module):
+    """Four stages of basic blocks (He et al. 2016) at strides 4, 8, 16 and 32, then an FPN.
+
+    The stem keeps stride 2 without pooling: fine texture is what tells classes apart.
+    Input (B, 3, H, W), output a dictionary of four (B, 64, H/s, W/s).
+    """
+
+    out_channels = _CHANNELS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 32, 3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+        )
+        blocks = (2, 2, 2, 1)
+        stages, before = [], 32
+        for width, count in zip(_WIDTHS, blocks, strict=True):
+            stages.append(_stage(before, width, count))
+            before = width
+        self.stages = nn.ModuleList(stages)
+        self.fpn = FeaturePyramidNetwork(list(_WIDTHS), _CHANNELS)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Feature maps by level name."""
+        x = self.stem(x)
+        levels: OrderedDict[str, torch.Tensor] = OrderedDict()
+        for k, stage in enumerate(self.stages):
+            x = stage(x)
+            levels[str(k)] = x
+        features: dict[str, torch.Tensor] = self.fpn(levels)
+        return features
+
+
+def _stage(before: int, width: int, count: int) -> nn.Sequential:
+    shortcut = nn.Sequential(
+        nn.Conv2d(before, width, 1, stride=2, bias=False), nn.BatchNorm2d(width)
+    )
+    first = BasicBlock(before, width, stride=2, downsample=shortcut)
+    return nn.Sequential(first, *[BasicBlock(width, width) for _ in range(count - 1)])
+
+
+def build(classes: int) -> FasterRCNN:
+    """The untrained detector (Ren et al. 2015, FPN: Lin et al. 2017).
+
+    It takes a list of (3, H, W) float images, 0..1, RGB, which are neither resized nor, in
+    evaluation, batched; it pads them to a multiple of 16.
+
+    Args:
+        classes: number of object classes, background not counted.
+    """
+    anchors = AnchorGenerator(((16,), (32,), (64,), (128,)), ((0.5, 1.0, 2.0),) * 4)
+    pool = MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2)
+    # torchvision assigns boxes to levels for 224-pixel ImageNet images; ours are smaller.
+    pool.canonical_scale, pool.canonical_level = 96, 4
+    return FasterRCNN(
+        SlimResNet(),
+        rpn_anchor_generator=anchors,
+        box_roi_pool=pool,
+        box_head=TwoMLPHead(_CHANNELS * 49, 256),
+        box_predictor=FastRCNNPredictor(256, classes + 1),
+        image_mean=[0.42, 0.41, 0.39],
+        image_std=[0.2, 0.2, 0.2],
+        rpn_pre_nms_top_n_train=400,
+        rpn_post_nms_top_n_train=300,
+        rpn_pre_nms_top_n_test=300,
+        rpn_post_nms_top_n_test=150,
+        rpn_batch_size_per_image=128,
+        box_batch_size_per_image=96,
+        box_score_thresh=0.02,
+        size_divisible=16,
+        _skip_resize=True,
+    )

@@ -1,0 +1,57 @@
+"""Trains the embedded detector on uncompressed `scenes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PAPER = "Ren et al., Faster R-CNN, NeurIPS 2015; Lin et al., Feature Pyramid Networks, CVPR 2017"
+
+
+def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+    """Train the Faster R-CNN to the end of its recipe.
+
+    Args:
+        recipe: the content of a ``configs/train`` file with ``trainer: faster_rcnn``.
+        directory: where a run stopped, and where ``<name>.safetensors``, ``<name>.yaml`` and
+            ``log.csv`` are written.
+        report: receives a line of progress now and then.
+
+    Returns:
+        The card's path.
+
+    Raises:
+        UserError: the recipe is not one of this trainer, or the directory holds another run.
+    """
+    import torch
+
+    from tasks import training
+    from tasks.detection import Detection
+    from tasks.detection.faster_rcnn import FasterRCNNScenes
+    from tasks.detection.network import build
+    from tasks.scenes import CLASSES, ScenesTrain
+    from tasks.scenes.batches import Batches
+
+    training.check_recipe(recipe, "faster_rcnn")
+    torch.manual_seed(recipe["seed"])
+    module = build(len(CLASSES))
+    batches = Batches(
+        ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], empty=False
+    )
+
+    def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
+        batch = batches(step)
+        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2)
+        targets = [
+            {"boxes": torch.from_numpy(boxes), "labels": torch.from_numpy(labels)}
+            for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
+        ]
+        named: dict[str, torch.Tensor] = network(list(images), targets)
+        return named
+
+    weights = training.fit(recipe, directory, report, module, losses)
+    card = training.save_weights(recipe, directory, weights, PAPER, {})
+    measured = training.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
+    report(f"{recipe['name']}: {measured}")
+    return training.save_weights(recipe, directory, weights, PAPER, measured)

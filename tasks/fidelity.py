@@ -1,0 +1,70 @@
+"""Fidelity: how close a restored image is to its original. No vision model runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from harness.errors import HarnessError
+from tasks.base import DataSet, Json, Task
+
+FIGURES = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
+"""Metric name to its key in a record's ``fidelity``."""
+
+
+class Fidelity(Task):
+    """Mean PSNR (dB), SSIM and PSNR-B (dB) over the images, and the mean bits per pixel."""
+
+    name: ClassVar[str] = "fidelity"
+    metric: ClassVar[str] = "PSNR"
+    title: ClassVar[str] = "Fidelity to the original (PSNR and PSNR-B in dB)"
+    shown: ClassVar[tuple[str, ...]] = ("PSNR", "SSIM", "PSNR-B")
+    digits: ClassVar[Mapping[str, int]] = {"PSNR": 2, "SSIM": 3, "PSNR-B": 2, "bpp": 3}
+    unranked: ClassVar[tuple[str, ...]] = ("bpp",)
+    version: ClassVar[str] = "1"
+    needs_model: ClassVar[bool] = False
+    scores_reference: ClassVar[bool] = False
+
+    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+        """Nothing: the pipeline records the fidelity of every image in any case."""
+        return {}
+
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """Means over the images.
+
+        An image equal to its original has PSNR inf, and so has the mean over it. One too small
+        for SSIM's window has SSIM NaN, and so has the mean: it is not silently left out.
+
+        Args:
+            records: with ``fidelity`` (``psnr``, ``ssim``, ``psnr_b``) and ``bpp``, numbers, or
+                the strings ``"inf"`` and ``"nan"``, which JSON has no numbers for.
+            ground_truth: not used.
+
+        Raises:
+            HarnessError: a record lacks one of them.
+        """
+        means = {
+            name: _mean({image: _number(r, image, "fidelity", key) for image, r in records.items()})
+            for name, key in FIGURES.items()
+        }
+        means["bpp"] = _mean({image: _number(r, image, "bpp") for image, r in records.items()})
+        return means
+
+
+def _number(record: Json, image: str, *keys: str) -> float:
+    value: Any = record
+    try:
+        for key in keys:
+            value = value[key]
+        return float(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HarnessError(
+            f"The record of image {image!r} has no number {'.'.join(keys)!r}: "
+            "delete it and run again."
+        ) from error
+
+
+def _mean(values: Mapping[str, float]) -> float:
+    # fsum is exact before its one rounding, so the order of the records cannot show.
+    return math.fsum(values.values()) / len(values) if values else float("nan")

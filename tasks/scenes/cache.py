@@ -1,0 +1,132 @@
+"""The rendered splits on disk: PNG images, PNG masks and one annotation file, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+
+INDEX = "index.json"
+
+
+def cache_root() -> Path:
+    """Where rendered data sets live: ``$HARNESS_CACHE``, or ``~/.cache/restoration-harness``."""
+    chosen = os.environ.get("HARNESS_CACHE")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "restoration-harness"
+
+
+def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]]:
+    """The folder of a rendered split and its index, rendering it first where it is not there.
+
+    Args:
+        split: a split of `tasks.scenes.render`.
+        count: number of images.
+        version: the renderer's version; another one is another folder.
+
+    Returns:
+        The folder, and its index: ``sha256`` (of all pixels and annotations) and ``images``, a
+        list of ``id``, ``width``, ``height``, ``sha256`` (of the pixels), ``boxes``, ``labels``
+        and ``areas``. Images are ``<id>.png``, masks ``<id>.mask.png``.
+
+    Raises:
+        UserError: the cache cannot be written.
+    """
+    folder = cache_root() / f"scenes-{split}-v{version}-{count}"
+    index = _read_index(folder)
+    if index is None:
+        try:
+            index = _render_all(folder, split, count)
+        except OSError as error:
+            raise UserError(
+                f"The rendered data set cannot be written to {folder}: {error.strerror or error}. "
+                "Set HARNESS_CACHE to a directory that can be written."
+            ) from error
+    return folder, index
+
+
+def _read_index(folder: Path) -> dict[str, Any] | None:
+    """The index of a complete folder; None where it is missing or was tampered with."""
+    try:
+        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        images = index["images"]
+        intact = index["sha256"] == digest(images) and all(
+            (folder / f"{entry['id']}{ending}").stat().st_size == size
+            for entry in images
+            for ending, size in ((".png", entry["bytes"]), (".mask.png", entry["mask_bytes"]))
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return index if intact else None
+
+
+def digest(images: Iterable[dict[str, Any]]) -> str:
+    """One sha256 over all images' pixel hashes and annotations."""
+    keys = ("id", "width", "height", "sha256", "mask_sha256", "boxes", "labels", "areas")
+    facts = [[entry[key] for key in keys] for entry in images]
+    return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+
+
+def _render_all(folder: Path, split: str, count: int) -> dict[str, Any]:
+    """Render into a temporary folder beside ``folder`` and rename it when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        jobs = [(split, index, str(temporary)) for index in range(count)]
+        workers = min(os.cpu_count() or 1, 8)
+        if workers > 1 and count > 8:
+            with ProcessPoolExecutor(workers) as pool:
+                images = list(pool.map(_render_one, jobs, chunksize=4))
+        else:
+            images = [_render_one(job) for job in jobs]
+        index = {"sha256": digest(images), "images": images}
+        (temporary / INDEX).write_text(json.dumps(index), encoding="utf-8")
+        _swap_in(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return index
+
+
+def _swap_in(temporary: Path, folder: Path) -> None:
+    """Move the finished folder to its place; one that another process finished first may stay."""
+    temporary.chmod(0o755)
+    if folder.exists() and _read_index(folder) is None:
+        shutil.rmtree(folder)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if _read_index(folder) is None:
+            raise
+
+
+def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
+    """Render one scene into a folder; its entry of the index."""
+    from PIL import Image
+
+    from tasks.scenes.render import render
+
+    split, index, folder = job
+    scene = render(split, index)
+    name = f"{split}-{index:05d}"
+    image, mask = Path(folder) / f"{name}.png", Path(folder) / f"{name}.mask.png"
+    Image.fromarray(scene.image).save(image, compress_level=4)
+    Image.fromarray(scene.mask).save(mask)
+    return {
+        "id": name,
+        "width": scene.image.shape[1],
+        "height": scene.image.shape[0],
+        "bytes": image.stat().st_size,
+        "mask_bytes": mask.stat().st_size,
+        "sha256": hashlib.sha256(scene.image.tobytes()).hexdigest(),
+        "mask_sha256": hashlib.sha256(scene.mask.tobytes()).hexdigest(),
+        "boxes": scene.boxes.tolist(),
+        "labels": scene.labels.tolist(),
+        "areas": scene.areas.tolist(),
+    }

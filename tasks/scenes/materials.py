@@ -1,0 +1,168 @@
+"""What the classes are made of: relief and reflectance as functions of an object's coordinates.
+
+A material returns the relief (in pixels, so that slopes are slopes) and the reflectance factor,
+both (height, width). The finest detail has a period of a few pixels whatever the object's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.scenes.noise import Dice, Field, grain, smoothstep, spectral
+
+Surface = tuple[Field, Field]
+TAU = 2.0 * np.pi
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Where a material is laid.
+
+    Attributes:
+        u: object coordinate, (height, width), about -1..1 over the object.
+        v: the other one.
+        inside: signed distance to the outline in units of the half size, positive inside.
+        size: half size in pixels.
+        period: period of the finest detail in pixels.
+        angle: direction of the u axis in the image, radians.
+    """
+
+    u: Field
+    v: Field
+    inside: Field
+    size: float
+    period: float
+    angle: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.u.shape[0], self.u.shape[1]
+
+    @property
+    def waves(self) -> float:
+        """Periods of the finest detail per half size."""
+        return self.size / self.period
+
+
+Material = Callable[[Dice, Patch], Surface]
+
+
+def dome(patch: Patch, roundness: float = 1.0) -> Field:
+    """A dome over a round outline, in pixels."""
+    rho = np.clip(1.0 - patch.inside, 0.0, 1.0) if roundness < 1 else np.hypot(patch.u, patch.v)
+    return roundness * patch.size * np.sqrt(np.clip(1.0 - 0.98 * rho**2, 0.02, 1.0))
+
+
+def pillow(patch: Patch, depth: float) -> Field:
+    """A flat top with a rounded rim ``depth`` half sizes wide, in pixels."""
+    t = np.clip(patch.inside / depth, 0.0, 1.0)
+    return 0.6 * depth * patch.size * np.sqrt(np.clip(1.0 - (1.0 - t) ** 2, 0.0, 1.0))
+
+
+def pitted(dice: Dice, patch: Patch) -> Surface:
+    """Orange peel: small pits on a sphere."""
+    pits = smoothstep(0.4, 1.6, grain(dice, *patch.shape, patch.period * 1.15))
+    blotch = spectral(dice, *patch.shape, slope=1.4)
+    return dome(patch) - 0.9 * pits, (1.0 + 0.06 * blotch) * (1.0 - 0.42 * pits)
+
+
+def wound(dice: Dice, patch: Patch) -> Surface:
+    """Yarn: bundles of parallel threads wound in different directions over a sphere."""
+    rho2 = np.clip(patch.u**2 + patch.v**2, 0.0, 1.0)
+    height, best = np.zeros(patch.shape), np.full(patch.shape, -9.0)
+    for _ in range(5):
+        angle, bow = dice.uniform(0, TAU), dice.uniform(-0.5, 0.5)
+        across = np.cos(angle) * patch.u + np.sin(angle) * patch.v
+        along = -np.sin(angle) * patch.u + np.cos(angle) * patch.v
+        across = across + bow * along**2
+        threads = 0.5 + 0.5 * np.cos(TAU * across * patch.waves * 0.8 + dice.uniform(0, TAU))
+        priority = dice.uniform(0, 0.5) - np.abs(across - dice.uniform(-0.7, 0.7))
+        height = np.where(priority > best, threads, height)
+        best = np.maximum(best, priority)
+    return dome(patch) + 1.1 * height, 0.5 + 0.62 * height - 0.08 * rho2
+
+
+def speckled(dice: Dice, patch: Patch) -> Surface:
+    """Granite: mixed light and dark crystals on a flattened dome."""
+    dark = smoothstep(0.5, 1.1, grain(dice, *patch.shape, patch.period * 0.95))
+    light = smoothstep(0.7, 1.3, grain(dice, *patch.shape, patch.period * 1.3))
+    relief = dome(patch, 0.6) + 0.25 * spectral(dice, *patch.shape, slope=1.5)
+    return relief, (1.0 - 0.5 * dark) * (1.0 + 0.6 * light)
+
+
+def veined(dice: Dice, patch: Patch) -> Surface:
+    """Leaf: a midrib and thin side veins."""
+    lean = dice.uniform(0.7, 1.2)
+    coordinate = (patch.u - lean * np.abs(patch.v)) * patch.waves / 2.4
+    distance = np.abs(coordinate - np.round(coordinate)) * 2.4 * patch.period
+    veins = np.exp(-((distance / 0.75) ** 2))
+    rib = np.exp(-((np.abs(patch.v) * patch.size / 1.1) ** 2))
+    lines = np.maximum(veins * 0.8, rib)
+    blotch = spectral(dice, *patch.shape, slope=1.2)
+    return pillow(patch, 0.3) + 0.7 * (1 - lines), (1 + 0.09 * blotch) * (0.82 + 0.55 * lines)
+
+
+def barbed(dice: Dice, patch: Patch) -> Surface:
+    """Feather: a pale shaft, dense oblique barbs, faint cross bands."""
+    lean = dice.uniform(0.7, 1.2)
+    phase = TAU * (patch.u - lean * np.abs(patch.v)) * patch.waves
+    jitter = 0.8 * spectral(dice, *patch.shape, slope=1.0)
+    barbs = 0.5 + 0.5 * np.cos(phase + jitter)
+    bands = 0.5 + 0.5 * np.cos(TAU * (patch.u - 0.8 * np.abs(patch.v)) * dice.uniform(1.2, 2.2))
+    shaft = np.exp(-((np.abs(patch.v) * patch.size / 1.2) ** 2))
+    albedo = (0.68 + 0.42 * barbs) * (0.86 + 0.24 * bands) * (1 - shaft) + 1.5 * shaft
+    return pillow(patch, 0.35) + 0.6 * barbs, albedo
+
+
+def wooden(dice: Dice, patch: Patch) -> Surface:
+    """Plank: wandering parallel grain with pores along u."""
+    warp = spectral(dice, *patch.shape, slope=1.8)
+    rings = 0.5 + 0.5 * np.cos(TAU * patch.v * patch.waves * 0.75 + 2.2 * warp)
+    pores = smoothstep(1.0, 1.9, spectral(dice, *patch.shape, 0.8, 6.0, patch.angle))
+    return pillow(patch, 0.1) + 0.4 * rings, (0.72 + 0.42 * rings) * (1.0 - 0.35 * pores)
+
+
+def woven(dice: Dice, patch: Patch) -> Surface:
+    """Cloth: threads over and under each other."""
+    phase_u = np.pi * patch.u * patch.waves * 1.25 + dice.uniform(0, TAU)
+    phase_v = np.pi * patch.v * patch.waves * 1.25 + dice.uniform(0, TAU)
+    over = np.abs(np.sin(phase_u)) * (0.5 + 0.5 * np.sin(phase_u) * np.sin(phase_v))
+    under = np.abs(np.sin(phase_v)) * (0.5 - 0.5 * np.sin(phase_u) * np.sin(phase_v))
+    weave = over + under
+    folds = spectral(dice, *patch.shape, slope=2.0)
+    return pillow(patch, 0.08) + 1.2 * folds + 0.9 * weave, 0.62 + 0.55 * weave
+
+
+def bumpy(dice: Dice, patch: Patch) -> Surface:
+    """Starfish: rows of pale nodules on rounded arms."""
+    nodules = smoothstep(0.3, 1.2, grain(dice, *patch.shape, patch.period * 1.2))
+    return pillow(patch, 0.3) + 1.0 * nodules, 0.8 + 0.55 * nodules
+
+
+def ribbed(dice: Dice, patch: Patch) -> Surface:
+    """Shell: radial ribs and fine growth rings."""
+    phi = np.arctan2(patch.u, 0.8 - patch.v)
+    rho = np.hypot(patch.u, 0.8 - patch.v)
+    ribs = 0.5 + 0.5 * np.cos(phi * dice.integer(20, 26))
+    rings = 0.5 + 0.5 * np.cos(TAU * rho * patch.waves * 0.7 + spectral(dice, *patch.shape, 1.5))
+    return pillow(patch, 0.5) + 1.2 * ribs, (0.72 + 0.3 * ribs) * (0.8 + 0.26 * rings)
+
+
+def twisted(dice: Dice, patch: Patch) -> Surface:
+    """Ring of rope: strands running obliquely round a torus."""
+    phi, rho = np.arctan2(patch.v, patch.u), np.hypot(patch.u, patch.v)
+    turns = max(8.0, np.round(TAU * 0.75 * patch.waves * 0.55))
+    strands = 0.5 + 0.5 * np.cos(turns * phi + 7.0 * (rho - 0.75))
+    fibres = grain(dice, *patch.shape, 2.6)
+    return pillow(patch, 0.2) + 0.9 * strands, 0.6 + 0.55 * strands + 0.06 * fibres
+
+
+def plain(dice: Dice, patch: Patch) -> Surface:
+    """No class: a smooth thing with faint blotches."""
+    blotch = spectral(dice, *patch.shape, slope=dice.uniform(1.0, 1.8))
+    relief = dome(patch) if dice.chance(0.5) else pillow(patch, 0.3)
+    return relief, 1.0 + dice.uniform(0.03, 0.16) * blotch

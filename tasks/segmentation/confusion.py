@@ -1,0 +1,99 @@
+"""Confusion matrices: rows are the true class, columns the predicted one, entries pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from tasks.base import Json
+
+IGNORED = 255
+"""The mask value of pixels that do not count."""
+
+
+def confusion(truth: NDArray[Any], prediction: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Count pixels by true and predicted class.
+
+    Args:
+        truth: (height, width), class index in 0..classes-1, or 255 for pixels that do not count.
+        prediction: (height, width), class index in 0..classes-1, everywhere.
+        classes: number of classes, background included; at most 255.
+
+    Returns:
+        (classes, classes) pixel counts.
+
+    Raises:
+        HarnessError: a class out of range, in either.
+    """
+    valid = truth != IGNORED
+    counted = truth[valid]
+    for what, values in (("predicted", prediction), ("true", counted)):
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) < classes:
+            wrong = int(values.min()) if int(values.min()) < 0 else int(values.max())
+            raise HarnessError(
+                f"the {what} class {wrong} is outside 0..{classes - 1}: "
+                "segmenter and data set do not have the same classes."
+            )
+    pairs = counted.astype(np.int64) * classes + prediction[valid]
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def to_sparse(matrix: NDArray[np.int64]) -> Json:
+    """``{"classes": n, "counts": [[true, predicted, pixels], ...]}``, without the zeros."""
+    counts = [[int(t), int(p), int(matrix[t, p])] for t, p in np.argwhere(matrix)]
+    return {"classes": len(matrix), "counts": counts}
+
+
+def merge(outcomes: Iterable[Json], classes: int) -> NDArray[np.int64]:
+    """The sum of sparse matrices, (classes, classes).
+
+    Raises:
+        HarnessError: one has another number of classes.
+    """
+    total = np.zeros((classes, classes), dtype=np.int64)
+    for outcome in outcomes:
+        if outcome["classes"] != classes:
+            raise HarnessError(
+                f"A record counts {outcome['classes']} classes where its data set has {classes}: "
+                "records of different data sets are mixed; run again into an empty directory."
+            )
+        for true, predicted, pixels in outcome["counts"]:
+            total[true, predicted] += pixels
+    return total
+
+
+def figures(matrix: NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
+    """Accuracy and intersection over union (Everingham et al., PASCAL VOC, 2010, eq. 3).
+
+    Args:
+        matrix: (n, n) pixel counts over the whole data set.
+        names: the n class names.
+
+    Returns:
+        ``mIoU``, ``aAcc`` (share of pixels right), ``mAcc`` (mean recall) and ``IoU/<name>``,
+        fractions in 0..1. A class neither there nor predicted has IoU NaN and is left out of the
+        mean; one predicted but not there has IoU 0 and is in it, as in mmsegmentation.
+    """
+    right = np.diag(matrix).astype(np.float64)
+    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    iou = _ratio(right, true + predicted - right)
+    return {
+        "mIoU": _mean(iou),
+        "aAcc": float(_ratio(right.sum(), true.sum())),
+        "mAcc": _mean(_ratio(right, true)),
+        **{f"IoU/{name}": float(value) for name, value in zip(names, iou, strict=True)},
+    }
+
+
+def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.true_divide(part, whole), dtype=np.float64)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -1,0 +1,63 @@
+"""The embedded segmenter: mmsegmentation's PSPNet parts, small."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+_MEAN = (0.42, 0.41, 0.39)
+_STD = (0.2, 0.2, 0.2)
+
+
+class PSPNet(nn.Module):
+    """A ResNet-18-C cut after three stages, output stride 8, and a pyramid pooling head.
+
+    mmsegmentation's `ResNetV1c` and `PSPHead` (Zhao et al. 2017), narrow, put together directly:
+    nothing is looked up in a global registry.
+
+    Args:
+        classes: number of classes, background counted.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            # mmcv warns of compiled operators that nothing here uses.
+            warnings.simplefilter("ignore")
+            from mmseg.models.backbones import ResNetV1c
+            from mmseg.models.decode_heads import PSPHead
+
+        norm = {"type": "BN", "requires_grad": True}
+        self.backbone = ResNetV1c(
+            depth=18,
+            stem_channels=32,
+            base_channels=32,
+            num_stages=3,
+            strides=(1, 2, 1),
+            dilations=(1, 1, 2),
+            out_indices=(0, 1, 2),
+            norm_cfg=norm,
+        )
+        self.decode_head = PSPHead(
+            in_channels=128,
+            in_index=2,
+            channels=64,
+            pool_scales=(1, 2, 3, 6),
+            dropout_ratio=0.1,
+            num_classes=classes,
+            norm_cfg=norm,
+            align_corners=False,
+        )
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (B, classes, H, W) for images (B, 3, H, W), RGB, 0..1."""
+        features = self.backbone((images - self.mean) / self.std)
+        logits = self.decode_head(features)
+        return F.interpolate(
+            logits.float(), size=images.shape[2:], mode="bilinear", align_corners=False
+        )

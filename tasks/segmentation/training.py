@@ -1,0 +1,54 @@
+"""Trains the embedded segmenter on uncompressed `scenes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PAPER = "Zhao et al., Pyramid Scene Parsing Network, CVPR 2017"
+
+
+def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+    """Train the PSPNet to the end of its recipe.
+
+    Args:
+        recipe: the content of a ``configs/train`` file with ``trainer: pspnet``.
+        directory: where a run stopped, and where ``<name>.safetensors``, ``<name>.yaml`` and
+            ``log.csv`` are written.
+        report: receives a line of progress now and then.
+
+    Returns:
+        The card's path.
+
+    Raises:
+        UserError: the recipe is not one of this trainer, or the directory holds another run.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    from tasks import training
+    from tasks.scenes import CLASSES, ScenesTrain
+    from tasks.scenes.batches import Batches
+    from tasks.segmentation import Segmentation
+    from tasks.segmentation.network import PSPNet
+    from tasks.segmentation.pspnet import PSPNetScenes
+
+    training.check_recipe(recipe, "pspnet")
+    torch.manual_seed(recipe["seed"])
+    module = PSPNet(len(CLASSES) + 1)
+    batches = Batches(
+        ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], masks=True
+    )
+
+    def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
+        batch = batches(step)
+        logits = network(torch.from_numpy(batch.images).permute(0, 3, 1, 2))
+        truth = torch.from_numpy(batch.masks).long()
+        return {"cross_entropy": F.cross_entropy(logits, truth, ignore_index=255)}
+
+    weights = training.fit(recipe, directory, report, module, losses)
+    card = training.save_weights(recipe, directory, weights, PAPER, {})
+    measured = training.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
+    report(f"{recipe['name']}: {measured}")
+    return training.save_weights(recipe, directory, weights, PAPER, measured)

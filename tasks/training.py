@@ -1,0 +1,225 @@
+"""What the two vision trainers share: schedule, averaged weights, checkpoint and card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness.assets import Card, sha256_of, write_card
+from harness.errors import UserError
+from harness.training import Loop
+
+Report = Callable[[str], None]
+LossesOf = Callable[[nn.Module, int], dict[str, torch.Tensor]]
+
+KEYS = frozenset(
+    "trainer name seed steps batch_size images learning_rate weight_decay warmup_steps decay_steps "
+    "average precision log_every save_every evaluate".split()
+)
+
+
+def check_recipe(recipe: dict[str, Any], trainer: str) -> None:
+    """Refuse a recipe of another trainer, one with a key missing or unknown, or a bad value.
+
+    Raises:
+        UserError: naming the first thing that is wrong.
+    """
+    name = recipe.get("name", "?")
+    if recipe.get("trainer") != trainer:
+        raise UserError(f"The recipe {name} is for trainer {recipe.get('trainer')}, not {trainer}.")
+    wrong = sorted(KEYS.symmetric_difference(recipe))
+    if wrong:
+        what = "does not know" if wrong[0] in recipe else "lacks"
+        raise UserError(f"The recipe {name} {what} the key '{wrong[0]}'.")
+    if recipe["precision"] not in ("fp32", "bf16"):
+        raise UserError(f"The recipe {name} has precision {recipe['precision']}: fp32 or bf16.")
+
+
+def learning_rate_factor(step: int, steps: int, warmup: int, decay: int) -> float:
+    """Linear warm-up, constant, then a linear fall to zero over the last ``decay`` steps.
+
+    The constant stretch makes a run's first part independent of its total length
+    (warmup-stable-decay: Hu et al. 2024, MiniCPM).
+    """
+    rise = min(1.0, (step + 1) / max(warmup, 1))
+    fall = min(1.0, (steps - step) / max(decay, 1))
+    return rise * fall
+
+
+class Average:
+    """Exponential moving average of a module's weights and buffers.
+
+    Args:
+        module: the module averaged.
+        decay: weight of the past, a step; smaller in the first steps.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._module, self._decay, self._count = module, decay, 0
+        self.values = {key: value.clone() for key, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the module's present weights."""
+        self._count += 1
+        decay = min(self._decay, self._count / (self._count + 10))
+        for key, value in self._module.state_dict().items():
+            if value.is_floating_point():
+                self.values[key].lerp_(value, 1.0 - decay)
+            else:
+                self.values[key].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages and how many updates they have seen."""
+        return {"count": self._count, "values": self.values}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from ``state``."""
+        self._count, self.values = state["count"], state["values"]
+
+
+def fit(
+    recipe: dict[str, Any],
+    directory: Path,
+    report: Report,
+    module: nn.Module,
+    losses_of: LossesOf,
+) -> dict[str, torch.Tensor]:
+    """Train a module to the end of its recipe, resuming from ``directory``.
+
+    Args:
+        recipe: as `check_recipe` accepts it.
+        directory: checkpoints and ``log.csv``.
+        report: receives a line of progress now and then.
+        module: freshly initialised; its losses are summed.
+        losses_of: named losses of the module on the batch of a step.
+
+    Returns:
+        The averaged weights.
+
+    Raises:
+        UserError: the directory holds a run of another recipe.
+    """
+    _claim(recipe, directory)
+    # Channels last is how the CPU's convolutions run fastest; it changes no result's meaning.
+    module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    rate = float(recipe["learning_rate"])
+    optimizer = torch.optim.AdamW(_groups(module, float(recipe["weight_decay"])), lr=rate)
+    average = Average(module, float(recipe["average"]))
+    steps = int(recipe["steps"])
+
+    def step(index: int) -> dict[str, float]:
+        factor = learning_rate_factor(
+            index, steps, int(recipe["warmup_steps"]), int(recipe["decay_steps"])
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe["precision"] == "bf16"):
+            losses = losses_of(module, index)
+        total = torch.stack([loss.float() for loss in losses.values()]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), 10.0)
+        optimizer.step()
+        average.update()
+        return {"loss": float(total.detach())} | {k: float(v.detach()) for k, v in losses.items()}
+
+    Loop(
+        step=step,
+        state={"module": module, "optimizer": optimizer, "average": average},
+        steps=steps,
+        directory=directory,
+        save_every=int(recipe["save_every"]),
+        log_every=int(recipe["log_every"]),
+        report=lambda row: report(_line(recipe, row)),
+    ).run()
+    return average.values
+
+
+def _claim(recipe: dict[str, Any], directory: Path) -> None:
+    """Write the recipe into the run's directory, or check that it is the same one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path, text = directory / "recipe.json", json.dumps(recipe, indent=1, sort_keys=True)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise UserError(
+            f"{directory} holds a training run of another recipe: choose another directory, "
+            "or delete that one."
+        )
+    path.write_text(text, encoding="utf-8")
+
+
+def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: biases and normalisation are not decayed."""
+    kernels: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim > 1]
+    vectors: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim <= 1]
+    return [
+        {"params": kernels, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _line(recipe: dict[str, Any], row: dict[str, float]) -> str:
+    left = (recipe["steps"] - row["step"]) * row["seconds_per_step"] / 60.0
+    return (
+        f"{recipe['name']}: step {row['step']:.0f} of {recipe['steps']}, loss {row['loss']:.3f}, "
+        f"{row['seconds_per_step']:.2f} s a step, {left:.0f} min left"
+    )
+
+
+def save_weights(
+    recipe: dict[str, Any],
+    directory: Path,
+    weights: dict[str, torch.Tensor],
+    paper: str,
+    measured: dict[str, float | str],
+) -> Path:
+    """Write ``<name>.safetensors`` and its card; returns the card's path."""
+    from safetensors.torch import save_file
+
+    path = directory / f"{recipe['name']}.safetensors"
+    floats = {k: v.contiguous() for k, v in weights.items() if v.is_floating_point()}
+    save_file(floats, path)
+    card = Card(
+        name=recipe["name"],
+        file=path.name,
+        sha256=sha256_of(path),
+        source="trained by this project: harness train",
+        licence="as this project",
+        paper=paper,
+        recipe=recipe,
+        measured=measured,
+        notes="Trained on uncompressed `scenes` alone. The training log is beside it as CSV.",
+    )
+    card_path = directory / f"{recipe['name']}.yaml"
+    write_card(card, card_path)
+    return card_path
+
+
+def measure(task: Any, model: Any, count: int) -> dict[str, float | str]:
+    """The headline metric of a model on the first ``count`` clean evaluation images of `scenes`.
+
+    Args:
+        task: a `tasks.base.Task`.
+        model: a `tasks.base.VisionModel`.
+        count: number of images; 0 measures nothing.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from tasks.scenes import Scenes
+
+    if not count:
+        return {}
+    data_set = Scenes()
+    records, ids = {}, [reference.id for reference in data_set.images()[:count]]
+    for reference in data_set.images()[:count]:
+        with Image.open(reference.path) as file:
+            prediction = model.predict(np.asarray(file))
+        records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
+    value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
+    return {task.metric: round(float(value), 6), "on": f"scenes, {count} uncompressed images"}
