@@ -29,12 +29,6 @@ from PIL.Image import Transpose
 
 from harness.errors import ImageError, UserError
 
-SUFFIXES = (
-    *(".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
-    *(".tif", ".tiff", ".webp"),
-)
-"""What `list_images` takes for an image, in lower case."""
-
 _CONVERTIBLE = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _ORIENTATION = {  # EXIF value -> what turns the stored image upright
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -112,33 +106,6 @@ def write_png(image: NDArray[np.uint8], path: Path) -> None:
     finally:
         with suppress(OSError):  # gone by now, unless something failed
             temporary.unlink()
-
-
-def list_images(folder: Path) -> list[Path]:
-    """The image files in ``folder`` and its subfolders, by suffix (`SUFFIXES`, in any case).
-
-    Sorted by path relative to ``folder``, part by part, so the order is that of the ids
-    ``path.relative_to(folder).as_posix()`` on every platform. Hidden files and folders
-    (``.name``) are left out.
-
-    Raises:
-        UserError: ``folder`` is missing, is no folder, or holds no image.
-    """
-    if not folder.is_dir():
-        what = "it is a file" if folder.exists() else "it does not exist"
-        raise UserError(f"Cannot list images in {folder}: {what}; give a folder of images.")
-    found = []
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") for part in parts)
-        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
-            found.append((parts, path))
-    if not found:
-        raise UserError(
-            f"No image in {folder} or below it: files with one of the suffixes "
-            f"{' '.join(SUFFIXES)} are looked for."
-        )
-    return [path for _, path in sorted(found)]
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -84,6 +84,7 @@ def make_plan(study: Study) -> Plan:
     """
     task_types = {name: registry.tasks().get(name) for name in study.task}
     restorers = _restorers(study)
+    _prepare(restorers, study.qf)
     codec = registry.codecs().get(study.codec)()
     data_set, notices = _data_set(study)
     for name, task_type in task_types.items():
@@ -97,7 +98,6 @@ def make_plan(study: Study) -> Plan:
     images = tuple(data_set.images())[: study.limit]
     if study.limit is not None and len(images) < study.limit:
         notices.append(f"{data_set.name} has only {len(images)} images: --limit changes nothing.")
-    _prepare(restorers, study.qf)
     resolved = study.model_copy(update={"restorers": tuple(restorers)})
     cells = _cells(resolved, data_set, images, codec, restorers, tasks)
     if not cells:

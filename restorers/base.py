@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ class Restorer(ABC):
     multi_model: bool | None = None
     year: int = 9999
     reference: bool = False
+
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The cards of the weights it ships, for ``harness show``."""
+        return []
 
     def prepare(self, qf: int) -> None:  # noqa: B027 - a restorer without weights has nothing to do
         """Load and check whatever restoring at ``qf`` needs, before any image is touched.

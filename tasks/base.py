@@ -79,6 +79,11 @@ class VisionModel(ABC):
     def fingerprint(self) -> dict[str, str]:
         """Everything that can change a prediction: weights' sha256, version, precision..."""
 
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The cards of the weights it ships, for ``harness show``."""
+        return []
+
     @abstractmethod
     def predict(self, image: RGB) -> Any:
         """The prediction for one image, in the original image's pixel coordinates.

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from harness.assets import sha256_of
 from harness.errors import UserError
 
 INDEX = "index.json"
@@ -33,8 +34,8 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
 
     Returns:
         The folder, and its index: ``sha256`` (of all pixels and annotations) and ``images``, a
-        list of ``id``, ``width``, ``height``, ``sha256`` (of the pixels), ``boxes``, ``labels``
-        and ``areas``. Images are ``<id>.png``, masks ``<id>.mask.png``.
+        list of ``id``, ``width``, ``height``, ``sha256`` and ``mask_sha256`` (of the pixels),
+        ``files`` (sha256 of the PNG files), ``boxes``, ``labels`` and ``areas``. Images are ``<id>.png``, masks ``<id>.mask.png``.
 
     Raises:
         UserError: the cache cannot be written.
@@ -53,14 +54,14 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
-    """The index of a complete folder; None where it is missing or was tampered with."""
+    """The index of a complete folder; None where it is missing or its content is not what was written."""
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         images = index["images"]
         intact = index["sha256"] == digest(images) and all(
-            (folder / f"{entry['id']}{ending}").stat().st_size == size
+            sha256_of(folder / f"{entry['id']}{ending}") == entry["files"][ending]
             for entry in images
-            for ending, size in ((".png", entry["bytes"]), (".mask.png", entry["mask_bytes"]))
+            for ending in (".png", ".mask.png")
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -122,8 +123,7 @@ def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
         "id": name,
         "width": scene.image.shape[1],
         "height": scene.image.shape[0],
-        "bytes": image.stat().st_size,
-        "mask_bytes": mask.stat().st_size,
+        "files": {".png": sha256_of(image), ".mask.png": sha256_of(mask)},
         "sha256": hashlib.sha256(scene.image.tobytes()).hexdigest(),
         "mask_sha256": hashlib.sha256(scene.mask.tobytes()).hexdigest(),
         "boxes": scene.boxes.tolist(),

@@ -151,7 +151,7 @@ class _Canvas:
     def _paint(
         self, thing: Thing, sun: Light, here: tuple[slice, slice], there: tuple[slice, slice]
     ) -> None:
-        self.light *= 1.0 - _shadow(thing, sun, self.owner.shape)[..., None]
+        _darken(self.light, thing, sun)
         alpha = thing.alpha[there][..., None]
         self.light[here] = self.light[here] * (1 - alpha) + thing.light[there] * alpha
         solid = thing.alpha[there] > 0.5
@@ -195,22 +195,20 @@ def _edges(objects: NDArray[np.int64]) -> NDArray[np.bool_]:
     return edges
 
 
-def _shadow(thing: Thing, sun: Light, shape: tuple[int, ...]) -> Field:
-    """How much light the thing takes from the scene, (height, width), 0..0.6."""
-    height, width = shape
+def _darken(light: Field, thing: Thing, sun: Light) -> None:
+    """Take from the scene's light, in place, what the thing's soft shadow takes."""
+    height, width = light.shape[:2]
     softness = max(0.7, 0.35 * thing.lift)
     pad = int(3 * softness) + 1
-    blurred = gaussian_filter(np.pad(thing.alpha, pad), softness, truncate=3.0)
+    shadow = gaussian_filter(np.pad(thing.alpha, pad), softness, truncate=3.0)
     x, y, z = sun.direction
     top = thing.top - pad - round(thing.lift * y / z)
     left = thing.left - pad - round(thing.lift * x / z)
-    shadow = np.zeros((height, width))
-    low, high = max(top, 0), min(top + blurred.shape[0], height)
-    first, last = max(left, 0), min(left + blurred.shape[1], width)
+    low, high = max(top, 0), min(top + shadow.shape[0], height)
+    first, last = max(left, 0), min(left + shadow.shape[1], width)
     if low < high and first < last:
-        part = blurred[low - top : high - top, first - left : last - left]
-        shadow[low:high, first:last] = 0.95 * (1.0 - sun.ambient) * part
-    return shadow
+        part = shadow[low - top : high - top, first - left : last - left]
+        light[low:high, first:last] *= 1.0 - (0.95 * (1.0 - sun.ambient) * part)[..., None]
 
 
 def _photograph(dice: Dice, light: Field) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.errors import ImageError, UserError
-from harness.images import list_images, read_image, write_png
+from harness.images import read_image, write_png
 
 RNG = np.random.default_rng(7)
 COLOUR = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -281,23 +281,3 @@ def test_only_images_are_written_and_only_as_png(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Cannot write"):
         write_png(COLOUR, tmp_path / "file" / "a.png")
-
-
-def test_images_are_listed_sorted_and_recursively(tmp_path):
-    names = ["b.JPG", "a/z.png", "a.png", "a/b/c.tiff", "B.webp", "a-b/x.png"]
-    for name in [*names, "notes.txt", ".hidden.png", ".git/x.png", "a/._c.png"]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    found = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
-    assert found == sorted(names, key=lambda name: name.split("/"))
-
-
-def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
-        list_images(tmp_path / "gone")
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match="No image"):
-        list_images(tmp_path)
-    with pytest.raises(UserError, match="it is a file"):
-        list_images(tmp_path / "notes.txt")

@@ -1,0 +1,73 @@
+import csv
+
+import pytest
+import torch
+
+from harness.training import Loop
+
+
+def make(directory, steps, stop_after=None):
+    """A linear fit whose batches depend on the step alone, with dropout to test the generator."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    rows = []
+
+    def step(index):
+        if index == stop_after:
+            raise KeyboardInterrupt
+        batch = torch.randn(16, 4, generator=torch.Generator().manual_seed(index))
+        loss = (model(batch) - batch.sum(1, keepdim=True)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return {"loss": float(loss)}
+
+    state = {"model": model, "optimizer": optimizer}
+    loop = Loop(step, state, steps, directory, save_every=10, log_every=5, report=rows.append)
+    return loop, model, rows
+
+
+def log(directory):
+    with (directory / "log.csv").open() as file:
+        return [
+            {key: value for key, value in row.items() if key != "seconds_per_step"}
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.parametrize("stop_after", [3, 10, 27, 39])
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path, stop_after):
+    whole, expected, _ = make(tmp_path / "whole", 40)
+    whole.run()
+    broken, _, _ = make(tmp_path / "broken", 40, stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+
+    resumed, model, _ = make(tmp_path / "broken", 40)
+    resumed.run()
+
+    for name, value in expected.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+    assert log(tmp_path / "broken") == log(tmp_path / "whole")
+
+
+def test_the_loss_falls_and_the_log_says_so(tmp_path):
+    loop, _, rows = make(tmp_path, 200)
+    loop.run()
+
+    assert [row["step"] for row in rows] == list(range(5, 201, 5))
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert len(log(tmp_path)) == 40
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path):
+    loop, model, _ = make(tmp_path, 20)
+    loop.run()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    again, model, rows = make(tmp_path, 20)
+    again.run()
+
+    assert rows == []
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
