@@ -126,7 +126,8 @@ def run(
         raise
     if outcome.computed == 0:
         _say(f"Complete already: nothing to compute in {directory.path}.")
-    _print_table(directory, format, detail, {cell.key for cell in plan.cells})
+    wanted = {cell.key for cell in plan.cells} | set(plan.absent)
+    _print_table(directory, format, detail, wanted)
     _say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     if outcome.failed:
         for sentence in list(outcome.failed.values())[:5]:
@@ -197,7 +198,11 @@ def train(
     from harness.recipes import find_recipe
     from harness.recipes import train as execute
 
-    card = execute(find_recipe(recipe), output, _say)
+    try:
+        card = execute(find_recipe(recipe), output, _say)
+    except KeyboardInterrupt:
+        _say("Stopped. The same command goes on from the last checkpoint.")
+        raise
     typer.echo(f"Weights and card: {card}")
 
 

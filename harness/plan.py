@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Plan:
         codec: a `harness.codec.Codec`.
         restorers: `restorers.base.Restorer`s by name, in table order.
         tasks: by task name.
-        cells: every cell of the grid.
+        cells: every cell of the grid that can be measured.
+        absent: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
     """
 
@@ -50,13 +52,14 @@ class Plan:
     restorers: dict[str, Any]
     tasks: dict[str, TaskPlan]
     cells: tuple[Cell, ...]
+    absent: dict[str, str]
     notices: tuple[str, ...]
 
     @property
     def identity(self) -> dict[str, Any]:
         """What a run directory holds: cells that differ in any of this never share one."""
         return {
-            "dataset": self.study.dataset,
+            "dataset": self.data_set.name,
             "data": self.data_set.fingerprint(),
             "images": image_list_hash(self.images),
             "codec": self.codec.fingerprint(),
@@ -84,7 +87,7 @@ def make_plan(study: Study) -> Plan:
     """
     task_types = {name: registry.tasks().get(name) for name in study.task}
     restorers = _restorers(study)
-    _prepare(restorers, study.qf)
+    unready = _prepare(restorers, study)
     codec = registry.codecs().get(study.codec)()
     data_set, notices = _data_set(study)
     for name, task_type in task_types.items():
@@ -98,14 +101,24 @@ def make_plan(study: Study) -> Plan:
     images = tuple(data_set.images())[: study.limit]
     if study.limit is not None and len(images) < study.limit:
         notices.append(f"{data_set.name} has only {len(images)} images: --limit changes nothing.")
-    resolved = study.model_copy(update={"restorers": tuple(restorers)})
-    cells = _cells(resolved, data_set, images, codec, restorers, tasks)
+    dataset = data_set.name if study.dataset == "auto" else study.dataset
+    resolved = study.model_copy(update={"restorers": tuple(restorers), "dataset": dataset})
+    grid = _cells(resolved, data_set, images, codec, restorers, tasks, unready)
+    cells = [cell for cell in grid if (cell.restorer, cell.qf) not in unready]
+    absent = {
+        cell.key: unready[cell.restorer, cell.qf]
+        for cell in grid
+        if (cell.restorer, cell.qf) in unready
+    }
+    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
     if not cells:
         raise UserError(
             f"Nothing to measure: {', '.join(study.task)} compares with the original, "
             "so name a restorer besides it."
         )
-    return Plan(resolved, data_set, images, codec, restorers, tasks, tuple(cells), tuple(notices))
+    return Plan(
+        resolved, data_set, images, codec, restorers, tasks, tuple(cells), absent, tuple(notices)
+    )
 
 
 def _restorers(study: Study) -> dict[str, Any]:
@@ -117,10 +130,22 @@ def _restorers(study: Study) -> dict[str, Any]:
     return {restorer.name: restorer for restorer in made}
 
 
-def _prepare(restorers: dict[str, Any], qfs: tuple[int, ...]) -> None:
-    for restorer in restorers.values():
-        for qf in qfs:
-            restorer.prepare(qf)
+def _prepare(restorers: dict[str, Any], study: Study) -> dict[tuple[str, int | None], str]:
+    """Get every restorer ready for every QF.
+
+    Returns:
+        Why a restorer cannot run at a QF. Only for ``all``: what the user named must run.
+    """
+    unready: dict[tuple[str, int | None], str] = {}
+    for name, restorer in restorers.items():
+        for qf in study.qf:
+            try:
+                restorer.prepare(qf)
+            except UserError as error:
+                if name in study.restorers:
+                    raise
+                unready[name, qf] = str(error)
+    return unready
 
 
 def _data_set(study: Study) -> tuple[Any, list[str]]:
@@ -184,6 +209,7 @@ def _cells(
     codec: Any,
     restorers: dict[str, Any],
     tasks: dict[str, TaskPlan],
+    unready: Container[tuple[str, int | None]],
 ) -> list[Cell]:
     common = {
         "data": data_set.fingerprint(),
@@ -200,12 +226,13 @@ def _cells(
             if restorer.reference and not plan.task.scores_reference:
                 continue
             for qf in (None,) if restorer.reference else study.qf:
+                absent = (restorer.name, qf) in unready
                 inputs = {
                     **common,
                     "task": {"name": name, "version": plan.task.version},
                     "model": model,
                     "qf": qf,
-                    "restorer": restorer.fingerprint(qf if qf is not None else study.qf[0]),
+                    "restorer": {} if absent else restorer.fingerprint(qf or study.qf[0]),
                 }
                 cells.append(
                     Cell(

@@ -83,6 +83,28 @@ class Average:
         self._count, self.values = state["count"], state["values"]
 
 
+def in_bf16(module: nn.Module) -> None:
+    """Let a module compute in bfloat16 and hand out float32 (tensors, lists or mappings of them).
+
+    Boxes must stay out of it: bfloat16 holds coordinates above 128 to a whole pixel only.
+    """
+    inner = module.forward
+
+    def forward(*args: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return _as_float(inner(*args))
+
+    module.forward = forward  # type: ignore[method-assign]
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return type(value)((key, _as_float(item)) for key, item in value.items())
+    return type(value)(_as_float(item) for item in value)
+
+
 def fit(
     recipe: dict[str, Any],
     directory: Path,
@@ -119,8 +141,7 @@ def fit(
         )
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe["precision"] == "bf16"):
-            losses = losses_of(module, index)
+        losses = losses_of(module, index)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         optimizer.zero_grad(set_to_none=True)
         total.backward()

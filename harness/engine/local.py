@@ -174,7 +174,9 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
     now = environment()
     environments = list(held["environments"]) if held else []
     merged = list({**cells, **fresh}.values())
-    if held and merged == held["cells"] and now in environments:
+    absent = {**(held["absent"] if held else {}), **plan.absent}
+    absent = {key: reason for key, reason in absent.items() if key not in fresh}
+    if held and (merged, absent) == (held["cells"], held["absent"]) and now in environments:
         return
     for name, part in plan.tasks.items():
         ids = [image.id for image in plan.images]
@@ -208,5 +210,6 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
             },
             "environments": environments,
             "cells": merged,
+            "absent": absent,
         }
     )

@@ -96,7 +96,7 @@ def build_table(
         _title(manifest, results),
         _groups(manifest, results),
         tuple(_rows(manifest, results, detail)),
-        tuple(_notes(manifest, results)),
+        tuple(_notes(manifest, results, keys)),
     )
 
 
@@ -160,8 +160,9 @@ def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
     return rows
 
 
-def _notes(manifest: Json, results: list[CellResult]) -> list[str]:
-    notes = []
+def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | None) -> list[str]:
+    absent = {k: why for k, why in manifest["absent"].items() if keys is None or k in keys}
+    notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
     for result in results:
         missing = result.expected - result.images - len(result.failed)
         if missing:

@@ -24,7 +24,7 @@ from restorers.arcnn.network import (
     restore,
     start_at_identity,
 )
-from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs
+from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
 
 PAPER = (
     "Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network. "
@@ -190,6 +190,16 @@ def _initial(plan: Recipe) -> Network:
     return network
 
 
+def _provenance(plan: Recipe) -> str:
+    """How the checkpoint was made, with the identity of everything it was made from."""
+    said = [f"{source.path} ({version_of(source.path)})" for source in plan.images]
+    start = "the identity"
+    if plan.init_from is not None:
+        card, _ = checked_file(Path(plan.init_from))
+        start = f"{card.name} (sha256 {card.sha256})"
+    return f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}."
+
+
 def _source(source: ImageSource, qf: int, held: Sequence[Path]) -> Source:
     files = image_files(source.path)
     return Source(pairs(held_out(files, source.limit or len(files)), qf, held), source.share)
@@ -233,7 +243,7 @@ def _finish(
         name=plan.name,
         file=weights.name,
         sha256=sha256_of(weights),
-        source="trained by this project (`harness train`), see recipe",
+        source=_provenance(plan),
         licence=LICENCE,
         paper=PAPER,
         recipe=recipe,

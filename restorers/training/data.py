@@ -58,6 +58,14 @@ def image_files(source: str) -> list[Path]:
     return list_images(Path(source))
 
 
+def version_of(source: str) -> str:
+    """What identifies a source: a data set's fingerprint, or how many images a folder holds."""
+    if source.startswith(NAMED):
+        identity = registry.datasets().get(source.removeprefix(NAMED))().fingerprint()
+        return ", ".join(f"{key} {value}" for key, value in identity.items())
+    return f"{len(image_files(source))} images"
+
+
 def held_out(files: Sequence[Path], count: int) -> list[Path]:
     """``count`` files chosen by the hash of their names: the same ones wherever the folder is."""
     return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).digest())[:count]

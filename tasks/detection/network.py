@@ -9,6 +9,7 @@ from torch import nn
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
@@ -79,14 +80,12 @@ def build(classes: int) -> FasterRCNN:
     pool = MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2)
     # torchvision assigns boxes to levels for 224-pixel ImageNet images; ours are smaller.
     pool.canonical_scale, pool.canonical_level = 96, 4
-    return FasterRCNN(
+    network = FasterRCNN(
         SlimResNet(),
         rpn_anchor_generator=anchors,
         box_roi_pool=pool,
         box_head=TwoMLPHead(_CHANNELS * 49, 256),
         box_predictor=FastRCNNPredictor(256, classes + 1),
-        image_mean=[0.42, 0.41, 0.39],
-        image_std=[0.2, 0.2, 0.2],
         rpn_pre_nms_top_n_train=400,
         rpn_post_nms_top_n_train=300,
         rpn_pre_nms_top_n_test=300,
@@ -94,6 +93,16 @@ def build(classes: int) -> FasterRCNN:
         rpn_batch_size_per_image=128,
         box_batch_size_per_image=96,
         box_score_thresh=0.02,
-        size_divisible=16,
-        _skip_resize=True,
     )
+    network.transform = _AsTheyAre(1, 1, [0.42, 0.41, 0.39], [0.2, 0.2, 0.2], size_divisible=16)
+    return network
+
+
+class _AsTheyAre(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """Normalises and pads; never resizes."""
+
+    def resize(
+        self, image: torch.Tensor, target: dict[str, torch.Tensor] | None = None
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor] | None]:
+        """The image and its targets, unchanged."""
+        return image, target

@@ -36,6 +36,9 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     training.check_recipe(recipe, "faster_rcnn")
     torch.manual_seed(recipe["seed"])
     module = build(len(CLASSES))
+    if recipe["precision"] == "bf16":
+        for part in (module.backbone, module.rpn.head, module.roi_heads.box_head):
+            training.in_bf16(part)
     batches = Batches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], empty=False
     )

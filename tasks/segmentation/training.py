@@ -37,6 +37,8 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     training.check_recipe(recipe, "pspnet")
     torch.manual_seed(recipe["seed"])
     module = PSPNet(len(CLASSES) + 1)
+    if recipe["precision"] == "bf16":
+        training.in_bf16(module)
     batches = Batches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], masks=True
     )

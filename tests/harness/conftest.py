@@ -108,6 +108,7 @@ class World:
             {r.name: r for r in restorers},
             {task: TaskPlan(FakeTask(), self.model) for task in tasks},
             tuple(cells),
+            {},
             (),
         )
 

@@ -66,6 +66,19 @@ def test_all_means_every_restorer_in_table_order():
     assert "arcnn" in names
 
 
+def test_all_leaves_a_cell_without_weights_empty_and_says_why():
+    found = make_plan(study(restorers=("all",), qf=(10, 55)))
+
+    assert "detection/arcnn-q10" in {cell.key for cell in found.cells}
+    assert list(found.absent) == ["detection/arcnn-q55"]
+    assert any("Left empty" in notice and "55" in notice for notice in found.notices)
+
+
+def test_a_restorer_named_by_the_user_must_run():
+    with pytest.raises(UserError, match="55"):
+        make_plan(study(restorers=("arcnn",), qf=(10, 55)))
+
+
 def test_two_models_for_one_task_are_refused():
     # The schema drops repeats, so the same name twice needs a study that was not validated.
     twice = study().model_copy(update={"model": ("faster_rcnn_scenes", "faster_rcnn_scenes")})

@@ -51,6 +51,7 @@ def directory(tmp_path):
             "models": {"segmentation": "pspnet"},
             "data_set": {"name": "scenes", "images": 3, "of": 128},
             "restorers": RESTORERS,
+            "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
         }
     )
@@ -158,6 +159,19 @@ def test_failed_and_missing_images_are_counted_in_the_notes(directory):
 
     assert "incomplete: segmentation/jpeg-q10 has 3 of 5 images" in table.notes
     assert any(n.startswith("1 of 5 images failed") and "d (in 1" in n for n in table.notes)
+
+
+def test_a_cell_without_weights_is_a_dash_and_says_why(directory):
+    manifest = directory.manifest()
+    manifest["cells"] = [c for c in manifest["cells"] if c["key"] != "segmentation/arcnn-q20"]
+    manifest["absent"] = {"segmentation/arcnn-q20": "arcnn has no checkpoint for QF 20."}
+    directory.write_manifest(manifest)
+
+    table = build_table(directory)
+
+    assert table.rows[1].text("arcnn") == "–"
+    assert "empty: arcnn has no checkpoint for QF 20." in table.notes
+    assert build_table(directory, {"segmentation/arcnn-q10"}).notes == ()
 
 
 def test_the_metric_cache_follows_the_records(directory):

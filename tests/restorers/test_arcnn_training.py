@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.images import write_png
 from restorers.arcnn import WEIGHTS
 from restorers.training import arcnn
-from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs
+from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 
@@ -114,6 +114,7 @@ def test_a_run_can_start_from_another_checkpoint(recipe, tmp_path):
     card = arcnn.train(second, tmp_path / "b", lambda line: None)
     before, after = (load_file(checked_file(path)[1]) for path in (first, card))
     assert all(torch.allclose(before[key], after[key], atol=1e-7) for key in before)
+    assert read_card(first).sha256 in read_card(card).source
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,14 @@ def test_a_registered_data_set_is_a_source(images, monkeypatch):
         def images(self):
             return [type("Ref", (), {"id": "a", "path": images / "0.png"})]
 
+        def fingerprint(self):
+            return {"renderer": "7"}
+
     entry = registry.Entry("tiny-set", f"{__name__}:Set", "test")
     monkeypatch.setattr(registry.Entry, "load", lambda self: Set)
     monkeypatch.setattr(registry, "datasets", lambda: registry.Registry("data set", [entry]))
     assert image_files("dataset:tiny-set") == [images / "0.png"]
+    assert version_of("dataset:tiny-set") == "renderer 7"
 
 
 def test_batches_depend_on_the_step_alone(images):

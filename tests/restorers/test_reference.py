@@ -10,7 +10,8 @@ from restorers.reference import Jpeg, Original
 
 
 @pytest.fixture
-def compressed(rng=np.random.default_rng(0)):
+def compressed():
+    rng = np.random.default_rng(0)
     return JpegCodec().compress(rng.integers(0, 256, (17, 23, 3), dtype=np.uint8), 10)
 
 

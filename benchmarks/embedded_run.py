@@ -1,0 +1,52 @@
+"""How long the embedded detection study takes, how much memory, and where the time goes.
+
+Usage: python benchmarks/embedded_run.py [task]
+
+Runs ``harness run --task detection --qf 10`` in a fresh process and a fresh run directory, and
+prints wall time, peak memory, and the share of the walk that is not a model's forward pass.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+
+def main() -> None:
+    """Run once and print the figures."""
+    task = sys.argv[1] if len(sys.argv) > 1 else "detection"
+    command = [str(Path(sys.executable).with_name("harness")), "run", "--task", task, "--qf", "10"]
+    # The rendered data set is cached once per machine: leave its rendering out of the figures.
+    subprocess.run([*command, "--limit", "1", "--output", tempfile.mkdtemp()], check=True,
+                   capture_output=True)  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        subprocess.run([*command, "--output", folder], check=True)
+        wall = time.perf_counter() - began
+        stages: Counter[str] = Counter()
+        stamps = []
+        for path in Path(folder).glob("records/**/*.jsonl"):
+            stamps.append(path.stat())
+            for line in path.read_text().splitlines():
+                stages.update(json.loads(line)["seconds"])
+        started = (Path(folder) / "manifest.json").stat().st_mtime
+        walk = max(stamp.st_mtime for stamp in stamps) - started
+    forward = stages["restore"] + stages["predict"]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"wall time                    {wall:8.1f} s")
+    print(f"walk over the images         {walk:8.1f} s")
+    print(f"models' forward passes       {forward:8.1f} s")
+    print(f"walk outside forward passes  {100 * (walk - forward) / walk:8.1f} %")
+    print(f"peak memory                  {peak:8.2f} GiB")
+    for stage, seconds in stages.most_common():
+        print(f"  {stage:<26} {seconds:8.2f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What the documents say is true: their commands run, their tables are what the records give."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.images import write_png
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HARNESS = Path(sys.executable).with_name("harness")
+EMBEDDED = ROOT / "results" / "embedded"
+
+
+def commands():
+    """The lines of the documents' bash blocks."""
+    for document in DOCUMENTS:
+        for block in re.findall(r"```bash\n(.*?)```", document.read_text(), re.S):
+            for line in block.splitlines():
+                if line.strip():
+                    yield pytest.param(line, id=f"{document.name}: {line.split('#')[0].strip()}")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder that looks like the clone, with images where the documents say the user's are."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("configs", "docs", "benchmarks"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "results").mkdir()
+    (folder / "results" / "embedded").symlink_to(EMBEDDED)
+    rng = np.random.default_rng(0)
+    write_png(rng.integers(0, 256, (40, 56, 3), dtype=np.uint8), folder / "path/to/images/a.png")
+    subprocess.run(
+        [HARNESS, "run", "--task", "fidelity", "--qf", "10", "--limit", "1"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_documents_commands_run(workplace, line):
+    words = shlex.split(line, comments=True)
+    if words[:2] == ["harness", "train"]:
+        # Training takes minutes to hours: here only that the recipe is there and is one.
+        from harness.recipes import read_recipe
+
+        read_recipe(ROOT / "configs" / "train" / f"{words[2]}.yaml")
+        return
+    assert words[0] == "harness", f"a command that is not run by the tests: {line}"
+    if words[1] == "run":
+        words += ["--output", str(workplace / str(abs(hash(line))))]
+        if "--limit" not in words:
+            words += ["--limit", "1"]
+
+    done = subprocess.run(
+        [HARNESS, *words[1:]], cwd=workplace, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_every_link_leads_somewhere():
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def after(mark):
+    text = (ROOT / "README.md").read_text()
+    return text.split(f"<!-- output: {mark} -->\n", 1)[1]
+
+
+def test_the_readmes_table_is_what_the_committed_records_give():
+    done = subprocess.run(
+        [HARNESS, "table", EMBEDDED, "--format", "md"], capture_output=True, text=True, check=True
+    )
+
+    assert after("table").lstrip().startswith(done.stdout)
+
+
+def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
+    """Its rows stand in the committed records too (the timings and notices are not printed)."""
+    printed = after("run").split("```\n", 2)[1]
+    rows = [line.split() for line in printed.splitlines() if line.startswith("detection ")]
+    done = subprocess.run([HARNESS, "table", EMBEDDED], capture_output=True, text=True, check=True)
+    committed = [line.split() for line in done.stdout.splitlines() if line.startswith("detection ")]
+
+    assert rows == committed[:1]
+    assert rows[0][:3] == ["detection", "mAP", "10"]
+
+
+def test_the_plugin_of_the_documents_works(tmp_path):
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+    points = re.search(r"```toml\n(.*?)```", text, re.S).group(1)
+    points = points.replace("project.entry-points.", "").replace('"', "")
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(points)
+    (tmp_path / "my_package.py").write_text(code)
+    rng = np.random.default_rng(0)
+    write_png(rng.integers(0, 256, (40, 56, 3), dtype=np.uint8), tmp_path / "images" / "a.png")
+
+    def harness(*arguments):
+        return subprocess.run(
+            [HARNESS, *arguments],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert "median                 my-package 1.0" in harness("list", "restorers")
+    table = harness(*"run --task fidelity --dataset images --qf 10 --restorers median,jpeg".split())
+    assert "median" in table
+    assert "single-model" in table
