@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from harness.errors import UserError
 
@@ -53,8 +53,11 @@ def read_card(path: Path) -> Card:
     try:
         return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UserError(f"No card at {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(
+            f"No card at {path}: {error.strerror}. Restore the file, or train it again "
+            "with 'harness train'."
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:  # pydantic's error is a ValueError
         first = str(error).splitlines()
         raise UserError(f"The card {path} is not valid: {' '.join(first[:3])}.") from error
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import io
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from harness import __version__
 from harness.errors import HarnessError, UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from harness.terminal import check_format, error_console, print_table, run_directory, say, write
 
 app = typer.Typer(
     name="harness",
@@ -33,16 +30,6 @@ Directory = Annotated[
 ]
 
 _LIST = "A comma-separated list, or the flag repeated."
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
-
-
-def _errors() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 @app.callback()
@@ -105,10 +92,10 @@ def run(
         "limit": limit,
         "seed": seed,
     }
-    _check_format(format)
+    check_format(format)
     merged = read_study(study, flags)
     if show_study:
-        typer.echo(study_yaml(merged), nl=False)
+        write(study_yaml(merged))
         return
     from harness.engine.local import run as walk
     from harness.engine.progress import ConsoleProgress
@@ -117,32 +104,33 @@ def run(
 
     plan = make_plan(merged)
     for notice in plan.notices:
-        _say(notice)
+        say(notice)
     directory = RunDirectory(output or default_directory(plan))
     try:
-        outcome = walk(plan, directory, ConsoleProgress(_errors()), fail_fast, retry_failed)
+        outcome = walk(plan, directory, ConsoleProgress(error_console()), fail_fast, retry_failed)
     except KeyboardInterrupt:
-        _say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
+        say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
         raise
     if outcome.computed == 0:
-        _say(f"Complete already: nothing to compute in {directory.path}.")
+        say(f"Complete already: nothing to compute in {directory.path}.")
     wanted = {cell.key for cell in plan.cells} | set(plan.absent)
-    _print_table(directory, format, detail, wanted)
-    _say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
+    print_table(directory, format, detail, wanted)
+    say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     if outcome.failed:
         for sentence in list(outcome.failed.values())[:5]:
-            _say(f"Failed: {sentence}")
+            say(f"Failed: {sentence}")
         raise UserError(
-            f"{len(outcome.failed)} of {len(plan.images)} images failed. Mend or remove them "
-            "and run again with --retry-failed."
+            f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
+            "them again; a folder whose images were mended or removed is another data set and "
+            "takes another --output."
         )
 
 
 @app.command()
 def table(directory: Directory = None, detail: Detail = False, format: Format = "text") -> None:
     """Print the table of a run directory, from its records alone."""
-    _check_format(format)
-    _print_table(_run_directory(directory), format, detail, None)
+    check_format(format)
+    print_table(run_directory(directory), format, detail, None)
 
 
 @app.command()
@@ -159,12 +147,12 @@ def compare(
     from harness.report.compare import compare_lines
     from harness.report.render import render_lines
 
-    _check_format(format)
-    frame = compute(_run_directory(directory), a, b)
+    check_format(format)
+    frame = compute(run_directory(directory), a, b)
     if format == "csv":
-        typer.echo(frame.to_csv(index=False), nl=False)
+        write(frame.to_csv(index=False))
     else:
-        typer.echo(render_lines(compare_lines(frame, a, b), format), nl=False)
+        write(render_lines(compare_lines(frame, a, b), format))
 
 
 @app.command("list")
@@ -174,7 +162,7 @@ def list_(
     """List everything that can be named."""
     from harness.describe import list_lines
 
-    typer.echo("\n".join(list_lines(kind)).rstrip())
+    write("\n".join(list_lines(kind)).rstrip() + "\n")
 
 
 @app.command()
@@ -184,7 +172,7 @@ def show(
     """Show what is known about a name, its cards included, or about a run directory."""
     from harness.describe import show_lines
 
-    typer.echo("\n".join(show_lines(name)).rstrip())
+    write("\n".join(show_lines(name)).rstrip() + "\n")
 
 
 @app.command()
@@ -199,42 +187,11 @@ def train(
     from harness.recipes import train as execute
 
     try:
-        card = execute(find_recipe(recipe), output, _say)
+        card = execute(find_recipe(recipe), output, say)
     except KeyboardInterrupt:
-        _say("Stopped. The same command goes on from the last checkpoint.")
+        say("Stopped. The same command goes on from the last checkpoint.")
         raise
-    typer.echo(f"Weights and card: {card}")
-
-
-def _check_format(name: str) -> None:
-    from harness.report.render import FORMATS
-
-    if name not in FORMATS:
-        raise UserError(f"Unknown format '{name}'. Available: {', '.join(FORMATS)}.")
-
-
-def _run_directory(path: Path | None) -> Any:
-    from harness.report.measure import latest_run
-    from harness.store import RunDirectory
-
-    found = path or latest_run(Path("results") / "runs")
-    if found is None:
-        raise UserError("There is no run under results/runs. Name a run directory, or run one.")
-    return RunDirectory(found)
-
-
-def _print_table(directory: Any, format: str, detail: bool, keys: set[str] | None) -> None:
-    from harness.report.measure import long_form
-    from harness.report.render import render_markdown, render_text
-    from harness.report.table import build_table
-
-    if format == "csv":
-        typer.echo(long_form(directory, keys, detail).to_csv(index=False), nl=False)
-        return
-    built = build_table(directory, keys, detail)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    text = render_markdown(built) if format == "md" else render_text(built, colour)
-    typer.echo(text, nl=False)
+    write(f"Weights and card: {card}\n")
 
 
 def _interrupt(number: int, frame: Any) -> None:
@@ -246,30 +203,25 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without lines and dashes
     try:
         code = app(arguments, prog_name="harness", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except HarnessError as error:
         if debug:
             raise
-        _say(f"Error: {error}")
+        say(f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a mistake in the options
             error.show()
             sys.exit(error.exit_code)
         if debug:
             raise
-        _say(f"Error: {type(error).__name__}: {error}. Run again with --debug for the traceback.")
+        reason = " ".join(str(error).split()).rstrip(".")
+        say(f"Error: {type(error).__name__}: {reason}. Run again with --debug for the traceback.")
         sys.exit(1)
-
-
-@app.command(hidden=True)
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)

@@ -48,8 +48,9 @@ def list_lines(kind: str | None) -> Iterator[str]:
     for heading, entries in found.items():
         yield heading
         for name in entries:
-            entry = entries.entry(name)
-            yield f"  {name:<22} {entry.origin}"
+            origins = [entry.origin for entry in entries.declarations(name)]
+            twice = " (declared twice: cannot be used)" if len(origins) > 1 else ""
+            yield f"  {name:<22} {' and '.join(origins)}{twice}"
         yield ""
 
 
@@ -89,7 +90,7 @@ def show_lines(name: str) -> Iterator[str]:
 def _all_entries() -> Iterator[registry.Entry]:
     for entries in registries().values():
         for name in entries:
-            yield entries.entry(name)
+            yield from entries.declarations(name)
 
 
 def _cards(thing: Any) -> list[Path]:

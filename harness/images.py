@@ -29,6 +29,9 @@ from PIL.Image import Transpose
 
 from harness.errors import ImageError, UserError
 
+VERSION = "1"
+"""Bumped whenever a file can be read to other pixels; part of every fingerprint."""
+
 _CONVERTIBLE = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _ORIENTATION = {  # EXIF value -> what turns the stored image upright
     2: Transpose.FLIP_LEFT_RIGHT,

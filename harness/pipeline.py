@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import fidelity
-from harness.errors import HarnessError, ImageError
+from harness.errors import HarnessError, ImageError, UserError
 from harness.images import read_image
 from harness.plan import Plan
 from harness.study import Cell
@@ -33,15 +33,16 @@ class Prepared:
         image: the `ImageRef`.
         original: the uncompressed pixels, None when reading failed.
         compressed: by QF.
-        seconds: ``read`` once and ``compress`` by QF.
-        error: the sentence saying why reading failed.
+        seconds: ``read`` once, and compressing by QF.
+        errors: by QF, the sentence saying why there is no compressed image; by None, why there
+            is no original.
     """
 
     image: Any
     original: RGB | None
     compressed: dict[int, Any] = field(default_factory=dict)
     seconds: dict[Any, float] = field(default_factory=dict)
-    error: str | None = None
+    errors: dict[int | None, str] = field(default_factory=dict)
 
 
 def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
@@ -50,11 +51,15 @@ def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
     try:
         original = read_image(image.path)
     except ImageError as error:
-        return Prepared(image, None, error=str(error))
+        return Prepared(image, None, errors=dict.fromkeys([None, *qfs], str(error)))
     ready = Prepared(image, original, seconds={"read": time.perf_counter() - began})
     for qf in qfs:
         began = time.perf_counter()
-        ready.compressed[qf] = plan.codec.compress(original, qf)
+        try:
+            ready.compressed[qf] = plan.codec.compress(original, qf)
+        except Exception as error:  # too large for the format, or a plugin's mistake
+            _raise_if_general(error)
+            ready.errors[qf] = _sentence(f"codec {plan.codec.name}", image.id, error)
         ready.seconds[qf] = time.perf_counter() - began
     return ready
 
@@ -73,6 +78,10 @@ def process(
     Yields:
         A cell and its record. A failed step gives records with ``error`` instead of an
         ``outcome``; later cells go on.
+
+    Raises:
+        UserError: something fails that is not about this image, such as missing weights: every
+            other image would fail too, and mending it must not leave failed records behind.
     """
     for name, restorer in plan.restorers.items():
         for qf in dict.fromkeys(cell.qf for cell in wanted if cell.restorer == name):
@@ -84,8 +93,8 @@ def _restored(
     plan: Plan, ready: Prepared, restorer: Any, qf: int | None, cells: list[Cell], side: Executor
 ) -> Iterator[tuple[Cell, Json]]:
     base: Json = {"image": ready.image.id}
-    if ready.original is None:
-        yield from ((cell, {**base, "error": ready.error}) for cell in cells)
+    if ready.original is None or qf in ready.errors:
+        yield from ((cell, {**base, "error": ready.errors[qf]}) for cell in cells)
         return
     seconds = {"read": ready.seconds["read"]}
     compressed = None if qf is None else ready.compressed[qf]
@@ -94,9 +103,12 @@ def _restored(
             pixels = ready.original
         else:
             seconds["compress"] = ready.seconds[qf]
-            pixels = _timed(seconds, "restore", lambda: restorer.restore(compressed))
+            # A copy of its own: a restorer that works in place must not reach the next column.
+            own = replace(compressed, pixels=compressed.pixels.copy())
+            pixels = _timed(seconds, "restore", lambda: restorer.restore(own))
         _same_size(restorer.name, ready.original, pixels)
     except Exception as error:  # any restorer may fail on any image; the others go on
+        _raise_if_general(error)
         message = _sentence(f"restorer {restorer.name}", ready.image.id, error)
         yield from ((cell, {**base, "error": message}) for cell in cells)
         return
@@ -125,7 +137,9 @@ def _predicted(plan: Plan, cell: Cell, pixels: RGB, image: Any, seconds: dict[st
             seconds, "outcome", lambda: part.task.outcome(prediction, plan.data_set, image.id)
         )
     except Exception as error:  # as above: named, recorded, and the other cells go on
-        return {"error": _sentence(f"{cell.task} model {cell.model}", image.id, error)}
+        _raise_if_general(error)
+        who = f"{cell.task} model {cell.model}" if cell.model else cell.task
+        return {"error": _sentence(who, image.id, error)}
     return {"outcome": outcome, "seconds": seconds}
 
 
@@ -150,6 +164,12 @@ def _same_size(name: str, original: RGB, pixels: RGB) -> None:
         )
 
 
+def _raise_if_general(error: Exception) -> None:
+    if isinstance(error, UserError) and not isinstance(error, ImageError):
+        raise error
+
+
 def _sentence(who: str, image_id: str, error: Exception) -> str:
     kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
-    return f"{who} failed on {image_id}: {kind}{error}"
+    reason = " ".join(str(error).split())  # torch's messages have several lines
+    return f"{who} failed on {image_id}: {kind}{reason}"

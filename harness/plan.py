@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import fidelity, registry
+from harness import images as images_module
 from harness.errors import HarnessError, UserError
+from harness.resolve import data_set_of, models_of, prepare_restorers, restorers_of
 from harness.study import Cell, Study, hash_of
-
-EMBEDDED = "scenes"
-"""The data set that needs no preparation, used by ``--dataset auto``."""
 
 
 @dataclass(frozen=True)
@@ -86,23 +85,28 @@ def make_plan(study: Study) -> Plan:
             for a task, a model that does not fit.
     """
     task_types = {name: registry.tasks().get(name) for name in study.task}
-    restorers = _restorers(study)
-    unready = _prepare(restorers, study)
+    restorers, unusable = restorers_of(study)
+    unready = prepare_restorers(restorers, study)
     codec = registry.codecs().get(study.codec)()
-    data_set, notices = _data_set(study)
+    data_set, notices = data_set_of(study)
+    notices += [f"Left out: {reason}" for reason in unusable]
     for name, task_type in task_types.items():
         if task_type.needs_model and name not in data_set.tasks:
             raise UserError(
                 f"The data set {data_set.name} has no ground truth for {name}; "
                 f"it has it for: {', '.join(data_set.tasks) or 'nothing'}."
             )
-    models = _models(study, task_types, data_set)
+    models = models_of(study, task_types, data_set)
     tasks = {name: TaskPlan(task_types[name](), models.get(name)) for name in study.task}
-    images = tuple(data_set.images())[: study.limit]
-    if study.limit is not None and len(images) < study.limit:
-        notices.append(f"{data_set.name} has only {len(images)} images: --limit changes nothing.")
+    every = tuple(data_set.images())
+    images, limit = every[: study.limit], study.limit
+    if limit is not None and limit >= len(every):
+        notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
+        limit = None  # the whole data set, so the same study as without the flag
     dataset = data_set.name if study.dataset == "auto" else study.dataset
-    resolved = study.model_copy(update={"restorers": tuple(restorers), "dataset": dataset})
+    resolved = study.model_copy(
+        update={"restorers": tuple(restorers), "dataset": dataset, "limit": limit}
+    )
     grid = _cells(resolved, data_set, images, codec, restorers, tasks, unready)
     cells = [cell for cell in grid if (cell.restorer, cell.qf) not in unready]
     absent = {
@@ -121,87 +125,6 @@ def make_plan(study: Study) -> Plan:
     )
 
 
-def _restorers(study: Study) -> dict[str, Any]:
-    known = registry.restorers()
-    names = list(known) if "all" in study.restorers else list(study.restorers)
-    made = [known.get(name)() for name in names]
-    group = {None: 0, True: 1, False: 2}
-    made.sort(key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name))
-    return {restorer.name: restorer for restorer in made}
-
-
-def _prepare(restorers: dict[str, Any], study: Study) -> dict[tuple[str, int | None], str]:
-    """Get every restorer ready for every QF.
-
-    Returns:
-        Why a restorer cannot run at a QF. Only for ``all``: what the user named must run.
-    """
-    unready: dict[tuple[str, int | None], str] = {}
-    for name, restorer in restorers.items():
-        for qf in study.qf:
-            try:
-                restorer.prepare(qf)
-            except UserError as error:
-                if name in study.restorers:
-                    raise
-                unready[name, qf] = str(error)
-    return unready
-
-
-def _data_set(study: Study) -> tuple[Any, list[str]]:
-    known = registry.datasets()
-    if study.dataset == "auto":
-        notice = (
-            f"Data set: {EMBEDDED}, rendered images embedded in the harness, "
-            "not photographs. Name another with --dataset."
-        )
-        return known.get(EMBEDDED)(), [notice]
-    if study.dataset in known:
-        return known.get(study.dataset)(), []
-    path = Path(study.dataset).expanduser()
-    if path.exists():
-        formats = registry.formats()
-        for name in formats:
-            opener = formats.get(name)
-            if opener.accepts(path):
-                return opener(path), []
-        raise UserError(
-            f"{path} is in no known data set format ({', '.join(formats)}). "
-            "Give a folder of images, or a data set's name."
-        )
-    try:
-        known.entry(study.dataset)
-    except UserError as error:
-        raise UserError(f"{error} Nor is there a folder of that name.") from None
-    raise AssertionError("unreachable: the name is in no registry and is no path")
-
-
-def _models(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[str, Any]:
-    """The vision model of each task that needs one: the user's, else the data set's own."""
-    needing = [name for name, task in task_types.items() if task.needs_model]
-    chosen: dict[str, str] = {}
-    for model in study.model:
-        fitting = [task for task in needing if model in registry.models(task)]
-        if not fitting:
-            if not needing:
-                raise UserError(f"--model {model}: the task {study.task[0]} runs no vision model.")
-            registry.models(needing[0]).entry(model)
-        for task in fitting:
-            if task in chosen:
-                raise UserError(f"Two {task} models given: {chosen[task]} and {model}. Name one.")
-            chosen[task] = model
-    made = {}
-    for task in needing:
-        name = chosen.get(task) or data_set.default_models.get(task)
-        if name is None:
-            raise UserError(
-                f"The data set {data_set.name} has no {task} model of its own; name one "
-                f"with --model: {', '.join(registry.models(task))}."
-            )
-        made[task] = registry.models(task).get(name)()
-    return made
-
-
 def _cells(
     study: Study,
     data_set: Any,
@@ -214,6 +137,7 @@ def _cells(
     common = {
         "data": data_set.fingerprint(),
         "images": image_list_hash(images),
+        "read": images_module.VERSION,
         "codec": codec.fingerprint(),
         "fidelity": fidelity.VERSION,
         "torch": _torch_version(),
@@ -259,7 +183,8 @@ def default_directory(plan: Plan) -> Path:
     if study.limit is not None:
         name += f"-n{study.limit}"
     usual = {task: plan.data_set.default_models.get(task, "") for task in plan.tasks}
-    plain = study.dataset in ("auto", *registry.datasets()) and usual == plan.models
-    if not plain or study.codec != "jpeg" or study.seed:
+    plain = study.dataset in registry.datasets() and usual == plan.models
+    usual_codec = Study.model_fields["codec"].default
+    if not plain or study.codec != usual_codec or study.seed:
         name += "-" + hash_of({**plan.identity, "models": plan.models})[:6]
     return Path("results") / "runs" / name

@@ -35,7 +35,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"Cannot read the recipe {path}: {reason}.") from error
     if not isinstance(recipe, dict) or not {"trainer", "name"} <= recipe.keys():
@@ -56,7 +56,8 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
         The card's path; the weights lie beside it.
 
     Raises:
-        UserError: unknown trainer, bad recipe, or ``output`` holds the run of another recipe.
+        UserError: unknown trainer, bad recipe, or ``output`` holds the run of another recipe or
+            cannot be written.
     """
     recipe = read_recipe(path)
     trainer = registry.trainers().get(str(recipe["trainer"]))
@@ -69,7 +70,12 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
                 "Choose another --output, or delete it to start afresh."
             )
     else:
-        directory.mkdir(parents=True, exist_ok=True)
-        held.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            held.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"Cannot write {held}: {error.strerror}. Choose another --output."
+            ) from error
     card: Path = trainer(recipe, directory, report)
     return card

@@ -70,6 +70,10 @@ class Registry:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def declarations(self, name: str) -> list[Entry]:
+        """Every declaration of ``name``; more than one is an error when it is asked for."""
+        return list(self._entries.get(name, []))
+
     def entry(self, name: str) -> Entry:
         """The declaration of ``name``.
 

@@ -15,58 +15,25 @@ from __future__ import annotations
 import errno
 import gzip
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, UserError
+from harness.files import finite, write_atomic, writing
 from harness.study import Cell
 
 FORMAT = 1
+_HANDLES = 128
+"""Record files kept open at once: a large grid has more cells than a process may open files."""
 Json = dict[str, Any]
 
 
-def finite(value: Any) -> Any:
-    """``value`` with non-finite floats as the strings ``inf``, ``-inf``, ``nan``: JSON has none."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn a failed write into one sentence that says what happened and that nothing is lost."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f"The disk is full: cannot write {path}. Free some space"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise UserError(
-                f"Cannot write {path}: {error.strerror}. Choose another --output."
-            ) from error
-        else:
-            message = f"Cannot write {path}: {error.strerror}. Mend it"
-        raise HarnessError(f"{message} and run the same command: it goes on here.") from error
-
-
-def _write_atomic(path: Path, data: bytes) -> None:
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+def _line(record: Json) -> bytes:
+    # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
+    return (json.dumps(finite(record), separators=(",", ":")) + "\n").encode()
 
 
 class RunDirectory:
@@ -104,6 +71,8 @@ class RunDirectory:
             raise UserError(f"{self.path} is a file, not a run directory.") from error
         except (OSError, ValueError) as error:
             raise HarnessError(f"{self.manifest_path} cannot be read: {error}.") from error
+        if not isinstance(found, dict):
+            raise HarnessError(f"{self.manifest_path} cannot be read: it is no JSON object.")
         if found.get("format") != FORMAT:
             raise UserError(
                 f"{self.path} was written in format {found.get('format')}, this version reads "
@@ -113,19 +82,37 @@ class RunDirectory:
 
     def write_manifest(self, manifest: Json) -> None:
         """Replace the manifest in one step."""
-        text = json.dumps({"format": FORMAT, **finite(manifest)}, indent=1, ensure_ascii=False)
-        _write_atomic(self.manifest_path, (text + "\n").encode())
+        text = json.dumps({"format": FORMAT, **finite(manifest)}, indent=1)
+        write_atomic(self.manifest_path, (text + "\n").encode())
+
+    def touch(self) -> None:
+        """Mark the run as the latest."""
+        with writing(self.manifest_path):
+            os.utime(self.manifest_path)
+
+    def foreign(self) -> list[str]:
+        """What lies here and is not ours, sorted.
+
+        Before there is a manifest only the lock and the ground truth are ours: a run that was
+        killed while it wrote its first manifest leaves them.
+        """
+        ours = {".lock", "truth", self.manifest_path.name + ".tmp"}
+        return sorted(path.name for path in self.path.iterdir() if path.name not in ours)
 
     # -- ground truth -----------------------------------------------------------------------
 
     def write_truth(self, task: str, truth: Json) -> None:
         """Keep what ``task``'s metric needs besides the records."""
         data = gzip.compress(json.dumps(truth, separators=(",", ":")).encode(), 6, mtime=0)
-        _write_atomic(self.path / "truth" / f"{task}.json.gz", data)
+        write_atomic(self.truth_path(task), data)
+
+    def truth_path(self, task: str) -> Path:
+        """The file of a task's ground truth."""
+        return self.path / "truth" / f"{task}.json.gz"
 
     def truth(self, task: str) -> Json | None:
         """What `write_truth` kept, or None."""
-        path = self.path / "truth" / f"{task}.json.gz"
+        path = self.truth_path(task)
         if not path.is_file():
             return None
         try:
@@ -154,16 +141,15 @@ class RunDirectory:
         path = self.records_path(cell.key, cell.fingerprint)
         found, whole, size = self._read(path)
         if whole < size:
-            with _writing(path):
+            with writing(path):
                 os.truncate(path, whole)
         return found
 
     def append(self, cell: Cell, record: Json) -> None:
         """Add the record of one image (key ``image``), in one write."""
         path = self.records_path(cell.key, cell.fingerprint)
-        line = json.dumps(finite(record), separators=(",", ":"), ensure_ascii=False) + "\n"
-        data = line.encode()
-        with _writing(path):
+        data = _line(record)
+        with writing(path):
             handle = self._handle(path)
             if os.write(handle, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -171,16 +157,15 @@ class RunDirectory:
     def drop_failed(self, cell: Cell) -> None:
         """Forget the failed records of a cell, so that those images are tried again."""
         path = self.records_path(cell.key, cell.fingerprint)
-        kept = [r for r in self.resume(cell).values() if "error" not in r]
-        lines = [json.dumps(r, separators=(",", ":"), ensure_ascii=False) + "\n" for r in kept]
-        _write_atomic(path, "".join(lines).encode())
+        held = self.resume(cell).values()
+        kept = [record for record in held if "error" not in record]
+        if len(kept) < len(held):
+            write_atomic(path, b"".join(map(_line, kept)))
 
     def close(self) -> None:
         """Flush to the disk and close."""
-        for handle in self._open.values():
-            os.fsync(handle)
-            os.close(handle)
-        self._open.clear()
+        while self._open:
+            self._close_oldest()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -192,16 +177,21 @@ class RunDirectory:
         import fcntl
 
         lock = self.path / ".lock"
-        with _writing(lock):
+        with writing(lock):
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(handle)
             raise UserError(
                 f"Another harness is writing to {self.path}. "
                 "Wait for it, or choose another --output."
+            ) from error
+        except OSError as error:
+            os.close(handle)
+            raise UserError(
+                f"Cannot lock {lock}: {error.strerror}. Choose an --output on another file system."
             ) from error
         try:
             yield
@@ -211,9 +201,16 @@ class RunDirectory:
 
     def _handle(self, path: Path) -> int:
         if path not in self._open:
+            if len(self._open) >= _HANDLES:
+                self._close_oldest()
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         return self._open[path]
+
+    def _close_oldest(self) -> None:
+        handle = self._open.pop(next(iter(self._open)))
+        os.fsync(handle)
+        os.close(handle)
 
     @staticmethod
     def _read(path: Path) -> tuple[dict[str, Json], int, int]:

@@ -25,30 +25,35 @@ class Study(BaseModel):
 
     name: str = Field("", description="names the default run directory")
     task: tuple[str, ...] = Field(("detection",), description="detection, segmentation, fidelity")
-    dataset: str = Field("auto", description="auto, a data set's name, or a path to images")
+    dataset: str = Field(
+        "auto", description="auto, a data set's name, or a path to images", min_length=1
+    )
     model: tuple[str, ...] = Field((), description="vision models; empty: the data set's own")
     codec: str = Field("jpeg", description="what degrades the images")
     qf: tuple[int, ...] = Field((10, 20, 30, 40), description="quality factors, 1..100")
     restorers: tuple[str, ...] = Field(("all",), description="names, or all")
-    limit: int | None = Field(None, description="only the first N images", ge=1)
-    seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32)
+    limit: int | None = Field(None, description="only the first N images", ge=1, strict=True)
+    seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32, strict=True)
 
     @field_validator("task", "qf", "restorers", "model", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         """A single value or a comma-separated string is a list too; repeats count once."""
-        if isinstance(value, str):
-            value = value.split(",")
-        elif isinstance(value, int):
-            value = [value]
-        if not isinstance(value, list | tuple):
-            return value
+        if value is None:
+            return ()
         parts: list[Any] = []
-        for item in value:
-            parts.extend(p.strip() for p in item.split(",")) if isinstance(
-                item, str
-            ) else parts.append(item)
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, bool | list | tuple | dict):
+                raise ValueError("needs a value or a plain list of values")
+            parts += [p.strip() for p in item.split(",")] if isinstance(item, str) else [item]
         return tuple(dict.fromkeys(part for part in parts if part != ""))
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, value: str) -> str:
+        if value.startswith(".") or "/" in value or "\0" in value:
+            raise ValueError("it names a folder, so it has no '/' and starts with no dot")
+        return value
 
     @field_validator("qf")
     @classmethod
@@ -56,7 +61,7 @@ class Study(BaseModel):
         for qf in value:
             if not 1 <= qf <= 100:
                 raise ValueError(f"QF {qf} is outside 1..100")
-        return tuple(sorted(value))
+        return tuple(sorted(set(value)))
 
     @field_validator("task", "qf", "restorers")
     @classmethod
@@ -82,7 +87,7 @@ def read_study(path: Path | None, flags: dict[str, Any]) -> Study:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UserError(f"Cannot read the study {path}: {error.strerror}.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: 2020-13-45, or not UTF-8
             reason = " ".join(str(error).split())
             raise UserError(f"The study {path} is not valid YAML: {reason}.") from error
         if not isinstance(loaded, dict):

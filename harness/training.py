@@ -6,7 +6,6 @@ Batches are a function of the step alone, so a resumed run sees what an unbroken
 from __future__ import annotations
 
 import csv
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +75,7 @@ class Loop:
     def _resume(self) -> int:
         path = self.directory / "last.pt"
         if not path.is_file():
+            self._trim_log(0)
             return 0
         saved = torch.load(path, weights_only=True)
         for name, part in self.state.items():
@@ -89,10 +89,15 @@ class Loop:
         if not path.is_file():
             return
         with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if float(row["step"]) <= step]
-        path.unlink()
-        for row in rows:
-            self._write({key: float(value) for key, value in row.items()})
+            lines = list(csv.reader(file))
+        # Beside and then in its place: a kill must not cost the log.
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            whole = (line for line in lines[1:] if len(line) == len(lines[0]))
+            csv.writer(file).writerows(
+                [*lines[:1], *(line for line in whole if float(line[0]) <= step)]
+            )
+        temporary.replace(path)
 
     def _log(self, row: dict[str, float]) -> None:
         self._write(row)
@@ -100,16 +105,9 @@ class Loop:
 
     def _write(self, row: dict[str, float]) -> None:
         path = self.directory / "log.csv"
-        fresh = not path.exists()
+        fresh = not path.exists() or not path.stat().st_size
         with path.open("a", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
             if fresh:
                 writer.writeheader()
             writer.writerow({k: int(v) if k == "step" else f"{v:.6g}" for k, v in row.items()})
-
-
-def recipe_hash(recipe: dict[str, Any]) -> str:
-    """A short name of a recipe, to refuse resuming another one's run."""
-    import hashlib
-
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]

@@ -40,12 +40,14 @@ class DataSet(ABC):
         tasks: names of the tasks it has ground truth for.
         classes: class names. For detection, category id ``i`` is ``classes[i - 1]``;
             for segmentation, index 0 is background and ``classes[i - 1]`` is index ``i``.
+        notice: a sentence the user must read before the numbers, or nothing.
         default_models: the vision model of each task when the user names none.
     """
 
     name: str
     tasks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    notice: str = ""
     default_models: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
@@ -70,10 +72,24 @@ class DataSet(ABC):
 
 
 class VisionModel(ABC):
-    """A detector or a segmenter: RGB image in, prediction out. Preprocessing is its own."""
+    """A detector or a segmenter: RGB image in, prediction out. Preprocessing is its own.
+
+    Attributes:
+        name: registry name.
+        task: name of its task.
+        classes: class names, as the data set must have them.
+    """
 
     name: str
     task: ClassVar[str]
+    classes: tuple[str, ...] = ()
+
+    def prepare(self) -> None:  # noqa: B027 - a model without weights has nothing to do
+        """Load and check the weights, before any image is touched.
+
+        Raises:
+            UserError: they are missing, or are not the file their card names.
+        """
 
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:

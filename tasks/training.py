@@ -1,8 +1,7 @@
-"""What the two vision trainers share: schedule, averaged weights, checkpoint and card."""
+"""What the two vision trainers share: schedule, precision, averaged weights."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.assets import Card, sha256_of, write_card
 from harness.errors import UserError
 from harness.training import Loop
 
@@ -116,18 +114,15 @@ def fit(
 
     Args:
         recipe: as `check_recipe` accepts it.
-        directory: checkpoints and ``log.csv``.
+        directory: checkpoints and ``log.csv``; it must hold no run of another recipe, which
+            ``harness train`` sees to.
         report: receives a line of progress now and then.
         module: freshly initialised; its losses are summed.
         losses_of: named losses of the module on the batch of a step.
 
     Returns:
         The averaged weights.
-
-    Raises:
-        UserError: the directory holds a run of another recipe.
     """
-    _claim(recipe, directory)
     # Channels last is how the CPU's convolutions run fastest; it changes no result's meaning.
     module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     rate = float(recipe["learning_rate"])
@@ -144,7 +139,7 @@ def fit(
         losses = losses_of(module, index)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 10.0)
         optimizer.step()
         average.update()
@@ -160,18 +155,6 @@ def fit(
         report=lambda row: report(_line(recipe, row)),
     ).run()
     return average.values
-
-
-def _claim(recipe: dict[str, Any], directory: Path) -> None:
-    """Write the recipe into the run's directory, or check that it is the same one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path, text = directory / "recipe.json", json.dumps(recipe, indent=1, sort_keys=True)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise UserError(
-            f"{directory} holds a training run of another recipe: choose another directory, "
-            "or delete that one."
-        )
-    path.write_text(text, encoding="utf-8")
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -190,57 +173,3 @@ def _line(recipe: dict[str, Any], row: dict[str, float]) -> str:
         f"{recipe['name']}: step {row['step']:.0f} of {recipe['steps']}, loss {row['loss']:.3f}, "
         f"{row['seconds_per_step']:.2f} s a step, {left:.0f} min left"
     )
-
-
-def save_weights(
-    recipe: dict[str, Any],
-    directory: Path,
-    weights: dict[str, torch.Tensor],
-    paper: str,
-    measured: dict[str, float | str],
-) -> Path:
-    """Write ``<name>.safetensors`` and its card; returns the card's path."""
-    from safetensors.torch import save_file
-
-    path = directory / f"{recipe['name']}.safetensors"
-    floats = {k: v.contiguous() for k, v in weights.items() if v.is_floating_point()}
-    save_file(floats, path)
-    card = Card(
-        name=recipe["name"],
-        file=path.name,
-        sha256=sha256_of(path),
-        source="trained by this project: harness train",
-        licence="as this project",
-        paper=paper,
-        recipe=recipe,
-        measured=measured,
-        notes="Trained on uncompressed `scenes` alone. The training log is beside it as CSV.",
-    )
-    card_path = directory / f"{recipe['name']}.yaml"
-    write_card(card, card_path)
-    return card_path
-
-
-def measure(task: Any, model: Any, count: int) -> dict[str, float | str]:
-    """The headline metric of a model on the first ``count`` clean evaluation images of `scenes`.
-
-    Args:
-        task: a `tasks.base.Task`.
-        model: a `tasks.base.VisionModel`.
-        count: number of images; 0 measures nothing.
-    """
-    import numpy as np
-    from PIL import Image
-
-    from tasks.scenes import Scenes
-
-    if not count:
-        return {}
-    data_set = Scenes()
-    records, ids = {}, [reference.id for reference in data_set.images()[:count]]
-    for reference in data_set.images()[:count]:
-        with Image.open(reference.path) as file:
-            prediction = model.predict(np.asarray(file))
-        records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
-    value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
-    return {task.metric: round(float(value), 6), "on": f"scenes, {count} uncompressed images"}

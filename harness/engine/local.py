@@ -58,8 +58,9 @@ def run(
         HarnessError: the disk is full; everything recorded stays.
     """
     progress = progress or Silent()
-    _check_same_study(plan, directory)
+    _check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
     with directory.locked():
+        _check_same_study(plan, directory)  # another run may have begun here in between
         _write_manifest(plan, directory)
         if retry_failed:
             for cell in plan.cells:
@@ -133,13 +134,11 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
     if not directory.manifest_path.exists():
         if directory.path.is_file():
             raise UserError(f"{directory.path} is a file; --output takes a directory.")
-        if directory.path.is_dir() and any(directory.path.iterdir()):
-            others = [p.name for p in directory.path.iterdir() if p.name != ".lock"]
-            if others:
-                raise UserError(
-                    f"{directory.path} is not empty and holds no study "
-                    f"(it has {others[0]}). Choose another --output."
-                )
+        if directory.path.is_dir() and (others := directory.foreign()):
+            raise UserError(
+                f"{directory.path} is not empty and holds no study "
+                f"(it has {others[0]}). Choose another --output."
+            )
         return
     held = directory.manifest()
     differing = [
@@ -167,6 +166,15 @@ def _short(value: Any) -> str:
     return text[:12] + "…" if len(text) > 40 else text
 
 
+def _grown(held: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
+    """The study with what the directory holds of earlier ones: more tasks, QFs or restorers."""
+    lists = {
+        key: list(dict.fromkeys([*held.get(key, []), *study[key]]))
+        for key in ("task", "model", "qf", "restorers")
+    }
+    return {**study, **lists, "qf": sorted(lists["qf"])}
+
+
 def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
     held = directory.manifest() if directory.manifest_path.exists() else None
     cells = {cell["key"]: cell for cell in (held["cells"] if held else [])}
@@ -176,13 +184,17 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
     merged = list({**cells, **fresh}.values())
     absent = {**(held["absent"] if held else {}), **plan.absent}
     absent = {key: reason for key, reason in absent.items() if key not in fresh}
-    if held and (merged, absent) == (held["cells"], held["absent"]) and now in environments:
-        return
+    known = held and (merged, absent) == (held["cells"], held["absent"]) and now in environments
     for name, part in plan.tasks.items():
+        if known and directory.truth_path(name).is_file():
+            continue
         ids = [image.id for image in plan.images]
         truth = part.task.ground_truth(plan.data_set, ids)
         if truth is not None:
             directory.write_truth(name, truth)
+    if known:
+        directory.touch()
+        return
     if now not in environments:
         environments.append(now)
     stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -191,7 +203,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
             "harness": __version__,
             "created": held["created"] if held else stamp,
             "updated": stamp,
-            "study": plan.study.model_dump(mode="json"),
+            "study": _grown(held["study"] if held else {}, plan.study.model_dump(mode="json")),
             "identity": plan.identity,
             "models": {**(held["models"] if held else {}), **plan.models},
             "data_set": {

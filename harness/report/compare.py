@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness import registry
 from harness.errors import UserError
 from harness.report.measure import CellResult, measure, scaled
+from harness.report.table import printed
 from harness.store import RunDirectory
 
 if TYPE_CHECKING:
@@ -21,15 +22,20 @@ def compare(directory: RunDirectory, a: str, b: str) -> pd.DataFrame:
     Values are in percent (dB for PSNR, 0..1 for SSIM), at full precision.
 
     Raises:
-        UserError: the run directory has no such restorer, or the two share no QF or no image.
+        UserError: the run directory has no such restorer, the two are one, or they share no QF
+            or no image.
     """
     import pandas as pd
 
+    if a == b:
+        raise UserError(f"{a} does not differ from itself. Name two restorers.")
     manifest = directory.manifest()
+    held = list(dict.fromkeys(cell["restorer"] for cell in manifest["cells"]))
     for name in (a, b):
-        if name not in manifest["restorers"]:
-            held = ", ".join(manifest["restorers"])
-            raise UserError(f"{directory.path} has no restorer '{name}'. It has: {held}.")
+        if name not in held:
+            raise UserError(
+                f"{directory.path} has no restorer '{name}'. It has: {', '.join(held)}."
+            )
     rows = []
     for cell_a, cell_b in _pairs(manifest["cells"], a, b):
         both = _common(directory, cell_a, cell_b)
@@ -89,7 +95,7 @@ def compare_lines(frame: pd.DataFrame, a: str, b: str) -> list[list[str]]:
         task, metric = str(row["task"]), str(row["metric"])
         digits = registry.tasks().get(task).digits.get(metric, 1)
         qf = str(row["qf"]) if isinstance(row["qf"], int) else "–"
-        values = [f"{row['a']:.{digits}f}", f"{row['b']:.{digits}f}"]
-        change = f"{row['difference']:+.{digits}f}"
+        values = [printed(row["a"], digits), printed(row["b"], digits)]
+        change = printed(row["difference"], digits, sign="+")
         lines.append([task, metric, qf, *values, change, str(row["images"])])
     return lines

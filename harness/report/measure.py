@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import registry
-from harness.store import RunDirectory, finite
+from harness.files import finite
+from harness.store import RunDirectory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +61,15 @@ def measure(
         One result a cell, in the manifest's order; cells without records are left out.
     """
     manifest = directory.manifest()
+    tasks = registry.tasks()
     results = []
     for cell in manifest["cells"]:
         if keys is not None and cell["key"] not in keys:
             continue
+        task = tasks.get(cell["task"])()
+        # Taken before the records are read: what a run appends in between is of a later state,
+        # so that a number is never cached for more records than it was made from.
+        state = _state(directory, cell, task.version) if only is None else None
         records = directory.records(cell["key"], cell["fingerprint"])
         if only is not None:
             records = {image: record for image, record in records.items() if image in only}
@@ -71,26 +77,24 @@ def measure(
         if not records:
             continue
         failed = {image: str(r["error"]) for image, r in records.items() if "error" in r}
-        metrics = _metrics(directory, cell, good, cached=only is None) if good else {}
+        metrics = _metrics(directory, task, cell, good, state) if good else {}
         expected = len(only) if only is not None else int(manifest["data_set"]["images"])
         results.append(CellResult(cell, metrics, len(good), failed, expected))
     return results
 
 
 def _metrics(
-    directory: RunDirectory, cell: Json, records: dict[str, Json], cached: bool
+    directory: RunDirectory, task: Any, cell: Json, records: dict[str, Json], state: str | None
 ) -> dict[str, float]:
-    """The task's metrics, from the cache when records and metric are the ones it was made from."""
-    task = registry.tasks().get(cell["task"])()
+    """The task's metrics, from the cache when it is of the same ``state`` (None: no cache)."""
     path = directory.path / "metrics" / f"{cell['key']}.{cell['fingerprint'][:12]}.json"
-    state = _state(directory, cell, task.version)
-    if cached:
-        with contextlib.suppress(OSError, ValueError, KeyError):
+    if state is not None:
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["state"] == state:
                 return {name: float(value) for name, value in held["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell["task"]))
-    if cached:
+    if state is not None:
         # Only a cache: a run directory that cannot be written to can still be read.
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,8 +106,8 @@ def _metrics(
 
 def _state(directory: RunDirectory, cell: Json, version: str) -> str:
     digest = hashlib.sha256(version.encode())
-    truth = directory.path / "truth" / f"{cell['task']}.json.gz"
-    for path in (directory.records_path(cell["key"], cell["fingerprint"]), truth):
+    records = directory.records_path(cell["key"], cell["fingerprint"])
+    for path in (records, directory.truth_path(cell["task"])):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,6 +16,18 @@ Json = dict[str, Any]
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
 """Table IV's groups: one network a QF, or one for all."""
 
+_OWN = ("qf", "restorer")
+"""The inputs in which the cells of a task differ by design."""
+
+
+def printed(value: float | None, digits: int, sign: str = "-") -> str:
+    """A number as tables show it; an en dash where there is none. ``sign="+"`` always signs."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:{sign}.{digits}f}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -35,10 +47,7 @@ class Row:
 
     def text(self, restorer: str) -> str:
         """The value as printed; an en dash where there is none."""
-        value = self.values.get(restorer)
-        if value is None or math.isnan(value):
-            return "–"
-        return "∞" if math.isinf(value) else f"{value:.{self.digits}f}"
+        return printed(self.values.get(restorer), self.digits)
 
     def rank(self, restorer: str) -> int:
         """1 for the best, 2 for the second (ties share, as printed), 0 for the rest."""
@@ -163,12 +172,19 @@ def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
 def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | None) -> list[str]:
     absent = {k: why for k, why in manifest["absent"].items() if keys is None or k in keys}
     notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    begun = {result.cell["key"] for result in results}
+    notes += [
+        f"incomplete: {cell['key']} has 0 of {manifest['data_set']['images']} images"
+        for cell in manifest["cells"]
+        if cell["key"] not in begun and (keys is None or cell["key"] in keys)
+    ]
     for result in results:
         missing = result.expected - result.images - len(result.failed)
         if missing:
             notes.append(
                 f"incomplete: {result.cell['key']} has {result.images} of {result.expected} images"
             )
+    notes += _mixed(manifest, results)
     failures: dict[str, list[str]] = {}
     for result in results:
         for image in result.failed:
@@ -183,4 +199,19 @@ def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | No
             f"{len(failures)} of {manifest['data_set']['images']} images failed and are "
             f"not in the numbers of their cells: {shown}{more}"
         )
+    return notes
+
+
+def _mixed(manifest: Json, results: list[CellResult]) -> list[str]:
+    """Tasks whose cells were measured by different software: a directory may outlive an update."""
+    notes = []
+    for name in _task_names(manifest, results):
+        inputs = [result.cell["inputs"] for result in results if result.cell["task"] == name]
+        shared = dict.fromkeys(key for one in inputs for key in one if key not in _OWN)
+        odd = [key for key in shared if any(one.get(key) != inputs[0].get(key) for one in inputs)]
+        if odd:
+            notes.append(
+                f"mixed: the cells of {name} were not measured with the same {', '.join(odd)}; "
+                "run the whole study again to compare them"
+            )
     return notes

@@ -32,11 +32,17 @@ class ARCNN(Restorer):
 
     name = "arcnn"
     multi_model = True
+    year = 2015
 
     def __init__(self, weights: Path | None = None) -> None:
         self.weights = WEIGHTS if weights is None else weights
         self._sha256: dict[int, str] = {}
         self._networks: dict[int, Network] = {}
+
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The cards of the shipped checkpoints, by QF."""
+        return sorted(WEIGHTS.glob("arcnn-q*.yaml"))
 
     def available(self) -> list[int]:
         """The quality factors there is a checkpoint for."""

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from harness.assets import Card, checked_file, sha256_of, write_card
-from harness.errors import UserError
 from harness.training import Loop, Stateful
 from restorers.arcnn.network import (
     MARGIN,
@@ -25,6 +23,7 @@ from restorers.arcnn.network import (
     start_at_identity,
 )
 from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
+from restorers.training.recipe import ImageSource, Recipe, checked
 
 PAPER = (
     "Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network. "
@@ -48,57 +47,6 @@ WARM_UP = 100
 """Steps over which the learning rate rises: Adam's first estimates are wild."""
 
 
-class ImageSource(BaseModel):
-    """A folder or ``dataset:NAME``; patches are drawn from it with odds ``share``.
-
-    Attributes:
-        path: the source.
-        share: weight among the sources.
-        limit: use this many images, chosen by the hash of their names.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    path: str
-    share: float = Field(1.0, gt=0)
-    limit: int | None = Field(None, ge=1)
-
-
-class Recipe(BaseModel):
-    """A training run.
-
-    Attributes:
-        trainer: ``arcnn``.
-        name: of the checkpoint.
-        qf: JPEG quality factor.
-        seed: of initialisation and patches.
-        steps: batches in all.
-        float32_steps: the last of these run in float32, those before in bfloat16 (twice as fast
-            where the processor has it; its rounding costs 0.05 dB if nothing follows).
-        batch_size: patches a step.
-        patch_size: side of a patch, pixels; the loss is on the inner ``patch_size`` - 18.
-        lr: highest learning rate.
-        images: what to train on.
-        validation: a folder, ``limit`` images of which are held out of ``images``.
-        measure: a folder measured with the finished network, if it is there.
-        init_from: card of the checkpoint to start from (the paper's transfer between QFs).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    trainer: str
-    name: str
-    qf: int = Field(ge=1, le=100)
-    seed: int = Field(ge=0)
-    steps: int = Field(ge=1)
-    float32_steps: int = Field(ge=0)
-    batch_size: int = Field(ge=1)
-    patch_size: int = Field(gt=2 * MARGIN)
-    lr: float = Field(gt=0)
-    images: tuple[ImageSource, ...] = Field(min_length=1)
-    validation: ImageSource
-    measure: str | None = None
-    init_from: str | None = None
-
-
 def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
     """Train one checkpoint; the same call goes on where an interrupted run stopped.
 
@@ -113,8 +61,8 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     Raises:
         UserError: the recipe is not valid, or what it names is missing.
     """
-    plan = _checked(recipe)
-    network = _initial(plan)
+    plan = checked(recipe)
+    network, source = _initial(plan), _provenance(plan)
     files = image_files(plan.validation.path)
     held = held_out(files, plan.validation.limit or len(files))
     validation = [_corner(pair) for pair in pairs(held, plan.qf)]
@@ -137,7 +85,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
 
     parts: dict[str, Stateful] = {"network": network, "optimizer": optimizer}
     Loop(step, parts, plan.steps, directory, LOG_EVERY, LOG_EVERY, line).run()
-    return _finish(plan, recipe, network, validation, directory, report)
+    return _finish(plan, recipe, source, network, validation, directory, report)
 
 
 def psnr_of(network: Network, images: Sequence[Pair]) -> tuple[float, float]:
@@ -169,17 +117,6 @@ def _train_on(
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.item() * 255**2
-
-
-def _checked(recipe: dict[str, Any]) -> Recipe:
-    try:
-        return Recipe.model_validate(recipe)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"The recipe '{recipe.get('name', '?')}' is not valid: {where}: {first['msg']}."
-        ) from error
 
 
 def _initial(plan: Recipe) -> Network:
@@ -218,6 +155,7 @@ def _psnr(clean: np.ndarray[Any, Any], image: np.ndarray[Any, Any]) -> float:
 def _finish(
     plan: Recipe,
     recipe: dict[str, Any],
+    source: str,
     network: Network,
     validation: Sequence[Pair],
     directory: Path,
@@ -243,7 +181,7 @@ def _finish(
         name=plan.name,
         file=weights.name,
         sha256=sha256_of(weights),
-        source=_provenance(plan),
+        source=source,
         licence=LICENCE,
         paper=PAPER,
         recipe=recipe,

@@ -12,16 +12,17 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from harness import registry
 from harness.codec import Jpeg
 from harness.errors import UserError
-from harness.images import list_images, read_image
 
 RGB = NDArray[np.uint8]
 NAMED = "dataset:"
@@ -43,8 +44,8 @@ class Source:
     share: float
 
 
-def image_files(source: str) -> list[Path]:
-    """The image files of a source.
+def opened(source: str) -> Any:
+    """A source as a data set (``images()``, ``fingerprint()``).
 
     Args:
         source: a folder, or ``dataset:NAME`` for a registered data set.
@@ -53,17 +54,18 @@ def image_files(source: str) -> list[Path]:
         UserError: the folder or the data set does not exist or is empty.
     """
     if source.startswith(NAMED):
-        data_set = registry.datasets().get(source.removeprefix(NAMED))()
-        return [image.path for image in data_set.images()]
-    return list_images(Path(source))
+        return registry.datasets().get(source.removeprefix(NAMED))()
+    return registry.formats().get("folder")(source)
+
+
+def image_files(source: str) -> list[Path]:
+    """The image files of a source, see `opened`."""
+    return [image.path for image in opened(source).images()]
 
 
 def version_of(source: str) -> str:
-    """What identifies a source: a data set's fingerprint, or how many images a folder holds."""
-    if source.startswith(NAMED):
-        identity = registry.datasets().get(source.removeprefix(NAMED))().fingerprint()
-        return ", ".join(f"{key} {value}" for key, value in identity.items())
-    return f"{len(image_files(source))} images"
+    """What identifies the images of a source, in one line."""
+    return ", ".join(f"{key} {value}" for key, value in opened(source).fingerprint().items())
 
 
 def held_out(files: Sequence[Path], count: int) -> list[Path]:
@@ -74,8 +76,18 @@ def held_out(files: Sequence[Path], count: int) -> list[Path]:
 def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[Pair]:
     """Read and compress ``files``, except those in ``without``."""
     skipped = {path.resolve() for path in without}
-    kept = (read_image(path) for path in files if path.resolve() not in skipped)
+    kept = (_read(path) for path in files if path.resolve() not in skipped)
     return [Pair(clean, Jpeg().compress(clean, qf).pixels) for clean in kept]
+
+
+def _read(path: Path) -> RGB:
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"), dtype=np.uint8)
+    except OSError as error:
+        raise UserError(
+            f"Cannot read the training image {path}: fetch it again, or take it out."
+        ) from error
 
 
 class Patches:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.base import RGB, VisionModel
+from tasks.checkpoints import WEIGHTS, load_weights, weights_fingerprint
 from tasks.scenes import CLASSES
-from tasks.weights_of import WEIGHTS, load_weights, weights_fingerprint
 
 if TYPE_CHECKING:
     from tasks.detection.predictions import Detections
@@ -32,9 +32,29 @@ class FasterRCNNScenes(VisionModel):
         self._card = WEIGHTS / f"{self.name}.yaml" if card is None else card
         self._module: Any = None
 
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The card of the shipped weights."""
+        return [WEIGHTS / f"{cls.name}.yaml"]
+
     def fingerprint(self) -> dict[str, str]:
-        """The weights' sha256 and the architecture's version."""
-        return weights_fingerprint(self._card, ARCHITECTURE)
+        """The weights' sha256, the architecture's version and torchvision's."""
+        return weights_fingerprint(self._card, ARCHITECTURE, "torchvision")
+
+    def prepare(self) -> None:
+        """Load the weights, once.
+
+        Raises:
+            UserError: they are missing or are not the file their card describes.
+        """
+        if self._module is None:
+            import torch
+
+            from tasks.detection.network import build
+
+            module = build(len(CLASSES))
+            load_weights(module, self._card)
+            self._module = module.to(memory_format=torch.channels_last)
 
     def predict(self, image: RGB) -> Detections:
         """Boxes, scores and labels (1..10) of an RGB image, (height, width, 3) uint8.
@@ -47,12 +67,7 @@ class FasterRCNNScenes(VisionModel):
 
         from tasks.detection.predictions import Detections
 
-        if self._module is None:
-            from tasks.detection.network import build
-
-            module = build(len(CLASSES))
-            load_weights(module, self._card)
-            self._module = module.to(memory_format=torch.channels_last)
+        self.prepare()
         tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255.0
         with torch.inference_mode():
             found = self._module([tensor])[0]

@@ -22,11 +22,11 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         The card's path.
 
     Raises:
-        UserError: the recipe is not one of this trainer, or the directory holds another run.
+        UserError: the recipe is not one of this trainer.
     """
     import torch
 
-    from tasks import training
+    from tasks import checkpoints, training
     from tasks.detection import Detection
     from tasks.detection.faster_rcnn import FasterRCNNScenes
     from tasks.detection.network import build
@@ -54,7 +54,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         return named
 
     weights = training.fit(recipe, directory, report, module, losses)
-    card = training.save_weights(recipe, directory, weights, PAPER, {})
-    measured = training.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
+    card = checkpoints.save_weights(recipe, directory, weights, PAPER, {})
+    measured = checkpoints.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
     report(f"{recipe['name']}: {measured}")
-    return training.save_weights(recipe, directory, weights, PAPER, measured)
+    return checkpoints.save_weights(recipe, directory, weights, PAPER, measured)

@@ -7,6 +7,7 @@ only in fine texture, so that compression costs accuracy as it does on photograp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tasks.base import DataSet, ImageRef, Json
@@ -40,6 +41,10 @@ class Scenes(DataSet):
     name = "scenes"
     tasks = ("detection", "segmentation", "fidelity")
     classes = CLASSES
+    notice = "The data set scenes is rendered, not photographed: cite numbers from photographs."
+    default_models = MappingProxyType(
+        {"detection": "faster_rcnn_scenes", "segmentation": "pspnet_scenes"}
+    )
 
     def __init__(self, split: str = "evaluation", count: int | None = None) -> None:
         self.split = split

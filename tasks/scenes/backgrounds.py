@@ -58,7 +58,7 @@ def _table(dice: Dice, height: int, width: int) -> Field:
     wall = gaussian_filter(_stuff(dice, height, width), (2.0, 2.0, 0))
     front = smoothstep(-1.5, 1.5, y - edge)[..., None]
     shade = 1.0 - 0.35 * np.exp(-np.abs(y - edge) / (0.06 * height))[..., None]
-    return (wall * (1 - front) + _stuff(dice, height, width) * front) * shade
+    return np.asarray((wall * (1 - front) + _stuff(dice, height, width) * front) * shade)
 
 
 def _ground(dice: Dice, height: int, width: int) -> Field:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -35,7 +36,8 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
     Returns:
         The folder, and its index: ``sha256`` (of all pixels and annotations) and ``images``, a
         list of ``id``, ``width``, ``height``, ``sha256`` and ``mask_sha256`` (of the pixels),
-        ``files`` (sha256 of the PNG files), ``boxes``, ``labels`` and ``areas``. Images are ``<id>.png``, masks ``<id>.mask.png``.
+        ``files`` (sha256 of the PNG files), ``boxes``, ``labels`` and ``areas``. Images
+        are ``<id>.png``, masks ``<id>.mask.png``.
 
     Raises:
         UserError: the cache cannot be written.
@@ -54,7 +56,7 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
-    """The index of a complete folder; None where it is missing or its content is not what was written."""
+    """The index of a complete folder; None where it is missing or was changed since."""
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         images = index["images"]
@@ -82,8 +84,9 @@ def _render_all(folder: Path, split: str, count: int) -> dict[str, Any]:
     try:
         jobs = [(split, index, str(temporary)) for index in range(count)]
         workers = min(os.cpu_count() or 1, 8)
-        if workers > 1 and count > 8:
-            with ProcessPoolExecutor(workers) as pool:
+        # Other ways to start a process would run the caller's main module once more.
+        if workers > 1 and count > 8 and "fork" in multiprocessing.get_all_start_methods():
+            with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
                 images = list(pool.map(_render_one, jobs, chunksize=4))
         else:
             images = [_render_one(job) for job in jobs]

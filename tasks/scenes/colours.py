@@ -45,4 +45,4 @@ def muted(dice: Dice, name: str | None = None, own: float = 0.5) -> Field:
     tint = np.asarray([dice.log_uniform(0.88, 1.14) for _ in range(3)])
     colour = base * shade * tint
     grey = dice.uniform(0.1, 0.5)
-    return np.clip((1.0 - grey) * colour + grey * colour.mean(), 0.012, 0.8)
+    return np.asarray(np.clip((1.0 - grey) * colour + grey * colour.mean(), 0.012, 0.8))

@@ -50,7 +50,8 @@ class Dice:
 
     def white(self, height: int, width: int) -> Field:
         """White noise of mean 0 and variance 1 (uniformly distributed), (height, width)."""
-        return (self._generator.random((height, width)) - 0.5) * np.sqrt(12.0)
+        field: Field = (self._generator.random((height, width)) - 0.5) * np.sqrt(12.0)
+        return field
 
 
 def spectral(
@@ -96,7 +97,8 @@ def grain(dice: Dice, height: int, width: int, period: float) -> Field:
 
 
 def _standard(field: Field) -> Field:
-    return (field - field.mean()) / (field.std() + 1e-12)
+    standard: Field = (field - field.mean()) / (field.std() + 1e-12)
+    return standard
 
 
 def smoothstep(low: float, high: float, value: Field) -> Field:

@@ -227,4 +227,5 @@ def _photograph(dice: Dice, light: Field) -> NDArray[np.uint8]:
     # A soft shoulder keeps highlights from clipping.
     seen = np.clip(seen, 0.0, None)
     seen = np.where(seen > 0.7, 0.7 + 0.3 * np.tanh((seen - 0.7) / 0.3), seen)
-    return np.round(255.0 * seen ** (1 / 2.2)).astype(np.uint8)
+    image: NDArray[np.uint8] = np.round(255.0 * seen ** (1 / 2.2)).astype(np.uint8)
+    return image

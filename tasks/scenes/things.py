@@ -85,11 +85,9 @@ def make_thing(dice: Dice, label: int, size: float, at: tuple[float, float], sun
         sun: the scene's light.
     """
     name = CLASSES[label - 1] if label else None
-    if name is None:
-        outline, material = dice.pick(_DISTRACTORS)(dice), materials.plain
-    else:
-        maker, material = _MAKERS[name]
-        outline = maker(dice)
+    # A distractor's outline is that of a class, its surface is not.
+    maker, material = _MAKERS[name] if name else (dice.pick(_DISTRACTORS), materials.plain)
+    outline = maker(dice)
     patch, top, left = _patch(dice, outline, size, at, name in _ROUND)
     relief, albedo = material(dice, patch)
     middle = float(np.mean(albedo))
@@ -125,7 +123,8 @@ def _lit(dice: Dice, relief: Field, albedo: Field, colour: Field, sun: Light) ->
     diffuse = sun.ambient * (0.55 + 0.45 * norm) + (1.15 - sun.ambient) * facing
     gloss = dice.uniform(0.0, 0.07)
     tint = 1.0 + 0.05 * np.asarray([1.0, 0.0, -1.0]) * dice.uniform(-1, 1)
-    return colour * tint * (albedo * diffuse)[..., None] + gloss * shine[..., None]
+    lit: Field = colour * tint * (albedo * diffuse)[..., None] + gloss * shine[..., None]
+    return lit
 
 
 def twig(dice: Dice, height: int, width: int, sun: Light) -> Thing:

@@ -56,7 +56,7 @@ class PSPNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, classes, H, W) for images (B, 3, H, W), RGB, 0..1."""
-        features = self.backbone((images - self.mean) / self.std)
+        features = self.backbone((images - self.get_buffer("mean")) / self.get_buffer("std"))
         logits = self.decode_head(features)
         return F.interpolate(
             logits.float(), size=images.shape[2:], mode="bilinear", align_corners=False

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.base import RGB, VisionModel
+from tasks.checkpoints import WEIGHTS, load_weights, weights_fingerprint
 from tasks.scenes import CLASSES
-from tasks.weights_of import WEIGHTS, load_weights, weights_fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +33,29 @@ class PSPNetScenes(VisionModel):
         self._card = WEIGHTS / f"{self.name}.yaml" if card is None else card
         self._module: Any = None
 
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The card of the shipped weights."""
+        return [WEIGHTS / f"{cls.name}.yaml"]
+
     def fingerprint(self) -> dict[str, str]:
-        """The weights' sha256 and the architecture's version."""
-        return weights_fingerprint(self._card, ARCHITECTURE)
+        """The weights' sha256, the architecture's version and mmsegmentation's."""
+        return weights_fingerprint(self._card, ARCHITECTURE, "onedl-mmsegmentation")
+
+    def prepare(self) -> None:
+        """Load the weights, once.
+
+        Raises:
+            UserError: they are missing or are not the file their card describes.
+        """
+        if self._module is None:
+            import torch
+
+            from tasks.segmentation.network import PSPNet
+
+            module = PSPNet(len(CLASSES) + 1)
+            load_weights(module, self._card)
+            self._module = module.to(memory_format=torch.channels_last)
 
     def predict(self, image: RGB) -> NDArray[np.uint8]:
         """Class of every pixel, (height, width) uint8, 0 background, 1..10.
@@ -49,12 +69,7 @@ class PSPNetScenes(VisionModel):
         import numpy as np
         import torch
 
-        if self._module is None:
-            from tasks.segmentation.network import PSPNet
-
-            module = PSPNet(len(CLASSES) + 1)
-            load_weights(module, self._card)
-            self._module = module.to(memory_format=torch.channels_last)
+        self.prepare()
         tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
         with torch.inference_mode():
             logits = self._module(tensor.float() / 255.0)

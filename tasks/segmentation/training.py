@@ -22,12 +22,12 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         The card's path.
 
     Raises:
-        UserError: the recipe is not one of this trainer, or the directory holds another run.
+        UserError: the recipe is not one of this trainer.
     """
     import torch
     from torch.nn import functional as F
 
-    from tasks import training
+    from tasks import checkpoints, training
     from tasks.scenes import CLASSES, ScenesTrain
     from tasks.scenes.batches import Batches
     from tasks.segmentation import Segmentation
@@ -50,7 +50,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         return {"cross_entropy": F.cross_entropy(logits, truth, ignore_index=255)}
 
     weights = training.fit(recipe, directory, report, module, losses)
-    card = training.save_weights(recipe, directory, weights, PAPER, {})
-    measured = training.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
+    card = checkpoints.save_weights(recipe, directory, weights, PAPER, {})
+    measured = checkpoints.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
     report(f"{recipe['name']}: {measured}")
-    return training.save_weights(recipe, directory, weights, PAPER, measured)
+    return checkpoints.save_weights(recipe, directory, weights, PAPER, measured)

@@ -13,6 +13,7 @@ from harness.study import Cell, Study
 
 class FakeData:
     name = "fake"
+    notice = ""
     tasks = ("detection",)
 
     def __init__(self, folder):
@@ -47,7 +48,7 @@ class FakeRestorer:
     def restore(self, compressed):
         self.calls += 1
         if self.calls in self.fails_on:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of\nmemory")
         return compressed.pixels + np.uint8(self.offset)
 
 

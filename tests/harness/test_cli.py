@@ -174,7 +174,12 @@ def test_an_unreadable_image_is_named_counted_and_exits_with_2(harness, photos):
     assert code == 2
     assert "1 of 3 images failed and are not in the numbers of their cells: 1.png" in out
     assert "1.png" in err
-    assert "--retry-failed" in err
+    assert "--retry-failed computes them again" in err
+    # What the advice says of a folder is true.
+    write_png(np.zeros((48, 64, 3), np.uint8), photos / "1.png")
+    code, _, err = harness(*fidelity(photos, "--qf", "10", "--output", "out", "--retry-failed"))
+    assert code == 2
+    assert "out holds another study: data" in err
 
 
 def test_fail_fast_stops_at_the_unreadable_image(harness, photos):
@@ -291,18 +296,36 @@ def test_an_interrupted_run_stops_cleanly_says_how_to_go_on_and_does(tmp_path, n
     assert 0 < lines < 240
 
 
-def test_the_reader_of_a_pipe_may_leave(tmp_path, photos):
+@pytest.fixture
+def finished(tmp_path, photos):
     subprocess.run(
         [HARNESS, *fidelity(photos, "--qf", "10", "--output", "out")],
         cwd=tmp_path,
         check=True,
         capture_output=True,
     )
-    script = f"{HARNESS} table out --detail --format csv | head -n 1; exit ${{PIPESTATUS[0]}}"
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [["table", "out"], ["list"], ["run", "--show-study"]])
+def test_the_reader_of_a_pipe_may_leave(finished, arguments):
+    reading, writing = os.pipe()
+    os.close(reading)  # before the command writes, so that every write fails
 
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        [HARNESS, *arguments], cwd=finished, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_the_tables_signs_gets_others(finished):
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+
+    done = subprocess.run(
+        [HARNESS, "table", "out"], cwd=finished, capture_output=True, env=environment, check=True
     )
 
-    assert done.stdout.startswith("task,dataset")
-    assert done.stderr == ""
+    assert b"????" in done.stdout
+    assert b"PSNR-B" in done.stdout

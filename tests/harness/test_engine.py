@@ -1,4 +1,5 @@
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from conftest import FakeRestorer
 from harness.codec import Jpeg
 from harness.engine import local
 from harness.errors import ImageError, UserError
-from harness.images import read_image
+from harness.images import read_image, write_png
 from harness.store import RunDirectory
 
 
@@ -67,6 +68,22 @@ def test_a_restoration_serves_every_task(world, directory):
     local.run(world.plan(qfs=(10,), tasks=("detection", "segmentation")), directory)
 
     assert world.fake.calls == 4
+
+
+def test_a_restorer_that_works_in_place_does_not_reach_the_next_one(world, directory):
+    def in_place(compressed):
+        compressed.pixels[:] = 0
+        return compressed.pixels
+
+    black = FakeRestorer("black")
+    black.restore = in_place
+    both = world.plan(qfs=(10,), restorers=[black, world.fake])
+    local.run(both, directory)
+    alone = RunDirectory(directory.path.parent / "alone")
+    local.run(world.plan(qfs=(10,), restorers=[world.fake]), alone)
+    key = "detection/fake-q10"
+    one = world.plan(qfs=(10,), restorers=[world.fake])
+    assert numbers(directory, both)[key] == numbers(alone, one)[key]
 
 
 def test_running_again_computes_nothing(world, directory):
@@ -129,6 +146,54 @@ def test_a_directory_that_holds_another_study_is_refused(world, directory, chang
         local.run(world.plan(seed=seed), directory)
 
 
+def test_the_manifest_of_a_grown_study_names_all_of_it(world, directory):
+    local.run(world.plan(qfs=(20,)), directory)
+    local.run(world.plan(qfs=(10,), tasks=("segmentation",)), directory)
+
+    study = directory.manifest()["study"]
+    assert (study["qf"], study["task"]) == ([10, 20], ["detection", "segmentation"])
+
+
+def test_a_run_killed_before_its_first_manifest_can_be_run_again(world, directory):
+    directory.write_truth("detection", {"ids": []})
+    (directory.path / ".lock").write_text("")
+    (directory.path / "manifest.json.tmp").write_text('{"format"')
+
+    assert local.run(world.plan(), directory).computed == 12
+    assert directory.truth("detection") == {"ids": ["0.png", "1.png", "2.png", "3.png"]}
+
+
+def test_a_deleted_ground_truth_is_written_again_though_no_record_is_missing(world, directory):
+    local.run(world.plan(), directory)
+    directory.truth_path("detection").unlink()
+
+    assert local.run(world.plan(), directory).computed == 0
+    assert directory.truth("detection") == {"ids": ["0.png", "1.png", "2.png", "3.png"]}
+
+
+def test_a_study_that_another_run_began_in_the_meantime_is_seen(world, directory, monkeypatch):
+    locked = directory.locked
+
+    def late():
+        monkeypatch.undo()
+        local.run(world.plan(seed=1), RunDirectory(directory.path))
+        return locked()
+
+    monkeypatch.setattr(directory, "locked", late)
+
+    with pytest.raises(UserError, match="holds another study: seed 1 instead of 0"):
+        local.run(world.plan(), directory)
+
+
+def test_a_run_that_computes_nothing_is_the_latest_all_the_same(world, directory):
+    local.run(world.plan(), directory)
+    os.utime(directory.manifest_path, (1, 1))
+
+    local.run(world.plan(), directory)
+
+    assert directory.manifest_path.stat().st_mtime > 1
+
+
 def test_a_directory_with_other_things_is_refused(world, directory):
     directory.path.mkdir()
     (directory.path / "thesis.tex").write_text("")
@@ -181,6 +246,55 @@ def test_a_restorer_that_fails_on_one_image_leaves_the_others_alone(world, direc
     failed = held["detection/shaky-q10"]["1.png"]["error"]
     assert failed == "restorer shaky failed on 1.png: RuntimeError: out of memory"
     assert not any("error" in r for r in held["detection/fake-q10"].values())
+
+
+def test_an_image_too_large_for_the_codec_is_recorded_as_failed_and_the_rest_goes_on(
+    world, directory
+):
+    write_png(np.zeros((1, 65501, 3), np.uint8), world.data.images()[1].path)
+    plan = world.plan()
+
+    outcome = local.run(plan, directory)
+
+    held = records(directory, plan)
+    assert list(outcome.failed) == ["1.png"]
+    assert "65500" in outcome.failed["1.png"]
+    assert "error" not in held["detection/original-original"]["1.png"]
+    assert [i for i, r in held["detection/fake-q20"].items() if "error" in r] == ["1.png"]
+
+
+def test_an_image_deleted_during_the_run_is_recorded_as_failed(world, directory):
+    class Deleting(local.Silent):
+        def advance(self):
+            world.data.images()[3].path.unlink(missing_ok=True)
+
+    outcome = local.run(world.plan(), directory, Deleting())
+
+    assert list(outcome.failed) == ["3.png"]
+    assert "no such file" in outcome.failed["3.png"]
+
+
+def test_an_image_of_one_pixel_runs(world, directory):
+    write_png(np.zeros((1, 1, 3), np.uint8), world.data.images()[0].path)
+    plan = world.plan(qfs=(10,))
+
+    assert local.run(plan, directory).failed == {}
+    assert records(directory, plan)["detection/fake-q10"]["0.png"]["fidelity"]["ssim"] == "nan"
+
+
+def test_missing_weights_stop_the_run_and_leave_no_failed_records(world, directory):
+    predict = world.model.predict
+
+    def refuse(image):
+        raise UserError("The weights of m are missing.")
+
+    world.model.predict = refuse
+    with pytest.raises(UserError, match="weights of m are missing"):
+        local.run(world.plan(), directory)
+    world.model.predict = predict
+
+    outcome = local.run(world.plan(), directory)
+    assert (outcome.computed, outcome.failed) == (12, {})
 
 
 def test_a_restorer_that_changes_the_size_is_recorded_as_failed(world, directory):

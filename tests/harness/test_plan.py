@@ -1,5 +1,6 @@
 import pytest
 
+from harness import registry
 from harness.errors import UserError
 from harness.plan import default_directory, make_plan
 from harness.study import Study
@@ -31,7 +32,8 @@ def test_a_fingerprint_covers_all_that_can_change_the_number(plan):
     cell = next(cell for cell in plan.cells if cell.key == "detection/jpeg-q10")
 
     assert set(cell.inputs) == {
-        "data", "images", "codec", "fidelity", "torch", "seed", "task", "model", "qf", "restorer",
+        "data", "images", "read", "codec", "fidelity", "torch", "seed", "task", "model", "qf",
+        "restorer",
     }  # fmt: skip
     assert len(cell.inputs["model"]["weights"]) == 64
     assert cell.inputs["codec"]["subsampling"] == "4:2:0"
@@ -53,10 +55,11 @@ def test_auto_is_the_embedded_data_set_and_says_so():
 
 
 def test_a_limit_beyond_the_data_set_is_said():
-    found = make_plan(study(limit=100_000))
+    found = make_plan(study(task=("fidelity",), limit=100_000))
 
     assert len(found.images) < 100_000
     assert any("--limit changes nothing" in notice for notice in found.notices)
+    assert found.identity == make_plan(study(task=("fidelity",), limit=None)).identity
 
 
 def test_all_means_every_restorer_in_table_order():
@@ -74,9 +77,49 @@ def test_all_leaves_a_cell_without_weights_empty_and_says_why():
     assert any("Left empty" in notice and "55" in notice for notice in found.notices)
 
 
+def test_a_broken_plugin_is_left_out_of_all_and_named(monkeypatch):
+    known = registry.restorers()
+    entries = [known.entry(name) for name in known]
+    broken = [registry.Entry("broken", "no_such_module:Thing", "plugin 1.0")]
+    monkeypatch.setattr(
+        registry, "restorers", lambda: registry.Registry("restorer", entries + broken)
+    )
+
+    found = make_plan(study(task=("fidelity",), restorers=("all",), qf=(10,)))
+
+    assert "jpeg" in found.restorers
+    assert any("Left out" in n and "'broken'" in n and "plugin 1.0" in n for n in found.notices)
+    with pytest.raises(UserError, match="'broken'"):
+        make_plan(study(task=("fidelity",), restorers=("jpeg", "broken")))
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "x" * 5000])
+def test_an_odd_name_of_a_data_set_is_unknown_like_any_other(name):
+    with pytest.raises(UserError, match="Unknown data set .* Nor is there a folder"):
+        make_plan(study(dataset=name))
+
+
 def test_a_restorer_named_by_the_user_must_run():
     with pytest.raises(UserError, match="55"):
         make_plan(study(restorers=("arcnn",), qf=(10, 55)))
+
+
+def test_a_model_of_other_classes_is_refused(monkeypatch):
+    from tasks.detection.faster_rcnn import FasterRCNNScenes
+
+    monkeypatch.setattr(FasterRCNNScenes, "classes", ("cat", "dog"))
+
+    with pytest.raises(UserError, match=r"knows the classes cat, dog; .* has orange, yarn"):
+        make_plan(study())
+
+
+def test_missing_weights_of_a_vision_model_are_said_before_any_image(monkeypatch, tmp_path):
+    from tasks.detection import faster_rcnn
+
+    monkeypatch.setattr(faster_rcnn, "WEIGHTS", tmp_path)
+
+    with pytest.raises(UserError, match="No card at"):
+        make_plan(study())
 
 
 def test_two_models_for_one_task_are_refused():

@@ -54,7 +54,14 @@ def test_the_directory_of_another_recipe_is_refused(trainer, recipe, tmp_path):
     assert len(trainer) == 2
 
 
-@pytest.mark.parametrize("text", ["[", "- a\n", "name: x\n"])
+def test_an_output_that_is_a_file_is_the_users_mistake(trainer, recipe, tmp_path):
+    (tmp_path / "out").write_text("")
+
+    with pytest.raises(UserError, match="out.*Choose another --output"):
+        recipes.train(recipe, tmp_path / "out", str)
+
+
+@pytest.mark.parametrize("text", ["[", "- a\n", "name: x\n", "name: 2020-13-45\n"])
 def test_a_bad_recipe_is_named(tmp_path, text):
     path = tmp_path / "r.yaml"
     path.write_text(text)

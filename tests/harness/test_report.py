@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.report import compare as compare_module
 from harness.report.compare import compare, compare_lines
 from harness.report.measure import COLUMNS, latest_run, long_form, measure
 from harness.report.render import render_lines, render_markdown, render_text
@@ -187,6 +188,53 @@ def test_the_metric_cache_follows_the_records(directory):
     assert after == pytest.approx((190 / 400) / 2)
 
 
+def test_a_record_appended_while_a_table_is_made_does_not_spoil_the_cache(directory, monkeypatch):
+    cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 10, "jpeg", {})
+    read = RunDirectory.records
+
+    def reading_while_a_run_goes_on(self, *place):
+        found = read(self, *place)
+        self.append(cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
+        return found
+
+    monkeypatch.setattr(RunDirectory, "records", reading_while_a_run_goes_on)
+    assert measure(directory, [cell.key])[0].metrics["mIoU"] == pytest.approx(0.15)
+    monkeypatch.undo()
+
+    (after,) = measure(directory, [cell.key])
+    assert (after.images, after.metrics["mIoU"]) == (4, pytest.approx((190 / 400) / 2))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": 1, "metrics": {}}', '"state"'])
+def test_a_damaged_cache_is_computed_again(directory, text):
+    whole = build_table(directory)
+    for path in (directory.path / "metrics").rglob("*.json"):
+        path.write_text(text)
+
+    assert build_table(directory) == whole
+
+
+def test_a_cell_without_any_record_yet_is_said(directory):
+    manifest = directory.manifest()
+    cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 30, "jpeg", {})
+    manifest["cells"].append({"key": cell.key, **cell.as_json()})
+    directory.write_manifest(manifest)
+
+    assert "incomplete: segmentation/jpeg-q30 has 0 of 3 images" in build_table(directory).notes
+
+
+def test_cells_measured_with_another_version_than_the_rest_are_said(directory):
+    assert not build_table(directory).notes
+    manifest = directory.manifest()
+    manifest["cells"][1]["inputs"] = {"torch": "2.15", "qf": 10}
+    directory.write_manifest(manifest)
+
+    assert build_table(directory).notes == (
+        "mixed: the cells of segmentation were not measured with the same torch; "
+        "run the whole study again to compare them",
+    )
+
+
 def test_a_read_only_run_directory_can_still_be_read(directory, monkeypatch):
     from pathlib import Path
 
@@ -222,6 +270,31 @@ def test_compare_is_on_the_images_both_have(directory):
 
 def test_compare_with_the_original_pairs_it_with_every_qf(directory):
     assert list(compare(directory, "original", "jpeg").qf) == [10, 20]
+
+
+def test_compare_names_a_restorer_that_has_no_cell(directory):
+    manifest = directory.manifest()
+    manifest["cells"] = [c for c in manifest["cells"] if c["restorer"] != "original"]
+    directory.write_manifest(manifest)
+
+    with pytest.raises(UserError, match="no restorer 'original'. It has: jpeg, arcnn"):
+        compare(directory, "original", "jpeg")
+
+
+def test_compare_refuses_a_restorer_with_itself(directory):
+    with pytest.raises(UserError, match="Name two restorers"):
+        compare(directory, "jpeg", "jpeg")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.26, "+1.3"), (-1.26, "-1.3"), (math.inf, "∞"), (math.nan, "–")]
+)
+def test_a_difference_is_signed_and_has_no_words_for_numbers(value, text):
+    row = ["segmentation", "mIoU", 10, 1.0, 1.0, value, 3]
+
+    lines = compare_lines(pd.DataFrame([row], columns=compare_module.COLUMNS), "a", "b")
+
+    assert lines[1][5] == text
 
 
 def test_compare_names_an_unknown_restorer(directory):

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness import store
 from harness.errors import HarnessError, UserError
-from harness.store import RunDirectory, finite
+from harness.files import finite
+from harness.store import RunDirectory
 from harness.study import Cell
 
 CELL = Cell("detection", "scenes", "m", "jpeg", 10, "arcnn", {"weights": "abc"})
@@ -112,6 +115,39 @@ def test_two_writers_are_kept_apart(tmp_path):
         pass
 
 
+def test_a_file_system_without_locks_is_not_taken_for_another_writer(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+    with pytest.raises(UserError, match="Cannot lock .*No locks"), RunDirectory(tmp_path).locked():
+        pass
+
+
+def test_a_grid_of_more_cells_than_files_may_be_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_HANDLES", 3)
+    directory = RunDirectory(tmp_path)
+    cells = [Cell("detection", "scenes", "m", "jpeg", qf, "arcnn", {}) for qf in range(1, 9)]
+    for image in ("a", "b"):
+        for cell in cells:
+            directory.append(cell, {"image": image})
+            assert len(directory._open) <= 3
+    directory.close()
+
+    assert all(list(directory.resume(cell)) == ["a", "b"] for cell in cells)
+
+
+def test_an_image_id_that_is_no_valid_unicode_is_kept(tmp_path):
+    directory = RunDirectory(tmp_path)
+    image = os.fsdecode(b"\xff\xc3\xbc.png")
+    directory.write_manifest({"ids": [image]})
+    fill(directory, CELL, [image, "ü.png"])
+
+    assert list(directory.resume(CELL)) == [image, "ü.png"]
+    assert directory.manifest()["ids"] == [image]
+
+
 def test_failed_images_can_be_forgotten(tmp_path):
     directory = RunDirectory(tmp_path)
     fill(directory, CELL, ["good"])
@@ -172,7 +208,12 @@ def test_a_damaged_truth_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [(None, "is not a run directory"), ("{", "cannot be read"), ('{"format": 99}', "format 99")],
+    [
+        (None, "is not a run directory"),
+        ("{", "cannot be read"),
+        ("[1]", "cannot be read: it is no JSON object"),
+        ('{"format": 99}', "format 99"),
+    ],
 )
 def test_a_missing_broken_or_newer_manifest_is_named(tmp_path, text, sentence):
     if text is not None:

@@ -45,6 +45,10 @@ def test_a_study_survives_the_way_through_yaml(qf, limit, seed):
     assert Study.model_validate(yaml.safe_load(study_yaml(study))) == study
 
 
+def test_a_qf_written_in_two_ways_is_one():
+    assert Study.model_validate({"qf": [10, "10", "010,20"]}).qf == (10, 20)
+
+
 @given(qf=QFS)
 def test_qfs_are_sorted_and_unique(qf):
     assert list(Study(qf=tuple(qf)).qf) == sorted(set(qf))
@@ -59,6 +63,7 @@ def test_qfs_are_sorted_and_unique(qf):
         ({"limit": 0}, "Bad value for limit"),
         ({"seed": -1}, "Bad value for seed"),
         ({"qf": [","]}, "needs at least one value"),
+        ({"dataset": ""}, "Bad value for dataset"),
     ],
 )
 def test_a_bad_value_is_named(flags, sentence):
@@ -73,6 +78,16 @@ def test_a_bad_value_is_named(flags, sentence):
         ("[1, 2]", "must be a mapping"),
         ("qf: [", "is not valid YAML"),
         ("qf: [300]", "QF 300 is outside 1..100"),
+        ("qf: 10.5", "Bad value for qf.*fractional part"),
+        ("qf: true", "Bad value for qf.*plain list"),
+        ("qf: [[10]]", "Bad value for qf.*plain list"),
+        ("restorers: [{a: 1}]", "Bad value for restorers.*plain list"),
+        ("task: 3", "Bad value for task"),
+        ("task:", "Bad value for task.*needs at least one value"),
+        ("limit: true", "Bad value for limit"),
+        ("name: ../elsewhere", "Bad value for name.*has no '/'"),
+        ("name: 2020-13-45", "is not valid YAML"),
+        ("1: 2", "Bad value for 1.*Keys should be strings"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, text, sentence):

@@ -36,7 +36,7 @@ def log(directory):
         ]
 
 
-@pytest.mark.parametrize("stop_after", [3, 10, 27, 39])
+@pytest.mark.parametrize("stop_after", [3, 7, 10, 27, 39])
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path, stop_after):
     whole, expected, _ = make(tmp_path / "whole", 40)
     whole.run()
@@ -50,6 +50,16 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, stop_after):
     for name, value in expected.state_dict().items():
         assert torch.equal(model.state_dict()[name], value)
     assert log(tmp_path / "broken") == log(tmp_path / "whole")
+
+
+def test_a_torn_last_line_of_the_log_does_not_stop_the_resumption(tmp_path):
+    make(tmp_path, 10)[0].run()
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("1")
+
+    make(tmp_path, 20)[0].run()
+
+    assert [row["step"] for row in log(tmp_path)] == ["5", "10", "15", "20"]
 
 
 def test_the_loss_falls_and_the_log_says_so(tmp_path):

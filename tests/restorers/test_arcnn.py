@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import save_file
 
-from harness.assets import Card, checked_file, read_card, sha256_of, write_card
+from harness.assets import Card, checked_file, sha256_of, write_card
 from harness.codec import Compressed, Jpeg
 from harness.errors import UserError
 from restorers.arcnn import ARCNN, WEIGHTS, network
@@ -177,10 +178,8 @@ def test_shipped_checkpoints_beat_jpeg_on_a_synthetic_image(shipped, qf):
 @pytest.mark.skipif(not LIVE1.is_dir(), reason="LIVE1 is not beside this repository")
 @pytest.mark.parametrize("qf", QFS)
 def test_each_checkpoint_is_the_best_for_its_own_qf_on_photographs(shipped, qf):
-    from harness.images import read_image
-
     names = ("bikes.png", "parrots.png", "lighthouse2.png")
-    images = [read_image(LIVE1 / name)[100:260, 160:352] for name in names]
+    images = [np.array(Image.open(LIVE1 / name))[100:260, 160:352] for name in names]
     files = [Jpeg().compress(image, qf) for image in images]
     before = np.mean([psnr(i, f.pixels) for i, f in zip(images, files, strict=True)])
 
@@ -252,7 +251,7 @@ def test_fingerprints_tell_checkpoints_apart(shipped):
 @pytest.mark.parametrize("qf", QFS)
 def test_shipped_cards_say_what_must_be_known(qf):
     card, path = checked_file(WEIGHTS / f"arcnn-q{qf}.yaml")
-    assert card == read_card(WEIGHTS / f"arcnn-q{qf}.yaml")
+    assert WEIGHTS / f"arcnn-q{qf}.yaml" in ARCNN.cards()
     assert path.stat().st_size < 1_000_000
     assert "MIT" in card.licence
     assert "research" in card.licence

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 from test_arcnn import textured
 
 from harness import registry
 from harness.assets import checked_file, read_card
 from harness.errors import UserError
-from harness.images import write_png
 from restorers.arcnn import WEIGHTS
 from restorers.training import arcnn
 from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
@@ -23,7 +23,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "train"
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     for seed in range(6):
-        write_png(textured(seed, 60, 72), folder / f"{seed}.png")
+        Image.fromarray(textured(seed, 60, 72)).save(folder / f"{seed}.png")
     return folder
 
 

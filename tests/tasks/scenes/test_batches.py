@@ -49,7 +49,7 @@ def test_a_batch_is_what_a_network_wants(data_set):
     for step in range(12):
         batch = Batches(data_set, 3, seed=1, masks=True)(step)
         assert batch.images.dtype == np.float32 and batch.images.shape[::3] == (3, 3)
-        assert 0 <= batch.images.min() and batch.images.max() <= 1
+        assert batch.images.min() >= 0 and batch.images.max() <= 1
         assert batch.masks.shape == batch.images.shape[:3]
         assert batch.images.shape[1] <= batch.images.shape[2]
         for boxes, labels, mask in zip(batch.boxes, batch.labels, batch.masks, strict=True):
@@ -61,7 +61,7 @@ def test_a_batch_is_what_a_network_wants(data_set):
 
 
 def test_augmentation_keeps_the_finest_detail(data_set):
-    """No blur, no noise, no compression: turned back, a batch's image is the original times a gain."""
+    """No blur, noise or compression: turned back, an image is the original times a gain."""
     batch = Batches(data_set, 1, seed=2)(0)
     image = batch.images[0]
     originals = [np.asarray(_read(r.path)) / 255.0 for r in data_set.images()]

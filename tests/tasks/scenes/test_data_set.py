@@ -152,3 +152,12 @@ def test_importing_the_package_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_rendering_in_parallel_is_rendering_one_by_one(monkeypatch):
+    monkeypatch.setattr(cache.os, "cpu_count", lambda: 2)
+    parallel = Scenes(count=9)
+    alone = [
+        cache._render_one(("evaluation", k, str(parallel.images()[0].path.parent))) for k in (4,)
+    ]
+    assert parallel._data()[1]["images"][4] == alone[0]

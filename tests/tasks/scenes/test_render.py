@@ -10,7 +10,23 @@ from tasks.scenes.render import SIZES, _edges, render
 COUNT = 16
 PIXELS = "685195202495b50ceda3bb61515c248edbae9150a807b743c84d06e8e38ace35"
 TRUTH = "49bd68438c0ea0bb54b94868e2147943fb10346fc3ddace55ef287ef5876cbca"
-BLOCKS = [106, 110, 131, 125, 154, 106, 111, 144, 145, 121, 125, 128, 141, 95, 138]
+BLOCKS = [
+    106.456,
+    110.391,
+    131.15,
+    125.211,
+    154.401,
+    105.611,
+    110.826,
+    143.8,
+    145.013,
+    121.117,
+    124.791,
+    128.386,
+    141.422,
+    94.657,
+    137.748,
+]
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +35,10 @@ def scenes():
 
 
 def blocks(image):
-    """Mean of every 64×64 block, rounded: what a last digit elsewhere cannot move by much."""
+    """Mean of every 64×64 block: another platform's rounding of a few pixels hardly moves it."""
     height, width = (side // 64 * 64 for side in image.shape[:2])
     tiles = image[:height, :width].reshape(height // 64, 64, width // 64, 64, 3)
-    return tiles.mean((1, 3, 4)).round().astype(int).ravel().tolist()
+    return tiles.mean((1, 3, 4)).ravel().round(3).tolist()
 
 
 def test_pixels_and_ground_truth_are_pinned(scenes):
@@ -33,8 +49,9 @@ def test_pixels_and_ground_truth_are_pinned(scenes):
         pixels.update(scene.image.tobytes())
         truth.update(scene.boxes.tobytes() + scene.labels.tobytes() + scene.mask.tobytes())
     if pixels.hexdigest() != PIXELS:
-        assert np.abs(np.subtract(blocks(scenes[0].image), BLOCKS)).max() <= 1
-        pytest.skip("another platform: block means agree, the bits do not")
+        # 0.01 is 40 pixels of a block's 4096 off by one: rounding, never another rendering.
+        assert np.abs(np.subtract(blocks(scenes[0].image), BLOCKS)).max() <= 0.01
+        pytest.skip("another platform: block means agree to 0.01, the bits do not")
     assert truth.hexdigest() == TRUTH
 
 
@@ -112,7 +129,7 @@ def test_all_classes_and_sizes_occur(scenes):
 def test_colour_alone_does_not_tell_the_class():
     """A nearest-mean classifier on mean colours stays far from knowing the ten classes."""
     colours, labels = [], []
-    for index in range(40):
+    for index in range(20):
         scene = render("train", index)
         for (x0, y0, x1, y1), label in zip(scene.boxes, scene.labels, strict=True):
             pixels = scene.image[y0:y1, x0:x1][scene.mask[y0:y1, x0:x1] == label]

@@ -1,0 +1,79 @@
+"""What the command line writes: tables to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.store import RunDirectory
+
+
+def say(message: str) -> None:
+    """A line to standard error."""
+    typer.echo(message, err=True)
+
+
+def write(text: str) -> None:
+    """To standard output, whose reader (head, less) may have seen enough."""
+    try:
+        typer.echo(text, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def error_console() -> Console:
+    """Where progress is shown."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def check_format(name: str) -> None:
+    """Refuse a ``--format`` there is not, before anything is computed.
+
+    Raises:
+        UserError: there is no such format.
+    """
+    from harness.report.render import FORMATS
+
+    if name not in FORMATS:
+        raise UserError(f"Unknown format '{name}'. Available: {', '.join(FORMATS)}.")
+
+
+def run_directory(path: Path | None) -> RunDirectory:
+    """The run directory the user named, or the latest.
+
+    Raises:
+        UserError: none was named and there is none.
+    """
+    from harness.report.measure import latest_run
+    from harness.store import RunDirectory
+
+    found = path or latest_run(Path("results") / "runs")
+    if found is None:
+        raise UserError("There is no run under results/runs. Name a run directory, or run one.")
+    return RunDirectory(found)
+
+
+def print_table(directory: RunDirectory, format: str, detail: bool, keys: set[str] | None) -> None:
+    """The table of a run directory in one of the formats; only the cells ``keys``, if given."""
+    from harness.report.measure import long_form
+    from harness.report.render import render_markdown, render_text
+    from harness.report.table import build_table
+
+    if format == "csv":
+        write(long_form(directory, keys, detail).to_csv(index=False))
+        return
+    built = build_table(directory, keys, detail)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    text = render_markdown(built) if format == "md" else render_text(built, colour)
+    write(text)
