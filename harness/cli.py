@@ -11,7 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from harness.errors import HarnessError, UserError
-from harness.terminal import check_format, error_console, print_table, run_directory, say, write
+from harness.terminal import (
+    check_format,
+    error_console,
+    print_table,
+    run_directory,
+    say,
+    show_progress_logs,
+    write,
+)
 
 app = typer.Typer(
     name="harness",
@@ -206,6 +214,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without lines and dashes
+    show_progress_logs()
     try:
         code = app(arguments, prog_name="harness", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

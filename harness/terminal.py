@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
 def say(message: str) -> None:
     """A line to standard error."""
     typer.echo(message, err=True)
+
+
+class _Lines(logging.Handler):
+    """Log records as plain lines on standard error, whatever it is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        say(record.getMessage())
+
+
+def show_progress_logs() -> None:
+    """Let the packages say what long work they are at; other libraries stay as quiet as before."""
+    for name in ("harness", "restorers", "tasks"):
+        log = logging.getLogger(name)
+        log.setLevel(logging.INFO)
+        log.handlers = [_Lines()]
+        log.propagate = False
 
 
 def write(text: str) -> None:

@@ -64,6 +64,7 @@ def save_weights(
     path = directory / f"{recipe['name']}.safetensors"
     floats = {k: v.contiguous() for k, v in weights.items() if v.is_floating_point()}
     save_file(floats, path)
+    path.chmod(0o644)  # the library writes it for the owner alone
     card = Card(
         name=recipe["name"],
         file=path.name,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from harness.assets import sha256_of
 from harness.errors import UserError
 
 INDEX = "index.json"
+SECONDS_BETWEEN_LINES = 10.0
+
+log = logging.getLogger(__name__)
 
 
 def cache_root() -> Path:
@@ -87,15 +92,27 @@ def _render_all(folder: Path, split: str, count: int) -> dict[str, Any]:
         # Other ways to start a process would run the caller's main module once more.
         if workers > 1 and count > 8 and "fork" in multiprocessing.get_all_start_methods():
             with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-                images = list(pool.map(_render_one, jobs, chunksize=4))
+                images = list(_told(pool.map(_render_one, jobs, chunksize=4), count, folder))
         else:
-            images = [_render_one(job) for job in jobs]
+            images = list(_told(map(_render_one, jobs), count, folder))
         index = {"sha256": digest(images), "images": images}
         (temporary / INDEX).write_text(json.dumps(index), encoding="utf-8")
         _swap_in(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return index
+
+
+def _told(entries: Iterator[dict[str, Any]], count: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """The entries as they come, saying now and then how far the rendering is."""
+    began = told = time.monotonic()
+    log.info("Rendering %d scenes into %s: done once.", count, folder)
+    for done, entry in enumerate(entries, start=1):
+        yield entry
+        if time.monotonic() - told > SECONDS_BETWEEN_LINES:
+            told = time.monotonic()
+            left = (told - began) / done * (count - done)
+            log.info("%d/%d scenes rendered, %.0f s left", done, count, left)
 
 
 def _swap_in(temporary: Path, folder: Path) -> None:

@@ -20,20 +20,22 @@ LIVE1 = Path(__file__).parents[2] / "../shared/data/live1"
 
 
 def textured(seed: int, height: int = 128, width: int = 160) -> np.ndarray:
-    """A 1/f texture with a few hard-edged discs: what photographs have that JPEG harms."""
+    """Muted smooth colours, 1/f texture and hard-edged discs: photographs, roughly."""
     rng = np.random.default_rng(seed)
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     falloff = 1 / np.maximum(np.hypot(rows, columns), 1 / width)
-    planes = [
-        np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) * falloff, (height, width))
-        for _ in range(3)
-    ]
-    grey, *tints = (plane / plane.std() for plane in planes)
-    image = 128 + 40 * np.stack([grey, grey + 0.3 * tints[0], grey + 0.3 * tints[1]], -1)
+
+    def plane(power: int) -> np.ndarray:
+        spectrum = np.fft.rfft2(rng.standard_normal((height, width))) * falloff**power
+        values = np.fft.irfft2(spectrum, (height, width))
+        return values / values.std()
+
+    grey = 128 + 10 * plane(1) + 30 * plane(2)
+    image = grey[..., None] + 8 * np.stack([plane(2) for _ in range(3)], -1)
     y, x = np.mgrid[:height, :width]
-    for _ in range(8):
+    for _ in range(12):
         inside = np.hypot(y - rng.integers(height), x - rng.integers(width)) < rng.integers(5, 25)
-        image[inside] = 0.3 * image[inside] + 0.7 * rng.integers(0, 256, 3)
+        image[inside] = 0.3 * image[inside] + 0.7 * (rng.integers(256) + rng.normal(0, 15, 3))
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
@@ -172,7 +174,7 @@ def test_shipped_checkpoints_beat_jpeg_on_a_synthetic_image(shipped, qf):
         compressed = Jpeg().compress(image, qf)
         restored = shipped.restore(compressed)
         gains.append(psnr(image, restored) - psnr(image, compressed.pixels))
-    assert np.mean(gains) > 0.3
+    assert np.mean(gains) > 0.6  # measured: about 1.1
 
 
 @pytest.mark.skipif(not LIVE1.is_dir(), reason="LIVE1 is not beside this repository")

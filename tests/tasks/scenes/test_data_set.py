@@ -161,3 +161,16 @@ def test_rendering_in_parallel_is_rendering_one_by_one(monkeypatch):
         cache._render_one(("evaluation", k, str(parallel.images()[0].path.parent))) for k in (4,)
     ]
     assert parallel._data()[1]["images"][4] == alone[0]
+
+
+def test_rendering_says_that_it_goes_on_and_how_far_it_is(monkeypatch, caplog):
+    monkeypatch.setattr(cache, "SECONDS_BETWEEN_LINES", -1.0)
+    caplog.set_level("INFO", "tasks.scenes.cache")
+
+    Scenes(count=2).images()
+    first = [record.getMessage() for record in caplog.records]
+    Scenes(count=2).images()
+
+    assert first[0].startswith("Rendering 2 scenes into ")
+    assert first[1].startswith("1/2 scenes rendered, ")
+    assert len(caplog.records) == len(first)
