@@ -56,10 +56,8 @@ class ImageFolder(DataSet):
     def fingerprint(self) -> dict[str, str]:
         """The sha256 over every image's id and content; where the folder lies is not in it.
 
-        Files are read at the first call; later ones give the same answer.
-
-        Raises:
-            UserError: a file cannot be read.
+        Files are read at the first call; later ones give the same answer. One that cannot be
+        read is marked so: the run then names it and counts it as failed.
         """
         return {"images": self._sha256}
 
@@ -68,9 +66,10 @@ class ImageFolder(DataSet):
         digest = hashlib.sha256()
         for image in self._images:
             try:
-                line = f"{image.id}\0{sha256_of(image.path)}\n"
-            except OSError as error:
-                raise UserError(f"Cannot read the image {image.path}: {error.strerror}.") from error
+                content = sha256_of(image.path)
+            except OSError:
+                content = "unreadable"
+            line = f"{image.id}\0{content}\n"
             # File names need not be UTF-8 on Linux.
             digest.update(line.encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
@@ -81,6 +80,11 @@ def _images_below(folder: Path) -> tuple[ImageRef, ...]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+        # A link that leads nowhere is listed too, so that the run names it.
+        if path.suffix.lower() in SUFFIXES and not hidden and (path.is_file() or _dangling(path)):
             found.append(ImageRef(id=relative.as_posix(), path=path))
     return tuple(sorted(found, key=lambda image: image.id))
+
+
+def _dangling(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()

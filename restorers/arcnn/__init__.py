@@ -93,8 +93,10 @@ class ARCNN(Restorer):
         card_path = self.weights / f"arcnn-q{qf}.yaml"
         if not card_path.is_file():
             known = ", ".join(map(str, self.available())) or "none"
+            # Only the user's own folder is named: this sentence lands in manifests that travel.
+            where = "" if self.weights == WEIGHTS else f" in {self.weights}"
             raise UserError(
-                f"ARCNN has no checkpoint for QF {qf} in {self.weights} (there are: {known}); "
+                f"ARCNN has no checkpoint for QF {qf}{where} (there are: {known}); "
                 "ask for one of these, or train one with `harness train`."
             )
         card, path = checked_file(card_path)

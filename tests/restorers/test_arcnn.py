@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import psnr, textured
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -17,30 +18,6 @@ from restorers.arcnn.network import MARGIN, Network, parameter_count, restore, s
 
 QFS = (10, 20, 30, 40)
 LIVE1 = Path(__file__).parents[2] / "../shared/data/live1"
-
-
-def textured(seed: int, height: int = 128, width: int = 160) -> np.ndarray:
-    """Muted smooth colours, 1/f texture and hard-edged discs: photographs, roughly."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    falloff = 1 / np.maximum(np.hypot(rows, columns), 1 / width)
-
-    def plane(power: int) -> np.ndarray:
-        spectrum = np.fft.rfft2(rng.standard_normal((height, width))) * falloff**power
-        values = np.fft.irfft2(spectrum, (height, width))
-        return values / values.std()
-
-    grey = 128 + 10 * plane(1) + 30 * plane(2)
-    image = grey[..., None] + 8 * np.stack([plane(2) for _ in range(3)], -1)
-    y, x = np.mgrid[:height, :width]
-    for _ in range(12):
-        inside = np.hypot(y - rng.integers(height), x - rng.integers(width)) < rng.integers(5, 25)
-        image[inside] = 0.3 * image[inside] + 0.7 * (rng.integers(256) + rng.normal(0, 15, 3))
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 
 def random_network(seed: int = 0) -> Network:
@@ -179,7 +156,7 @@ def test_shipped_checkpoints_beat_jpeg_on_a_synthetic_image(shipped, qf):
 
 @pytest.mark.skipif(not LIVE1.is_dir(), reason="LIVE1 is not beside this repository")
 @pytest.mark.parametrize("qf", QFS)
-def test_each_checkpoint_is_the_best_for_its_own_qf_on_photographs(shipped, qf):
+def test_on_photographs_each_checkpoint_is_better_at_its_own_qf_than_distant_ones(shipped, qf):
     names = ("bikes.png", "parrots.png", "lighthouse2.png")
     images = [np.array(Image.open(LIVE1 / name))[100:260, 160:352] for name in names]
     files = [Jpeg().compress(image, qf) for image in images]
@@ -191,8 +168,8 @@ def test_each_checkpoint_is_the_best_for_its_own_qf_on_photographs(shipped, qf):
         scores = [psnr(i, shipped.restore(f)) for i, f in zip(images, relabelled, strict=True)]
         return float(np.mean(scores) - before)
 
-    gains = {other: gain(other) for other in QFS if abs(other - qf) in (0, 10, 30)}
-    assert gains[qf] > 0.4
+    gains = {other: gain(other) for other in QFS if abs(other - qf) in (0, 20, 30)}
+    assert gains[qf] > 0.6
     assert max(gains, key=gains.__getitem__) == qf
 
 
@@ -259,4 +236,4 @@ def test_shipped_cards_say_what_must_be_known(qf):
     assert "research" in card.licence
     assert "BSD500" in card.notes
     assert card.recipe["qf"] == qf
-    assert card.measured["live1_psnr"] > card.measured["live1_psnr_jpeg"] + 0.4
+    assert card.measured["live1_psnr"] > card.measured["live1_psnr_jpeg"] + 0.8

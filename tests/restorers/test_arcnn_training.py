@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from pictures import textured
 from PIL import Image
 from safetensors.torch import load_file
-from test_arcnn import textured
 
 from harness import registry
 from harness.assets import checked_file, read_card

@@ -74,8 +74,18 @@ def test_missing_empty_and_vanishing(folder, tmp_path):
         ImageFolder(folder / "album.png")
     data = ImageFolder(folder)
     (folder / "b.PNG").unlink()
-    with pytest.raises(UserError, match=r"Cannot read the image .*b\.PNG"):
-        data.fingerprint()
+    whole = ImageFolder(folder).fingerprint()
+    gone = data.fingerprint()
+    assert gone != whole
+    assert gone == data.fingerprint()
+
+
+def test_a_link_that_leads_nowhere_is_listed_so_that_the_run_can_name_it(folder):
+    before = [image.id for image in ImageFolder(folder).images()]
+    (folder / "zz.png").symlink_to(folder / "nowhere.png")
+    linked = ImageFolder(folder)
+    assert [image.id for image in linked.images()] == [*before, "zz.png"]
+    assert linked.fingerprint() != ImageFolder(folder / "sub").fingerprint()
 
 
 def test_a_relative_path_has_a_name(folder, monkeypatch):
