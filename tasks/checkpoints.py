@@ -103,4 +103,4 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
             prediction = model.predict(np.asarray(file))
         records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
     value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
-    return {task.metric: round(float(value), 6), "on": f"scenes, {count} uncompressed images"}
+    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, uncompressed"}

@@ -68,7 +68,7 @@ class FasterRCNNScenes(VisionModel):
         from tasks.detection.predictions import Detections
 
         self.prepare()
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255.0
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255.0
         with torch.inference_mode():
             found = self._module([tensor])[0]
         return Detections(

@@ -137,7 +137,7 @@ def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
     scene = render(split, index)
     name = f"{split}-{index:05d}"
     image, mask = Path(folder) / f"{name}.png", Path(folder) / f"{name}.mask.png"
-    Image.fromarray(scene.image).save(image, compress_level=4)
+    Image.fromarray(scene.image).save(image, compress_level=1)
     Image.fromarray(scene.mask).save(mask)
     return {
         "id": name,

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from harness.errors import UserError
+
 _MEAN = (0.42, 0.41, 0.39)
 _STD = (0.2, 0.2, 0.2)
 
@@ -15,11 +17,14 @@ _STD = (0.2, 0.2, 0.2)
 class PSPNet(nn.Module):
     """A ResNet-18-C cut after three stages, output stride 8, and a pyramid pooling head.
 
-    mmsegmentation's `ResNetV1c` and `PSPHead` (Zhao et al. 2017), narrow, put together directly:
-    nothing is looked up in a global registry.
+    mmsegmentation's `ResNetV1c` and `PSPHead` (Zhao et al. 2017), narrow, put together directly
+    rather than built by name from a config.
 
     Args:
         classes: number of classes, background counted.
+
+    Raises:
+        UserError: mmsegmentation cannot be imported.
     """
 
     def __init__(self, classes: int) -> None:
@@ -27,8 +32,15 @@ class PSPNet(nn.Module):
         with warnings.catch_warnings():
             # mmcv warns of compiled operators that nothing here uses.
             warnings.simplefilter("ignore")
-            from mmseg.models.backbones import ResNetV1c
-            from mmseg.models.decode_heads import PSPHead
+            try:
+                from mmseg.models.backbones import ResNetV1c
+                from mmseg.models.decode_heads import PSPHead
+            except ImportError as error:
+                raise UserError(
+                    f"mmsegmentation cannot be loaded: {error}. Install the project again; if it "
+                    "is libGL or libglib that is missing, install the system packages libgl1 and "
+                    "libglib2.0-0, or opencv-python-headless in place of opencv-python."
+                ) from error
 
         norm = {"type": "BN", "requires_grad": True}
         self.backbone = ResNetV1c(

@@ -70,7 +70,7 @@ class PSPNetScenes(VisionModel):
         import torch
 
         self.prepare()
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         with torch.inference_mode():
             logits = self._module(tensor.float() / 255.0)
         classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
