@@ -18,6 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from harness.engine.walk import default_workers
+
 
 def main() -> None:
     """Run once and print the figures."""
@@ -39,11 +41,13 @@ def main() -> None:
                 stages.update(json.loads(line)["seconds"])
         started = (Path(folder) / "manifest.json").stat().st_mtime
         walk = max(stamp.st_mtime for stamp in stamps) - started
-    forward = stages["restore"] + stages["predict"]
+    # Several images are walked at a time: the time during which a core was in a forward pass.
+    workers = default_workers()
+    forward = (stages["restore"] + stages["predict"]) / workers
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"wall time                    {wall:8.1f} s")
     print(f"walk over the images         {walk:8.1f} s")
-    print(f"models' forward passes       {forward:8.1f} s")
+    print(f"models' forward passes       {forward:8.1f} s on each of {workers} cores")
     print(f"walk outside forward passes  {100 * (walk - forward) / walk:8.1f} %")
     print(f"wall outside forward passes  {100 * (wall - forward) / wall:8.1f} %")
     print(f"peak memory                  {peak:8.2f} GiB")

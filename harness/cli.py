@@ -84,6 +84,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
+    ] = None,
     detail: Detail = False,
     format: Format = "text",
 ) -> None:
@@ -105,7 +109,7 @@ def run(
     if show_study:
         write(study_yaml(merged))
         return
-    from harness.engine.local import run as walk
+    from harness.engine.local import run as execute
     from harness.engine.progress import ConsoleProgress
     from harness.plan import default_directory, make_plan
     from harness.store import RunDirectory
@@ -115,7 +119,8 @@ def run(
         say(notice)
     directory = RunDirectory(output or default_directory(plan))
     try:
-        outcome = walk(plan, directory, ConsoleProgress(error_console()), fail_fast, retry_failed)
+        progress = ConsoleProgress(error_console())
+        outcome = execute(plan, directory, progress, fail_fast, retry_failed, workers)
     except KeyboardInterrupt:
         say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
         raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image read and compressed, ready for the models; made ahead of time by a thread.
+    """An image read and compressed, ready for the models.
 
     Attributes:
         image: the `ImageRef`.
@@ -64,16 +63,13 @@ def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
     return ready
 
 
-def process(
-    plan: Plan, ready: Prepared, wanted: Collection[Cell], side: Executor
-) -> Iterator[tuple[Cell, Json]]:
+def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[tuple[Cell, Json]]:
     """The records of one image for the ``wanted`` cells.
 
     Args:
         plan: the study.
         ready: what `prepare` made.
         wanted: the cells that still miss this image.
-        side: a thread that computes fidelity while the vision model runs.
 
     Yields:
         A cell and its record. A failed step gives records with ``error`` instead of an
@@ -86,11 +82,11 @@ def process(
     for name, restorer in plan.restorers.items():
         for qf in dict.fromkeys(cell.qf for cell in wanted if cell.restorer == name):
             cells = [cell for cell in wanted if cell.restorer == name and cell.qf == qf]
-            yield from _restored(plan, ready, restorer, qf, cells, side)
+            yield from _restored(plan, ready, restorer, qf, cells)
 
 
 def _restored(
-    plan: Plan, ready: Prepared, restorer: Any, qf: int | None, cells: list[Cell], side: Executor
+    plan: Plan, ready: Prepared, restorer: Any, qf: int | None, cells: list[Cell]
 ) -> Iterator[tuple[Cell, Json]]:
     base: Json = {"image": ready.image.id}
     if ready.original is None or qf in ready.errors:
@@ -116,15 +112,9 @@ def _restored(
     base["bytes"] = ready.original.size if compressed is None else len(compressed.data)
     base["bpp"] = 8 * base["bytes"] / (base["height"] * base["width"])
     original = ready.original
-    measured: Future[tuple[Json, float]] = side.submit(_fidelity, original, pixels)
+    base["fidelity"] = _timed(seconds, "fidelity", lambda: fidelity.fidelity(original, pixels))
     for cell in cells:
-        record = _predicted(plan, cell, pixels, ready.image, dict(seconds))
-        scores, took = measured.result()
-        if "error" in record:
-            yield cell, {**base, **record}
-            continue
-        record["seconds"]["fidelity"] = took
-        yield cell, {**base, "fidelity": scores, **record}
+        yield cell, {**base, **_predicted(plan, cell, pixels, ready.image, dict(seconds))}
 
 
 def _predicted(plan: Plan, cell: Cell, pixels: RGB, image: Any, seconds: dict[str, float]) -> Json:
@@ -148,12 +138,6 @@ def _timed(seconds: dict[str, float], stage: str, work: Callable[[], Any]) -> An
     result = work()
     seconds[stage] = time.perf_counter() - began
     return result
-
-
-def _fidelity(original: RGB, pixels: RGB) -> tuple[Json, float]:
-    began = time.perf_counter()
-    scores = fidelity.fidelity(original, pixels)
-    return dict(scores), time.perf_counter() - began
 
 
 def _same_size(name: str, original: RGB, pixels: RGB) -> None:

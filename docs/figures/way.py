@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 mpl.use("Agg")
@@ -44,7 +45,7 @@ def matched(found: Any, truth: list[tuple[NDArray[Any], int]]) -> tuple[list[Any
             continue
         right = [t for t in left if t[1] == label and overlap(box, t[0]) >= 0.5]
         if right:
-            left.remove(right[0])
+            left = [t for t in left if t is not right[0]]
         drawn.append((box, label, bool(right)))
     return drawn, left
 
@@ -101,6 +102,7 @@ def truth_of(plan: Plan, image_id: str) -> list[tuple[NDArray[Any], int]]:
 
 def main() -> None:
     """Write docs/way.png."""
+    torch.set_num_threads(1)  # as the harness runs its models
     study = Study(qf=(QF,), task=("detection",), restorers=("original", "jpeg", "arcnn"))
     plan = make_plan(study.model_copy(update={"dataset": "scenes"}))
     wanted = sys.argv[1] if len(sys.argv) > 1 else best_example(plan)

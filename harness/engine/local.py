@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from harness import __version__
 from harness.engine.progress import Progress, Silent
+from harness.engine.walk import default_workers, walk
 from harness.environment import environment
 from harness.errors import ImageError, UserError
-from harness.pipeline import Prepared, prepare, process
 from harness.plan import Plan, image_list_hash
 from harness.store import RunDirectory
-from harness.study import Cell
-
-_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +36,7 @@ def run(
     progress: Progress | None = None,
     fail_fast: bool = False,
     retry_failed: bool = False,
+    workers: int | None = None,
 ) -> Outcome:
     """Compute the records that are missing; nothing when the study is complete.
 
@@ -51,6 +46,8 @@ def run(
         progress: told of every record.
         fail_fast: stop at the first failed image instead of recording it.
         retry_failed: compute failed images again.
+        workers: images at a time, one thread each; the number of cores by default. It changes no
+            number.
 
     Raises:
         UserError: the directory holds another study or is being written to.
@@ -81,7 +78,7 @@ def run(
         count = sum(len(cells) for _, cells in missing)
         progress.start(total, total - count)
         try:
-            for cell, record in _walk(plan, missing):
+            for cell, record in walk(plan, missing, workers or default_workers()):
                 if "error" in record:
                     if fail_fast:
                         raise ImageError(f"{record['error']} (stopped by --fail-fast)")
@@ -91,43 +88,6 @@ def run(
         finally:
             progress.stop()
     return Outcome(total, count, failed)
-
-
-def _walk(
-    plan: Plan, missing: list[tuple[Any, list[Cell]]]
-) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Records in order, reading and compressing ahead on a thread."""
-    if not missing:
-        return
-    _deterministic(plan.study.seed)
-    queue: deque[tuple[Future[Prepared], list[Cell]]] = deque()
-    with (
-        ThreadPoolExecutor(1, "prepare") as ahead,
-        ThreadPoolExecutor(1, "fidelity") as side,
-    ):
-        todo = iter(missing)
-
-        def more() -> None:
-            for image, cells in todo:
-                qfs = sorted({cell.qf for cell in cells if cell.qf is not None})
-                queue.append((ahead.submit(prepare, plan, image, qfs), cells))
-                return
-
-        for _ in range(_AHEAD):
-            more()
-        while queue:
-            ready, cells = queue.popleft()
-            yield from process(plan, ready.result(), cells, side)
-            more()
-
-
-def _deterministic(seed: int) -> None:
-    import numpy as np
-    import torch
-
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def _check_same_study(plan: Plan, directory: RunDirectory) -> None:

@@ -30,7 +30,7 @@ class PSPNet(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         with warnings.catch_warnings():
-            # mmcv warns of compiled operators that nothing here uses.
+            # mmcv warns of compiled operators and mmseg of a loss, neither of which is used here.
             warnings.simplefilter("ignore")
             try:
                 from mmseg.models.backbones import ResNetV1c
@@ -41,28 +41,27 @@ class PSPNet(nn.Module):
                     "is libGL or libglib that is missing, install the system packages libgl1 and "
                     "libglib2.0-0, or opencv-python-headless in place of opencv-python."
                 ) from error
-
-        norm = {"type": "BN", "requires_grad": True}
-        self.backbone = ResNetV1c(
-            depth=18,
-            stem_channels=32,
-            base_channels=32,
-            num_stages=3,
-            strides=(1, 2, 1),
-            dilations=(1, 1, 2),
-            out_indices=(0, 1, 2),
-            norm_cfg=norm,
-        )
-        self.decode_head = PSPHead(
-            in_channels=128,
-            in_index=2,
-            channels=64,
-            pool_scales=(1, 2, 3, 6),
-            dropout_ratio=0.1,
-            num_classes=classes,
-            norm_cfg=norm,
-            align_corners=False,
-        )
+            norm = {"type": "BN", "requires_grad": True}
+            self.backbone = ResNetV1c(
+                depth=18,
+                stem_channels=32,
+                base_channels=32,
+                num_stages=3,
+                strides=(1, 2, 1),
+                dilations=(1, 1, 2),
+                out_indices=(0, 1, 2),
+                norm_cfg=norm,
+            )
+            self.decode_head = PSPHead(
+                in_channels=128,
+                in_index=2,
+                channels=64,
+                pool_scales=(1, 2, 3, 6),
+                dropout_ratio=0.1,
+                num_classes=classes,
+                norm_cfg=norm,
+                align_corners=False,
+            )
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 

@@ -51,7 +51,7 @@ def test_auto_is_the_embedded_data_set_and_says_so():
     found = make_plan(study(dataset="auto"))
 
     assert found.data_set.name == "scenes"
-    assert "not photographs" in found.notices[0]
+    assert "rendered, not photographed" in found.notices[0]
 
 
 def test_a_limit_beyond_the_data_set_is_said():
