@@ -51,19 +51,22 @@ def _main(
 def run(
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", help=f"detection, segmentation, fidelity. {_LIST}"),
+        typer.Option("--task", metavar="NAMES", help=f"detection, segmentation, fidelity. {_LIST}"),
     ] = None,
     qf: Annotated[
-        list[str] | None, typer.Option("--qf", help=f"JPEG quality factors, 1..100. {_LIST}")
+        list[str] | None,
+        typer.Option("--qf", metavar="NUMBERS", help=f"JPEG quality factors, 1..100. {_LIST}"),
     ] = None,
     restorers: Annotated[
-        list[str] | None, typer.Option("--restorers", help=f"Names, or all. {_LIST}")
+        list[str] | None,
+        typer.Option("--restorers", metavar="NAMES", help=f"Names, or all. {_LIST}"),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="auto, a name, or a path to images.")
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option("--model", help=f"Vision model of a task. {_LIST}")
+        list[str] | None,
+        typer.Option("--model", metavar="NAMES", help=f"Vision model of a task. {_LIST}"),
     ] = None,
     codec: Annotated[str | None, typer.Option("--codec", help="What degrades the images.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,

@@ -46,7 +46,7 @@ def processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Library and libjpeg versions, platform, processor, instruction set."""
+    """Library and libjpeg versions, platform, processor, threads, instruction set."""
     import torch
     from PIL import features
 
@@ -57,5 +57,6 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": os.cpu_count(),
+        "threads": 1,  # of each model: see harness.engine.walk
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }

@@ -52,4 +52,7 @@ class Restorer(ABC):
 
     @abstractmethod
     def restore(self, compressed: Compressed) -> RGB:
-        """The restored image, same height and width as ``compressed.pixels``."""
+        """The restored image, same height and width as ``compressed.pixels``.
+
+        Called from several threads at once, each with its own copy of the pixels.
+        """

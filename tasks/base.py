@@ -104,6 +104,8 @@ class VisionModel(ABC):
     def predict(self, image: RGB) -> Any:
         """The prediction for one image, in the original image's pixel coordinates.
 
+        Called from several threads at once.
+
         Detection: ``tasks.detection.Detections``. Segmentation: (height, width) uint8 class map.
         """
 

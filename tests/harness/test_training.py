@@ -21,7 +21,7 @@ def make(directory, steps, stop_after=None):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return {"loss": float(loss)}
+        return {"loss": loss.item()}
 
     state = {"model": model, "optimizer": optimizer}
     loop = Loop(step, state, steps, directory, save_every=10, log_every=5, report=rows.append)
