@@ -107,8 +107,12 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         known = ", ".join(Study.model_fields)
         return f"A study has no field '{field}'{where}. Fields: {known}."
+    given = first["input"]
+    if first["type"] in ("int_parsing", "int_type", "int_from_float"):
+        return f"Bad value for {field}{where}: {given!r} is not a whole number."
     reason = first["msg"].removeprefix("Value error, ")
-    return f"Bad value for {field}{where}: {reason} (got {first['input']!r})."
+    shown = ", ".join(map(str, given)) if isinstance(given, list | tuple) else repr(given)
+    return f"Bad value for {field}{where}: {reason} (got {shown})."
 
 
 def study_yaml(study: Study) -> str:

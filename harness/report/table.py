@@ -184,6 +184,7 @@ def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | No
             notes.append(
                 f"incomplete: {result.cell['key']} has {result.images} of {result.expected} images"
             )
+    notes += _undefined(results)
     notes += _mixed(manifest, results)
     failures: dict[str, list[str]] = {}
     for result in results:
@@ -200,6 +201,19 @@ def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | No
             f"not in the numbers of their cells: {shown}{more}"
         )
     return notes
+
+
+def _undefined(results: list[CellResult]) -> list[str]:
+    """A dash for a number that was measured and is none looks like one that was not measured."""
+    cells: dict[str, list[str]] = {}
+    for result in results:
+        for metric in registry.tasks().get(result.cell["task"]).shown:
+            if math.isnan(result.metrics.get(metric, 0.0)):
+                cells.setdefault(metric, []).append(result.cell["key"])
+    return [
+        f"undefined: {metric} has no value over the images of {', '.join(keys)}"
+        for metric, keys in cells.items()
+    ]
 
 
 def _mixed(manifest: Json, results: list[CellResult]) -> list[str]:

@@ -14,7 +14,6 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
 _WIDTHS = (48, 96, 160, 224)
-_STRIDES = (4, 8, 16, 32)
 _CHANNELS = 64
 
 

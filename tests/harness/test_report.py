@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import registry
 from harness.errors import UserError
 from harness.report import compare as compare_module
 from harness.report.compare import compare, compare_lines
@@ -173,6 +174,15 @@ def test_a_cell_without_weights_is_a_dash_and_says_why(directory):
     assert table.rows[1].text("arcnn") == "–"
     assert "empty: arcnn has no checkpoint for QF 20." in table.notes
     assert build_table(directory, {"segmentation/arcnn-q10"}).notes == ()
+
+
+def test_an_undefined_number_is_a_dash_and_says_so(directory, monkeypatch):
+    task = registry.tasks().get("segmentation")
+    monkeypatch.setattr(task, "metrics", lambda *_: {"mIoU": math.nan, "aAcc": math.nan})
+    table = build_table(directory, {"segmentation/jpeg-q20"})
+
+    assert [row.text("jpeg") for row in table.rows] == ["–"]
+    assert table.notes == ("undefined: mIoU has no value over the images of segmentation/jpeg-q20",)
 
 
 def test_the_metric_cache_follows_the_records(directory):

@@ -59,7 +59,7 @@ def test_qfs_are_sorted_and_unique(qf):
     [
         ({"qf": ["0"]}, "QF 0 is outside 1..100"),
         ({"qf": ["10,101"]}, "QF 101 is outside 1..100"),
-        ({"qf": ["ten"]}, "Bad value for qf"),
+        ({"qf": ["ten"]}, "Bad value for qf: 'ten' is not a whole number"),
         ({"limit": 0}, "Bad value for limit"),
         ({"seed": -1}, "Bad value for seed"),
         ({"qf": [","]}, "needs at least one value"),
@@ -78,7 +78,7 @@ def test_a_bad_value_is_named(flags, sentence):
         ("[1, 2]", "must be a mapping"),
         ("qf: [", "is not valid YAML"),
         ("qf: [300]", "QF 300 is outside 1..100"),
-        ("qf: 10.5", "Bad value for qf.*fractional part"),
+        ("qf: 10.5", "Bad value for qf.*10.5 is not a whole number"),
         ("qf: true", "Bad value for qf.*plain list"),
         ("qf: [[10]]", "Bad value for qf.*plain list"),
         ("restorers: [{a: 1}]", "Bad value for restorers.*plain list"),
