@@ -42,8 +42,11 @@ def main() -> None:
                 top.add_patch(
                     plt.Rectangle((x, y), width, height, fill=False, edgecolor=colour, lw=1.2)
                 )
+                # Inside the picture, also where the thing is cut by its border.
+                middle = np.clip(x + width / 2, 26, pixels.shape[1] - 26)
+                centre = np.clip(y + height / 2, 10, pixels.shape[0] - 10)
                 bottom.text(
-                    x + width / 2, y + height / 2, scenes.classes[note["category_id"] - 1],
+                    middle, centre, scenes.classes[note["category_id"] - 1],
                     ha="center", va="center", fontsize=5.5, color="white",
                     bbox={"facecolor": "black", "alpha": 0.45, "edgecolor": "none", "pad": 0.6},
                 )  # fmt: skip

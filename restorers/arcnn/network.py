@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.errors import UserError
+from restorers.pixels import to_pixels, to_tensor
 
 CHANNELS = (64, 32, 16)
 KERNELS = (9, 7, 1, 5)
@@ -130,10 +131,7 @@ def restore(network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     with torch.inference_mode():
         for top in range(0, height, rows):
             strip = padded[top : top + rows + 2 * MARGIN]
-            # A permuted (H, W, C) array is already laid out as channels last.
-            image = torch.from_numpy(strip).permute(2, 0, 1)[None].float() / 255
-            levels = (network(image)[0].clamp(0, 1) * 255).round()
-            restored[top : top + rows] = levels.to(torch.uint8).permute(1, 2, 0).numpy()
+            restored[top : top + rows] = to_pixels(network(to_tensor(strip)))
     return restored
 
 

@@ -22,6 +22,7 @@ from restorers.dct import (
     tensors,
 )
 from restorers.dmcnn.config import Branch, Config
+from restorers.pixels import to_pixels, to_tensor
 
 
 class ResidualBlock(nn.Module):
@@ -224,7 +225,5 @@ def restore(network: DMCNN, compressed: Compressed) -> NDArray[np.uint8]:
     device = network.weight.device
     planes = tensors(read(compressed)).to(device)
     with torch.inference_mode():
-        image = torch.from_numpy(compressed.pixels).permute(2, 0, 1)[None].to(device).float() / 255
-        levels = (network(planes, image).image[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    restored: NDArray[np.uint8] = levels.permute(1, 2, 0).cpu().numpy()
-    return restored
+        image = to_tensor(compressed.pixels, device)
+        return to_pixels(network(planes, image).image)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from harness.codec import Compressed
 from restorers.coefficients import read
 from restorers.dct import FREQUENCIES, Planes, deviations, render, tensors
+from restorers.pixels import to_pixels, to_tensor
 from restorers.qgac.config import Config
 from restorers.qgac.layers import RRDB, FilterManifold, convolution, joined
 
@@ -215,7 +216,5 @@ def restore(network: QGAC, compressed: Compressed) -> NDArray[np.uint8]:
     device = network.deviations.device
     planes = tensors(read(compressed)).to(device)
     with torch.inference_mode():
-        image = torch.from_numpy(compressed.pixels).permute(2, 0, 1)[None].to(device).float() / 255
-        levels = (network(planes, image)[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    restored: NDArray[np.uint8] = levels.permute(1, 2, 0).cpu().numpy()
-    return restored
+        image = to_tensor(compressed.pixels, device)
+        return to_pixels(network(planes, image))
