@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
 from harness.errors import UserError
+
+
+def cache_root() -> Path:
+    """The folder of downloads and rendered data; looking makes none.
+
+    ``$HARNESS_CACHE``, or ``~/.cache/restoration-harness``.
+    """
+    chosen = os.environ.get("HARNESS_CACHE")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "restoration-harness"
 
 
 class Card(BaseModel):
     """Data about one asset, kept beside it as YAML.
 
+    An asset with a ``url`` does not come with the project: ``harness fetch`` puts it into the
+    cache.
+
     Attributes:
         name: the asset's name, as ``harness show`` takes it.
         kind: ``weights`` or ``dataset``.
-        file: file name, relative to the card.
-        sha256: of the whole file, lower-case hex.
+        file: file name, relative to the card; with a ``url``, relative to the cache's ``weights``.
+        sha256: of the whole file, lower-case hex; empty where a remote file's is not published.
+        url: where the file is downloaded from; empty: it comes with the card.
+        size: of the file, bytes; None: unknown.
         source: where it came from (a URL, or how it was made).
         licence: SPDX name or a sentence.
         paper: citation of the method.
@@ -35,6 +50,8 @@ class Card(BaseModel):
     kind: str = "weights"
     file: str
     sha256: str
+    url: str = ""
+    size: NonNegativeInt | None = None
     source: str
     licence: str
     paper: str = ""
@@ -42,6 +59,12 @@ class Card(BaseModel):
     published: dict[str, float] = {}
     measured: dict[str, float | str] = {}
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _identified(self) -> Card:
+        if not self.sha256 and not self.url:
+            raise ValueError("sha256 may be empty only where there is a url")
+        return self
 
 
 def read_card(path: Path) -> Card:
@@ -62,10 +85,18 @@ def read_card(path: Path) -> Card:
         raise UserError(f"The card {path} is not valid: {' '.join(first[:3])}.") from error
 
 
+def card_yaml(card: Card) -> str:
+    """A card as YAML, fields in the order of the schema."""
+    fields = card.model_dump()
+    if not card.url:  # a file that comes with its card
+        del fields["url"], fields["size"]
+    text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
 def write_card(card: Card, path: Path) -> None:
-    """Write a card as YAML, fields in the order of the schema."""
-    text = yaml.safe_dump(card.model_dump(), sort_keys=False, allow_unicode=True, width=100)
-    path.write_text(text, encoding="utf-8")
+    """Write a card as YAML."""
+    path.write_text(card_yaml(card), encoding="utf-8")
 
 
 def sha256_of(path: Path) -> str:
@@ -77,20 +108,62 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def file_of(card_path: Path, card: Card) -> Path:
+    """Where a card's file is, or would be: beside the card, or in the cache if it is remote."""
+    beside = card_path.parent / card.file
+    return beside if beside.is_file() or not card.url else cache_root() / "weights" / card.file
+
+
 def checked_file(card_path: Path) -> tuple[Card, Path]:
-    """The card and its file, after comparing the file's sha256 with the card's.
+    """The card and its file, after comparing the file's size and sha256 with the card's.
+
+    Nothing is downloaded.
 
     Raises:
         UserError: the file is missing or is another file than the card describes.
     """
     card = read_card(card_path)
-    path = card_path.parent / card.file
-    if not path.is_file():
+    path = file_of(card_path, card)
+    if path.is_file():
+        check_file(path, card)
+        return card, path
+    if not card.url:
         raise UserError(f"The weights of {card.name} are missing: no file {path}.")
-    found = sha256_of(path)
+    size = f", {megabytes(card.size)}" if card.size else ""
+    raise UserError(
+        f"The weights {card.name} are not on this machine: `harness fetch {card.name}` downloads "
+        f"them, or put the file (from {card.url}{size}) at {path}."
+    )
+
+
+def check_file(path: Path, card: Card) -> None:
+    """Compare a file's size and sha256 with what its card says of them.
+
+    Raises:
+        UserError: it is another file, or cannot be read.
+    """
+    again = (
+        f"Delete it and `harness fetch {card.name}`."
+        if card.url
+        else "Restore the file, or write a card of its own for it."
+    )
+    try:
+        size = path.stat().st_size
+        found = sha256_of(path) if card.sha256 else ""
+    except OSError as error:
+        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
+    if card.size is not None and size != card.size:
+        raise UserError(
+            f"{path} is not the file its card describes: {size} bytes, expected {card.size}. "
+            f"{again}"
+        )
     if found != card.sha256:
         raise UserError(
             f"{path} is not the file its card describes: sha256 {found[:12]}…, "
-            f"expected {card.sha256[:12]}…. Restore the file, or write a card of its own for it."
+            f"expected {card.sha256[:12]}…. {again}"
         )
-    return card, path
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes for people."""
+    return f"{size / 1e6:.1f} MB"

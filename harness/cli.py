@@ -61,6 +61,17 @@ def run(
         list[str] | None,
         typer.Option("--restorers", metavar="NAMES", help=f"Names, or all. {_LIST}"),
     ] = None,
+    nearest_qf: Annotated[
+        bool,
+        typer.Option("--nearest-qf", help="A QF without a checkpoint takes the nearest one's."),
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", help="Side of the restorers' tiles, pixels; 0: never in tiles."),
+    ] = None,
+    luma: Annotated[
+        bool, typer.Option("--luma", help="Compress and score luma alone (task fidelity).")
+    ] = False,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="auto, a name, or a path to images.")
     ] = None,
@@ -101,6 +112,9 @@ def run(
         "task": task,
         "qf": qf,
         "restorers": restorers,
+        "nearest_qf": nearest_qf or None,
+        "tile": tile,
+        "luma": luma or None,
         "dataset": dataset,
         "model": model,
         "codec": codec,
@@ -208,6 +222,62 @@ def train(
         say("Stopped. The same command goes on from the last checkpoint.")
         raise
     write(f"Weights and card: {card}\n")
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str], typer.Argument(help="Names, such as fbcnn:official; `harness show` has them.")
+    ],
+) -> None:
+    """Download published weights into the cache. Nothing is ever downloaded without being asked."""
+    from harness.remote import download
+
+    try:
+        for name in names:
+            for line in download(name, say):
+                write(f"{line}\n")
+    except KeyboardInterrupt:
+        say("Stopped. The same command goes on where it stopped.")
+        raise
+
+
+@app.command()
+def cost(
+    size: Annotated[int, typer.Option("--size", help="Side of the image, pixels.")] = 512,
+    restorers: Annotated[
+        list[str] | None,
+        typer.Option("--restorers", metavar="NAMES", help=f"Names, or all. {_LIST}"),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="Size of the networks: published, small, ...")
+    ] = "published",
+    repeats: Annotated[
+        int, typer.Option("--repeats", help="Calls after the warm-up; their median is printed.")
+    ] = 5,
+    budget: Annotated[
+        float, typer.Option("--budget", help="Seconds of timing a network; slower ones say so.")
+    ] = 60,
+    no_time: Annotated[bool, typer.Option("--no-time", help="Count only; run nothing.")] = False,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="On the CPU; as torch chooses by default.")
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """Count parameters and multiply-accumulates, measure time and memory: the paper's Table III."""
+    from harness.cost import Request, cost_table
+    from harness.report.cost import render_cost
+
+    check_format(format)
+    names = tuple(name.strip() for item in restorers or ["all"] for name in item.split(","))
+    request = Request(size, names, preset, not no_time, repeats, budget, device, threads)
+    found = cost_table(request, say)
+    if format == "csv":
+        say(f"Hardware: {found.hardware}")
+        for note in found.notes:
+            say(note)
+    write(render_cost(found, format))
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -19,6 +19,8 @@ RGB = NDArray[np.uint8]
 """An image: (height, width, 3), uint8, RGB, 0..255."""
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+GREY = "grey"
+"""Instead of a subsampling: one component, luma alone."""
 _LONGEST_SIDE = 65500  # JPEG_MAX_DIMENSION of libjpeg
 
 
@@ -34,6 +36,7 @@ class Compressed:
         qf: quality factor, 1..100.
         tables: quantisation tables by slot (luma 0, chroma 1), each (8, 8) uint16 in natural
             order (row = vertical frequency); empty where the codec has none.
+        grey: the file has one component; ``pixels`` are three equal channels.
     """
 
     data: bytes
@@ -41,6 +44,7 @@ class Compressed:
     codec: str
     qf: int
     tables: dict[int, NDArray[np.uint16]]
+    grey: bool = False
 
     @property
     def bpp(self) -> float:
@@ -76,6 +80,16 @@ class Codec(ABC):
     def fingerprint(self) -> dict[str, str]:
         """Everything but the QF that can change a pixel: codec, settings, library versions."""
 
+    def as_grey(self) -> Codec:
+        """The same codec for grey images: three equal channels in, a file of one component.
+
+        Raises:
+            UserError: the codec has no such way.
+        """
+        raise UserError(
+            f"The codec {self.name} has no way to compress luma alone: run it without --luma."
+        )
+
 
 @dataclass(frozen=True)
 class Jpeg(Codec):
@@ -84,7 +98,8 @@ class Jpeg(Codec):
     The defaults are the paper's degradation; they give the bytes of OpenCV's ``imencode``.
 
     Attributes:
-        subsampling: chroma subsampling, one of `SUBSAMPLINGS`.
+        subsampling: chroma subsampling, one of `SUBSAMPLINGS`; `GREY` for images of three equal
+            channels, compressed as one.
     """
 
     name: ClassVar[str] = "jpeg"
@@ -92,10 +107,10 @@ class Jpeg(Codec):
 
     def __post_init__(self) -> None:
         """Refuse a subsampling Pillow does not write."""
-        if self.subsampling not in SUBSAMPLINGS:
+        if self.subsampling not in (*SUBSAMPLINGS, GREY):
             raise UserError(
                 f"JPEG has no chroma subsampling {self.subsampling!r} here: "
-                f"choose one of {', '.join(SUBSAMPLINGS)}."
+                f"choose one of {', '.join(SUBSAMPLINGS)}, or {GREY}."
             )
 
     def compress(self, image: RGB, qf: int) -> Compressed:
@@ -103,19 +118,23 @@ class Jpeg(Codec):
         qf = checked_qf(qf)
         _check_image(image)
         buffer = BytesIO()
-        Image.fromarray(np.ascontiguousarray(image)).save(
-            buffer, "JPEG", quality=qf, subsampling=self.subsampling
-        )
+        grey = self.subsampling == GREY
+        if grey:
+            Image.fromarray(_plane(image)).save(buffer, "JPEG", quality=qf)
+        else:
+            Image.fromarray(np.ascontiguousarray(image)).save(
+                buffer, "JPEG", quality=qf, subsampling=self.subsampling
+            )
         data = buffer.getvalue()
         with Image.open(BytesIO(data), formats=["JPEG"]) as decoded:
             # A copy, because what Pillow lends is read-only and torch wants to own its input.
-            pixels = np.array(decoded, dtype=np.uint8)
+            pixels = np.array(decoded.convert("RGB") if grey else decoded, dtype=np.uint8)
             tables = {
                 slot: np.array(table, dtype=np.uint16).reshape(8, 8)
                 # Pillow undoes the file's zigzag (since 8.3), whatever the type stub calls it.
                 for slot, table in decoded.quantization.items()  # type: ignore[attr-defined]
             }
-        return Compressed(data, pixels, self.name, qf, tables)
+        return Compressed(data, pixels, self.name, qf, tables, grey)
 
     def fingerprint(self) -> dict[str, str]:
         """Codec, subsampling, and the versions of Pillow and of the libjpeg inside it.
@@ -131,6 +150,10 @@ class Jpeg(Codec):
             "libjpeg": f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {plain}",
             "pillow": PIL.__version__,
         }
+
+    def as_grey(self) -> Jpeg:
+        """See `Codec.as_grey`."""
+        return Jpeg(GREY)
 
 
 def checked_qf(qf: object) -> int:
@@ -154,3 +177,11 @@ def _check_image(image: RGB) -> None:
             f"An image of {image.shape[1]}×{image.shape[0]} pixels does not fit into a JPEG file: "
             f"its sides may have {_LONGEST_SIDE} pixels at most, so crop it first."
         )
+
+
+def _plane(image: RGB) -> NDArray[np.uint8]:
+    """The one plane of a grey image, (height, width)."""
+    plane = image[..., 0]
+    if not (image == plane[..., None]).all():
+        raise ValueError("a grey codec takes three equal channels")
+    return np.ascontiguousarray(plane)

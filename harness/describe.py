@@ -23,6 +23,7 @@ def registries() -> dict[str, Registry]:
         "datasets": registry.datasets(),
         "formats": registry.formats(),
         "codecs": registry.codecs(),
+        "checkpoints": registry.checkpoints(),
     }
     for task in found["tasks"]:
         if models := registry.models(task):
@@ -60,9 +61,7 @@ def show_lines(name: str) -> Iterator[str]:
     Raises:
         UserError: the name is in no registry and no run directory lies there.
     """
-    import yaml
-
-    from harness.assets import read_card
+    from harness.assets import card_yaml, read_card
     from harness.store import RunDirectory
 
     found = {heading: entries for heading, entries in registries().items() if name in entries}
@@ -81,9 +80,7 @@ def show_lines(name: str) -> Iterator[str]:
         yield from ("  " + line for line in (inspect.getdoc(thing) or "").splitlines())
         for card in _cards(thing):
             yield ""
-            yield from yaml.safe_dump(
-                read_card(card).model_dump(), sort_keys=False, allow_unicode=True
-            ).splitlines()
+            yield from card_yaml(read_card(card)).splitlines()
         yield ""
 
 

@@ -3,6 +3,8 @@
 Several formulas go by each of these names and differ by up to 2.4 dB on the same images. These are
 the ones that reproduce the JPEG column of Table I of the DAGN paper on LIVE1; a data set's figure
 is the mean over its images. All take uint8 RGB images of the same size.
+
+The deblocking literature compresses and scores luma alone instead: `to_luma`, `luma_fidelity`.
 """
 
 from __future__ import annotations
@@ -18,12 +20,16 @@ RGB = NDArray[np.uint8]
 VERSION = "1"
 """Bumped whenever a value of this module can change; part of a cell's fingerprint."""
 
+LUMA_VERSION = "1"
+"""The same for `to_luma` and `luma_fidelity`."""
+
 _PEAK = 255.0
 _WINDOW, _SIGMA = 11, 1.5
 _BAND = 64  # rows of windows computed at once
 _C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 _BLOCK = 8
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601; its offset of 16 has no effect here
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601
+_LUMA_OFFSET = 16.0  # without effect on the blocking effect
 
 
 def fidelity(reference: RGB, image: RGB) -> dict[str, float]:
@@ -44,7 +50,44 @@ def fidelity(reference: RGB, image: RGB) -> dict[str, float]:
     return {
         "psnr": _decibel(mse),
         "ssim": _mean_ssim(reference, image),
-        "psnr_b": _decibel(mse + _blocking_effect(image)),
+        "psnr_b": _decibel(mse + _blocking_effect(image @ _LUMA)),
+    }
+
+
+def to_luma(image: RGB) -> RGB:
+    """BT.601 studio luma, 16 + (65.481 R + 128.553 G + 24.966 B)/255, rounded, in three channels.
+
+    An image of three equal channels is taken for luma already, as the deblocking literature takes
+    its grey images (Classic5) as they are.
+    """
+    plane = image[..., 0]
+    if not (image == plane[..., None]).all():
+        plane = np.rint(_LUMA_OFFSET + image @ _LUMA).astype(np.uint8)
+    return np.repeat(plane[..., None], 3, axis=2)
+
+
+def luma_fidelity(reference: RGB, image: RGB) -> dict[str, float]:
+    """``psnr_y``, ``ssim_y`` and ``psnr_b_y``: the same formulas on one plane.
+
+    The blocking effect is that of the plane itself, which is luma.
+
+    Args:
+        reference: the original's luma, three equal channels.
+        image: the decoded or restored luma. Its plane is the rounded mean of its channels: a
+            network for colour images may return three that differ.
+
+    Raises:
+        ValueError: see `fidelity`.
+    """
+    _check(reference, image)
+    # A third is never half of one, so the nearest integer is the only one.
+    mean = ((2 * image.sum(axis=2, dtype=np.int32, keepdims=True) + 3) // 6).astype(np.uint8)
+    plane = reference[..., :1]
+    mse = _mse(plane, mean)
+    return {
+        "psnr_y": _decibel(mse),
+        "ssim_y": _mean_ssim(plane, mean),
+        "psnr_b_y": _decibel(mse + _blocking_effect(mean[..., 0].astype(np.float64))),
     }
 
 
@@ -90,7 +133,7 @@ def psnr_b(reference: RGB, image: RGB) -> float:
         ValueError: see `fidelity`.
     """
     _check(reference, image)
-    return _decibel(_mse(reference, image) + _blocking_effect(image))
+    return _decibel(_mse(reference, image) + _blocking_effect(image @ _LUMA))
 
 
 def _decibel(mse: float) -> float:
@@ -104,7 +147,7 @@ def _mse(reference: RGB, image: RGB) -> float:
 
 
 def _mean_ssim(reference: RGB, image: RGB) -> float:
-    height, width = image.shape[:2]
+    height, width, channels = image.shape
     if min(height, width) < _WINDOW:
         return math.nan
     # One channel of a band of rows at a time: arrays that stay in the cache are three times as
@@ -112,7 +155,7 @@ def _mean_ssim(reference: RGB, image: RGB) -> float:
     total, count = 0.0, 0
     for top in range(0, height - _WINDOW + 1, _BAND):
         rows = slice(top, top + _BAND + _WINDOW - 1)
-        for channel in range(3):
+        for channel in range(channels):
             scores = _ssim_map(reference[rows, :, channel], image[rows, :, channel])
             total += float(scores.sum())
             count += scores.size
@@ -141,18 +184,17 @@ def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     return blurred[margin:-margin, margin:-margin]
 
 
-def _blocking_effect(image: RGB) -> float:
-    """Blocking effect factor of the luma (Yim & Bovik 2011, eq. 8-12), in squared grey levels.
+def _blocking_effect(luma: NDArray[np.float64]) -> float:
+    """Blocking effect factor of luma (Yim & Bovik 2011, eq. 8-12), in squared grey levels.
 
     The mean squared step across the borders of 8×8 blocks less that everywhere else, over the
     pairs of pixels really there in both directions together, times log2(8)/log2(shorter side);
     0 where the borders step less. Also 0 where a side is shorter than a block: the weight would
     exceed 1 and end at infinity.
     """
-    height, width = image.shape[:2]
+    height, width = luma.shape
     if min(height, width) < _BLOCK:
         return 0.0
-    luma = image @ _LUMA
     border_sum = other_sum = 0.0
     border_count = other_count = 0
     for plane in (luma, luma.T):

@@ -45,12 +45,14 @@ class Prepared:
 
 
 def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
-    """Read ``image`` and compress it at each of ``qfs``."""
+    """Read ``image``, take its luma if the study says so, and compress it at each of ``qfs``."""
     began = time.perf_counter()
     try:
         original = read_image(image.path)
     except ImageError as error:
         return Prepared(image, None, errors=dict.fromkeys([None, *qfs], str(error)))
+    if plan.study.luma:
+        original = fidelity.to_luma(original)
     ready = Prepared(image, original, seconds={"read": time.perf_counter() - began})
     for qf in qfs:
         began = time.perf_counter()
@@ -101,7 +103,12 @@ def _restored(
             seconds["compress"] = ready.seconds[qf]
             # A copy of its own: a restorer that works in place must not reach the next column.
             own = replace(compressed, pixels=compressed.pixels.copy())
-            pixels = _timed(seconds, "restore", lambda: restorer.restore(own))
+            result = _timed(seconds, "restore", lambda: restorer.restore(own))
+            # A restorer may return an image, or one with what it says about the file.
+            pixels = getattr(result, "pixels", result)
+            predicted = getattr(result, "predicted_qf", None)
+            if predicted is not None:
+                base["predicted_qf"] = float(predicted)
         _same_size(restorer.name, ready.original, pixels)
     except Exception as error:  # any restorer may fail on any image; the others go on
         _raise_if_general(error)
@@ -112,7 +119,8 @@ def _restored(
     base["bytes"] = ready.original.size if compressed is None else len(compressed.data)
     base["bpp"] = 8 * base["bytes"] / (base["height"] * base["width"])
     original = ready.original
-    base["fidelity"] = _timed(seconds, "fidelity", lambda: fidelity.fidelity(original, pixels))
+    score = fidelity.luma_fidelity if plan.study.luma else fidelity.fidelity
+    base["fidelity"] = _timed(seconds, "fidelity", lambda: score(original, pixels))
     for cell in cells:
         yield cell, {**base, **_predicted(plan, cell, pixels, ready.image, dict(seconds))}
 

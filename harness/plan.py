@@ -11,7 +11,8 @@ from typing import Any
 from harness import fidelity, registry
 from harness import images as images_module
 from harness.errors import HarnessError, UserError
-from harness.resolve import data_set_of, models_of, prepare_restorers, restorers_of
+from harness.lineup import lineup_of
+from harness.resolve import data_set_of, models_of
 from harness.study import Cell, Study, hash_of
 
 
@@ -33,7 +34,7 @@ class Plan:
     """A study resolved: what the engine walks.
 
     Attributes:
-        study: the study, with ``restorers`` and ``dataset`` resolved to names.
+        study: the study, with ``all`` and ``auto`` resolved to names.
         data_set: a `tasks.base.DataSet`.
         images: the `ImageRef`s to walk, in order.
         codec: a `harness.codec.Codec`.
@@ -82,14 +83,17 @@ def make_plan(study: Study) -> Plan:
 
     Raises:
         UserError: an unknown name, weights missing for a QF, a data set without ground truth
-            for a task, a model that does not fit.
+            for a task, a model that does not fit, luma for a task that needs colour.
     """
     task_types = {name: registry.tasks().get(name) for name in study.task}
-    restorers, unusable = restorers_of(study)
-    unready = prepare_restorers(restorers, study)
+    _check_luma(study, task_types)
+    lineup = lineup_of(study)
+    restorers, unready = lineup.restorers, lineup.unready
     codec = registry.codecs().get(study.codec)()
+    if study.luma:
+        codec = codec.as_grey()
     data_set, notices = data_set_of(study)
-    notices += [f"Left out: {reason}" for reason in unusable]
+    notices += [f"Left out: {reason}" for reason in lineup.left_out]
     for name, task_type in task_types.items():
         if task_type.needs_model and name not in data_set.tasks:
             raise UserError(
@@ -104,9 +108,8 @@ def make_plan(study: Study) -> Plan:
         notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
         limit = None  # the whole data set, so the same study as without the flag
     dataset = data_set.name if study.dataset == "auto" else study.dataset
-    resolved = study.model_copy(
-        update={"restorers": tuple(restorers), "dataset": dataset, "limit": limit}
-    )
+    specs = tuple(lineup.specs[name] for name in restorers)
+    resolved = study.model_copy(update={"restorers": specs, "dataset": dataset, "limit": limit})
     grid = _cells(resolved, data_set, images, codec, restorers, tasks, unready)
     cells = [cell for cell in grid if (cell.restorer, cell.qf) not in unready]
     absent = {
@@ -123,6 +126,15 @@ def make_plan(study: Study) -> Plan:
     return Plan(
         resolved, data_set, images, codec, restorers, tasks, tuple(cells), absent, tuple(notices)
     )
+
+
+def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
+    seeing = [name for name, task_type in task_types.items() if task_type.needs_model]
+    if study.luma and seeing:
+        raise UserError(
+            f"--luma compresses and scores luma alone, and {' and '.join(seeing)} needs colour: "
+            "use it with --task fidelity."
+        )
 
 
 def _cells(
@@ -143,6 +155,8 @@ def _cells(
         "torch": _torch_version(),
         "seed": study.seed,
     }
+    if study.luma:
+        common["luma"] = fidelity.LUMA_VERSION
     cells = []
     for name, plan in tasks.items():
         model = plan.model.fingerprint() if plan.model is not None else {}
@@ -182,6 +196,8 @@ def default_directory(plan: Plan) -> Path:
     name = study.name or plan.data_set.name
     if study.limit is not None:
         name += f"-n{study.limit}"
+    if study.luma:
+        name += "-luma"
     usual = {task: plan.data_set.default_models.get(task, "") for task in plan.tasks}
     plain = study.dataset in registry.datasets() and usual == plan.models
     usual_codec = Study.model_fields["codec"].default

@@ -63,7 +63,7 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
     trainer = registry.trainers().get(str(recipe["trainer"]))
     directory = output or Path("results") / "training" / str(recipe["name"])
     held = directory / "recipe.yaml"
-    if held.is_file():
+    if held.is_file() and _started(directory):
         if hash_of(yaml.safe_load(held.read_text(encoding="utf-8"))) != hash_of(recipe):
             raise UserError(
                 f"{directory} holds the training of another recipe. "
@@ -79,3 +79,8 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
             ) from error
     card: Path = trainer(recipe, directory, report)
     return card
+
+
+def _started(directory: Path) -> bool:
+    """Something was trained there; a recipe that could not begin may still be corrected."""
+    return any(path.name != "recipe.yaml" for path in directory.iterdir())

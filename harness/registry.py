@@ -158,3 +158,12 @@ def models(task: str) -> Registry:
 def trainers() -> Registry:
     """All trainers: ``train(recipe, directory, report) -> path of the card``."""
     return _declared("harness.trainers", "trainer")
+
+
+def checkpoints() -> Registry:
+    """Kinds of weights files that run as restorers by path.
+
+    Classes with ``accepts(path)`` and ``open(path, nearest_qf=..., tile=...)``, see
+    `restorers.files`; they are tried in the order of their names.
+    """
+    return _declared("harness.checkpoints", "kind of weights file")

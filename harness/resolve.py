@@ -1,4 +1,4 @@
-"""A study's names looked up: its restorers, data set and vision models."""
+"""A study's names looked up: its data set and vision models (its restorers: `harness.lineup`)."""
 
 from __future__ import annotations
 
@@ -11,41 +11,6 @@ from typing import Any
 from harness import registry
 from harness.errors import UserError
 from harness.study import Study
-
-
-def restorers_of(study: Study) -> tuple[dict[str, Any], list[str]]:
-    """The restorers in table order, and why some of ``all`` are left out (a broken plugin)."""
-    known = registry.restorers()
-    names = list(known) if "all" in study.restorers else list(study.restorers)
-    made, unusable = [], []
-    for name in names:
-        try:
-            made.append(known.get(name)())
-        except UserError as error:
-            if name in study.restorers:
-                raise
-            unusable.append(str(error))
-    group = {None: 0, True: 1, False: 2}
-    made.sort(key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name))
-    return {restorer.name: restorer for restorer in made}, unusable
-
-
-def prepare_restorers(restorers: dict[str, Any], study: Study) -> dict[tuple[str, int | None], str]:
-    """Get every restorer ready for every QF.
-
-    Returns:
-        Why a restorer cannot run at a QF. Only for ``all``: what the user named must run.
-    """
-    unready: dict[tuple[str, int | None], str] = {}
-    for name, restorer in restorers.items():
-        for qf in study.qf:
-            try:
-                restorer.prepare(qf)
-            except UserError as error:
-                if name in study.restorers:
-                    raise
-                unready[name, qf] = str(error)
-    return unready
 
 
 def data_set_of(study: Study) -> tuple[Any, list[str]]:

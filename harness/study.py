@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import UserError
 
+SMALLEST_TILE = 32
+"""Pixels a side: less than that, and a tile is nothing but overlap."""
+
 
 class Study(BaseModel):
     """A grid of cells: tasks × QFs × restorers on one data set with one vision model a task.
@@ -31,7 +34,16 @@ class Study(BaseModel):
     model: tuple[str, ...] = Field((), description="vision models; empty: the data set's own")
     codec: str = Field("jpeg", description="what degrades the images")
     qf: tuple[int, ...] = Field((10, 20, 30, 40), description="quality factors, 1..100")
-    restorers: tuple[str, ...] = Field(("all",), description="names, or all")
+    restorers: tuple[str, ...] = Field(
+        ("all",), description="names, names with a variant (fbcnn:told), weights files, or all"
+    )
+    nearest_qf: bool = Field(
+        False, description="a QF without a checkpoint takes the nearest one's", strict=True
+    )
+    tile: int | None = Field(
+        None, description="side of the restorers' tiles in pixels; 0: never in tiles", strict=True
+    )
+    luma: bool = Field(False, description="compress and score luma alone", strict=True)
     limit: int | None = Field(None, description="only the first N images", ge=1, strict=True)
     seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32, strict=True)
 
@@ -62,6 +74,13 @@ class Study(BaseModel):
             if not 1 <= qf <= 100:
                 raise ValueError(f"QF {qf} is outside 1..100")
         return tuple(sorted(set(value)))
+
+    @field_validator("tile")
+    @classmethod
+    def _large_enough(cls, value: int | None) -> int | None:
+        if value is not None and value != 0 and value < SMALLEST_TILE:
+            raise ValueError(f"a tile has {SMALLEST_TILE} pixels or more a side; 0 is no tiles")
+        return value
 
     @field_validator("task", "qf", "restorers")
     @classmethod
@@ -144,9 +163,10 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The cell's place in the grid; unique within a run directory."""
+        """The cell's place in the grid, and of its files; unique within a run directory."""
         qf = "original" if self.qf is None else f"q{self.qf}"
-        return f"{self.task}/{self.restorer}-{qf}"
+        restorer = self.restorer.replace("/", "%2F").replace("\0", "%00")
+        return f"{self.task}/{restorer}-{qf}"
 
     @cached_property
     def fingerprint(self) -> str:

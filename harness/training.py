@@ -1,11 +1,13 @@
 """A training loop that survives a kill: checkpoints, exact resume, a CSV log.
 
-Batches are a function of the step alone, so a resumed run sees what an unbroken one would.
+Batches are a function of the step alone, so a resumed run sees what an unbroken one would. The
+states of torch's random generators, of the CPU and of the process's GPU, are part of a checkpoint.
 """
 
 from __future__ import annotations
 
 import csv
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+
+from harness.errors import UserError
 
 
 class Stateful(Protocol):
@@ -37,6 +41,8 @@ class Loop:
         save_every: steps between checkpoints.
         log_every: steps between log lines (means over the interval).
         report: receives each log line as a dictionary.
+        writes: False in all but one of several processes that train together: they resume from
+            the files, and write none.
     """
 
     step: Callable[[int], dict[str, float]]
@@ -46,9 +52,14 @@ class Loop:
     save_every: int = 200
     log_every: int = 20
     report: Callable[[dict[str, float]], None] = lambda row: None
+    writes: bool = True
 
     def run(self) -> None:
-        """Train to the end. Interrupt at any moment: the same call goes on from the last save."""
+        """Train to the end. Interrupt at any moment: the same call goes on from the last save.
+
+        Raises:
+            UserError: the checkpoint found cannot be read, or is of other parts than ``state``.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         start = self._resume()
         sums: dict[str, float] = {}
@@ -67,9 +78,14 @@ class Loop:
                 self._save(done)
 
     def _save(self, done: int) -> None:
+        if not self.writes:
+            return
         payload = {name: part.state_dict() for name, part in self.state.items()}
+        saved = {"step": done, "rng": torch.get_rng_state(), "state": payload}
+        if _on_gpu():
+            saved["cuda_rng"] = torch.cuda.get_rng_state()
         temporary = self.directory / "last.pt.tmp"
-        torch.save({"step": done, "rng": torch.get_rng_state(), "state": payload}, temporary)
+        torch.save(saved, temporary)
         temporary.replace(self.directory / "last.pt")
 
     def _resume(self) -> int:
@@ -77,16 +93,24 @@ class Loop:
         if not path.is_file():
             self._trim_log(0)
             return 0
-        saved = torch.load(path, weights_only=True)
-        for name, part in self.state.items():
-            part.load_state_dict(saved["state"][name])
+        saved = read_checkpoint(path)
+        try:
+            for name, part in self.state.items():
+                part.load_state_dict(saved["state"][name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{path} is no checkpoint of this training, or an older version's: delete "
+                f"{self.directory} to start afresh."
+            ) from error
         torch.set_rng_state(saved["rng"])
+        if "cuda_rng" in saved and _on_gpu():
+            torch.cuda.set_rng_state(saved["cuda_rng"])
         self._trim_log(int(saved["step"]))
         return int(saved["step"])
 
     def _trim_log(self, step: int) -> None:
         path = self.directory / "log.csv"
-        if not path.is_file():
+        if not path.is_file() or not self.writes:
             return
         with path.open(newline="") as file:
             lines = list(csv.reader(file))
@@ -100,7 +124,8 @@ class Loop:
         temporary.replace(path)
 
     def _log(self, row: dict[str, float]) -> None:
-        self._write(row)
+        if self.writes:
+            self._write(row)
         self.report(row)
 
     def _write(self, row: dict[str, float]) -> None:
@@ -111,3 +136,25 @@ class Loop:
             if fresh:
                 writer.writeheader()
             writer.writerow({k: int(v) if k == "step" else f"{v:.6g}" for k, v in row.items()})
+
+
+def _on_gpu() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a `Loop` saved: ``step``, ``state`` by name, ``rng``; every tensor on the CPU.
+
+    Raises:
+        UserError: it cannot be read, or is something else.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"Cannot read the checkpoint {path} ({reason}): delete it to train that part afresh."
+        ) from error
+    if not isinstance(saved, dict) or not {"step", "state", "rng"} <= saved.keys():
+        raise UserError(f"{path} is no checkpoint of a training: delete it to train afresh.")
+    return saved

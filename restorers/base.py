@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.codec import Compressed
+from harness.errors import UserError
 
 RGB = NDArray[np.uint8]
 """An image: (height, width, 3), uint8, RGB, 0..255."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """An image with what the restorer has to say about it.
+
+    Attributes:
+        pixels: the restored image.
+        predicted_qf: the quality factor that the restorer takes the file to have; None if it
+            predicts none. It is kept in the record.
+    """
+
+    pixels: RGB
+    predicted_qf: float | None = None
 
 
 class Restorer(ABC):
@@ -29,6 +45,25 @@ class Restorer(ABC):
     multi_model: bool | None = None
     year: int = 9999
     reference: bool = False
+
+    @classmethod
+    def make(
+        cls, variant: str | None = None, *, nearest_qf: bool = False, tile: int | None = None
+    ) -> Restorer:
+        """A restorer as ``--restorers NAME`` or ``NAME:VARIANT`` asks for.
+
+        Args:
+            variant: what stands behind the colon: weights by name or path, or a way to run.
+            nearest_qf: take the checkpoint of the nearest QF where there is none of the right one.
+            tile: side of the tiles that images are restored in, pixels; 0: never in tiles; None:
+                in tiles where an image is large.
+
+        Raises:
+            UserError: there is no such variant.
+        """
+        if variant is not None:
+            raise UserError(f"The restorer {cls.name} has no variants, so not '{variant}'.")
+        return cls()
 
     @classmethod
     def cards(cls) -> list[Path]:
@@ -51,7 +86,7 @@ class Restorer(ABC):
         """
 
     @abstractmethod
-    def restore(self, compressed: Compressed) -> RGB:
+    def restore(self, compressed: Compressed) -> RGB | Restored:
         """The restored image, same height and width as ``compressed.pixels``.
 
         Called from several threads at once, each with its own copy of the pixels.

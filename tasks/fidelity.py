@@ -12,15 +12,24 @@ from tasks.base import DataSet, Json, Task
 FIGURES = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
 """Metric name to its key in a record's ``fidelity``."""
 
+LUMA_FIGURES = {"PSNR-Y": "psnr_y", "SSIM-Y": "ssim_y", "PSNR-B-Y": "psnr_b_y"}
+"""The same where luma alone was compressed and scored."""
+
 
 class Fidelity(Task):
-    """Mean PSNR (dB), SSIM and PSNR-B (dB) over the images, and the mean bits per pixel."""
+    """Mean PSNR (dB), SSIM and PSNR-B (dB) over the images, and the mean bits per pixel.
+
+    With ``--luma`` they are those of luma alone, PSNR-Y, SSIM-Y and PSNR-B-Y.
+    """
 
     name: ClassVar[str] = "fidelity"
     metric: ClassVar[str] = "PSNR"
     title: ClassVar[str] = "Fidelity to the original (PSNR and PSNR-B in dB)"
-    shown: ClassVar[tuple[str, ...]] = ("PSNR", "SSIM", "PSNR-B")
-    digits: ClassVar[Mapping[str, int]] = {"PSNR": 2, "SSIM": 3, "PSNR-B": 2, "bpp": 3}
+    shown: ClassVar[tuple[str, ...]] = (*FIGURES, *LUMA_FIGURES)
+    digits: ClassVar[Mapping[str, int]] = {
+        **{"PSNR": 2, "SSIM": 3, "PSNR-B": 2},
+        **{"PSNR-Y": 2, "SSIM-Y": 3, "PSNR-B-Y": 2, "bpp": 3},
+    }
     unranked: ClassVar[tuple[str, ...]] = ("bpp",)
     version: ClassVar[str] = "1"
     needs_model: ClassVar[bool] = False
@@ -37,16 +46,18 @@ class Fidelity(Task):
         for SSIM's window has SSIM NaN, and so has the mean: it is not silently left out.
 
         Args:
-            records: with ``fidelity`` (``psnr``, ``ssim``, ``psnr_b``) and ``bpp``, numbers, or
-                the strings ``"inf"`` and ``"nan"``, which JSON has no numbers for.
+            records: with ``fidelity`` (``psnr``, ``ssim``, ``psnr_b``, or ``psnr_y``, ``ssim_y``,
+                ``psnr_b_y``) and ``bpp``, numbers, or the strings ``"inf"`` and ``"nan"``, which
+                JSON has no numbers for.
             ground_truth: not used.
 
         Raises:
             HarnessError: a record lacks one of them.
         """
+        luma = any("psnr_y" in record.get("fidelity", ()) for record in records.values())
         means = {
             name: _mean({image: _number(r, image, "fidelity", key) for image, r in records.items()})
-            for name, key in FIGURES.items()
+            for name, key in (LUMA_FIGURES if luma else FIGURES).items()
         }
         means["bpp"] = _mean({image: _number(r, image, "bpp") for image, r in records.items()})
         return means

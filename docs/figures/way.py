@@ -80,7 +80,7 @@ def best_example(plan: Plan) -> str:
         if original.shape[1] <= original.shape[0]:
             return -99
         compressed = plan.codec.compress(original, QF)
-        restored = plan.restorers["arcnn"].restore(compressed)
+        restored = plan.restorers["dagn"].restore(compressed).pixels
         truth = truth_of(plan, image.id)
         right = [
             sum(ok for *_, ok in matched(plan.tasks["detection"].model.predict(p), truth)[0])
@@ -103,16 +103,16 @@ def truth_of(plan: Plan, image_id: str) -> list[tuple[NDArray[Any], int]]:
 def main() -> None:
     """Write docs/way.png."""
     torch.set_num_threads(1)  # as the harness runs its models
-    study = Study(qf=(QF,), task=("detection",), restorers=("original", "jpeg", "arcnn"))
+    study = Study(qf=(QF,), task=("detection",), restorers=("original", "jpeg", "dagn"))
     plan = make_plan(study.model_copy(update={"dataset": "scenes"}))
     wanted = sys.argv[1] if len(sys.argv) > 1 else best_example(plan)
     image = next(image for image in plan.images if image.id == wanted)
     original = read_image(image.path)
     compressed = plan.codec.compress(original, QF)
-    restored = plan.restorers["arcnn"].restore(compressed)
+    restored = plan.restorers["dagn"].restore(compressed).pixels
     model, truth = plan.tasks["detection"].model, truth_of(plan, wanted)
 
-    titles = ("uncompressed", f"JPEG, QF {QF}", "restored by ARCNN")
+    titles = ("uncompressed", f"JPEG, QF {QF}", "restored by DAGN")
     figure, grid = plt.subplots(2, 3, figsize=(10.2, 6.2), height_ratios=[1, 0.72])
     for column, pixels in enumerate((original, compressed.pixels, restored)):
         boxes, missed = matched(model.predict(pixels), truth)

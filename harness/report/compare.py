@@ -45,7 +45,7 @@ def compare(directory: RunDirectory, a: str, b: str) -> pd.DataFrame:
         first, second = results[cell_a["key"]], results[cell_b["key"]]
         task = registry.tasks().get(cell_a["task"])
         qf = cell_a["qf"] if cell_a["qf"] is not None else cell_b["qf"]
-        for metric in task.shown:
+        for metric in (name for name in task.shown if name in first.metrics):
             left = scaled(task, metric, first.metrics[metric])
             right = scaled(task, metric, second.metrics[metric])
             rows.append([cell_a["task"], metric, qf, left, right, right - left, first.images])

@@ -16,6 +16,16 @@ Json = dict[str, Any]
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
 """Table IV's groups: one network a QF, or one for all."""
 
+_LUMA = (
+    "On luma alone: Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255 in 8 bits, compressed as a "
+    "grey image"
+)
+
+_NEAREST = (
+    "nearest: where a multi-model restorer has no checkpoint for a QF, it ran with that of the "
+    "nearest one"
+)
+
 _OWN = ("qf", "restorer")
 """The inputs in which the cells of a task differ by design."""
 
@@ -126,6 +136,8 @@ def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
         model = manifest["models"].get(name)
         title = registry.tasks().get(name).title
         lines.append(f"{title}: {f'vision model {model}' if model else 'no vision model'}")
+    if any("luma" in cell["inputs"] for cell in manifest["cells"]):
+        lines.append(_LUMA)
     return tuple(lines)
 
 
@@ -172,6 +184,8 @@ def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
 def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | None) -> list[str]:
     absent = {k: why for k, why in manifest["absent"].items() if keys is None or k in keys}
     notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    if manifest.get("study", {}).get("nearest_qf"):
+        notes.append(_NEAREST)
     begun = {result.cell["key"] for result in results}
     notes += [
         f"incomplete: {cell['key']} has 0 of {manifest['data_set']['images']} images"

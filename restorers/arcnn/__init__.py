@@ -1,104 +1,72 @@
 """ARCNN, the first artifact-reduction network: one small network a quality factor.
 
 Dong, Deng, Loy, Tang: "Compression Artifacts Reduction by a Deep Convolutional Network", ICCV 2015.
+
+The shipped networks work on RGB, which the paper's do not; the authors' own Matlab files run too,
+on luma as in the paper: ``arcnn:path/to/q10.mat``, or a folder of them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.assets import checked_file
 from harness.codec import Compressed
-from harness.errors import UserError
-from restorers.base import RGB, Restorer
+from restorers.base import RGB
+from restorers.learned import Learned
+from restorers.luma import on_luma
+from restorers.tiling import Tile, Tiling, Unneeded
 
 if TYPE_CHECKING:
-    from restorers.arcnn.network import Network
-
-VERSION = "1"
-"""Bumped whenever the same weights can give other pixels."""
-
-WEIGHTS = Path(__file__).parents[1] / "weights"
+    from torch import nn
 
 
-class ARCNN(Restorer):
-    """ARCNN on RGB, 9-7-1-5, in float32 on the CPU, whole image.
-
-    Args:
-        weights: a folder of cards ``arcnn-q<QF>.yaml`` with their safetensors files; the shipped
-            ones by default.
-    """
+class ARCNN(Learned):
+    """ARCNN, 9-7-1-5, a network a quality factor, in float32 on the CPU."""
 
     name = "arcnn"
     multi_model = True
     year = 2015
-
-    def __init__(self, weights: Path | None = None) -> None:
-        self.weights = WEIGHTS if weights is None else weights
-        self._sha256: dict[int, str] = {}
-        self._networks: dict[int, Network] = {}
+    default: ClassVar[str] = ""
+    # It restores in strips anyway, which change no pixel.
+    tiling: ClassVar[Tiling] = Unneeded()
+    paper: ClassVar[str] = (
+        "Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network. "
+        "ICCV 2015."
+    )
 
     @classmethod
-    def cards(cls) -> list[Path]:
-        """The cards of the shipped checkpoints, by QF."""
-        return sorted(WEIGHTS.glob("arcnn-q*.yaml"))
+    def presets(cls) -> dict[str, Any]:
+        """See `Learned`: the published size alone, in RGB."""
+        return {"published": 3}
 
-    def available(self) -> list[int]:
-        """The quality factors there is a checkpoint for."""
-        stems = (path.stem.removeprefix("arcnn-q") for path in self.weights.glob("arcnn-q*.yaml"))
-        return sorted(int(stem) for stem in stems if stem.isdecimal())
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.arcnn.network import Network
 
-    def prepare(self, qf: int) -> None:
-        """Load and check the checkpoint of ``qf``, once.
+        return Network(config)
 
-        Raises:
-            UserError: there is none, or it is not the file its card names.
-        """
-        if qf in self._networks:
-            return
-        from restorers.arcnn.network import load
+    @classmethod
+    def call(cls, network: Any, *inputs: Any) -> Any:
+        """See `Learned`: the border is replicated, as in `restore`."""
+        from torch.nn import functional as F
 
-        self._networks[qf] = load(self._checked(qf))
+        return network(F.pad(inputs[0], (network.margin,) * 4, mode="replicate"))
 
-    def fingerprint(self, qf: int) -> dict[str, str]:
-        """Name, version, sha256 of the weights of ``qf``, precision and tiling; loads no torch.
+    @classmethod
+    def foreign(cls, path: Path) -> nn.Module:
+        """See `Learned`: the authors' Matlab files, and safetensors without a header."""
+        from restorers.arcnn import matlab, network
 
-        Raises:
-            UserError: there is no checkpoint for ``qf``, or it is not the file its card names.
-        """
-        if qf not in self._sha256:
-            self._checked(qf)
-        return {
-            "name": self.name,
-            "version": VERSION,
-            "weights": self._sha256[qf],
-            "precision": "float32",
-            "tiling": "none",
-        }
+        return matlab.load(path) if path.suffix.lower() == ".mat" else network.load(path)
 
-    def restore(self, compressed: Compressed) -> RGB:
-        """The restored image, (height, width, 3) uint8 RGB, by the network of ``compressed.qf``.
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+        """See `Learned`; a network of one channel restores luma."""
+        from restorers.arcnn.network import restore, restore_plane
 
-        Raises:
-            UserError: there is no checkpoint for this QF, or it is not the file its card names.
-        """
-        self.prepare(compressed.qf)
-        from restorers.arcnn.network import restore
-
-        return restore(self._networks[compressed.qf], compressed.pixels)
-
-    def _checked(self, qf: int) -> Path:
-        """The weights file of ``qf``, its sha256 compared with the card's."""
-        card_path = self.weights / f"arcnn-q{qf}.yaml"
-        if not card_path.is_file():
-            known = ", ".join(map(str, self.available())) or "none"
-            # Only the user's own folder is named: this sentence lands in manifests that travel.
-            where = "" if self.weights == WEIGHTS else f" in {self.weights}"
-            raise UserError(
-                f"ARCNN has no checkpoint for QF {qf}{where} (there are: {known}); "
-                "ask for one of these, or train one with `harness train`."
-            )
-        card, path = checked_file(card_path)
-        self._sha256[qf] = card.sha256
-        return path
+        if network.colours == 3:
+            return restore(network, compressed.pixels)
+        return on_luma(
+            compressed.pixels, compressed.grey, lambda plane: restore_plane(network, plane)
+        )

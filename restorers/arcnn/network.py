@@ -34,16 +34,26 @@ class Network(nn.Module):
     The convolutions are "valid", as in the paper's training: no pixel of the loss has seen an
     invented border. For a whole image, `restore` pads the *input*, once.
 
+    Args:
+        colours: see below.
+        replicate: continue the border of every layer's input instead, as the authors' test code
+            does, so that an image keeps its size.
+
     Attributes:
         colours: image channels in and out (the paper's 1 is luma; 3 is RGB).
+        margin: pixels that an image loses on each side.
     """
 
-    def __init__(self, colours: int = 3) -> None:
+    def __init__(self, colours: int = 3, replicate: bool = False) -> None:
         super().__init__()
         self.colours = colours
+        self.margin = 0 if replicate else MARGIN
         widths = (colours, *CHANNELS, colours)
         self.layers = nn.ModuleList(
-            nn.Conv2d(i, o, k) for i, o, k in zip(widths[:-1], widths[1:], KERNELS, strict=True)
+            nn.Conv2d(i, o, k, padding=k // 2, padding_mode="replicate")
+            if replicate
+            else nn.Conv2d(i, o, k)
+            for i, o, k in zip(widths[:-1], widths[1:], KERNELS, strict=True)
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -53,7 +63,7 @@ class Network(nn.Module):
             image: (N, C, H, W), 0..1.
 
         Returns:
-            (N, C, H - 2 `MARGIN`, W - 2 `MARGIN`), not clamped.
+            (N, C, H - 2 `margin`, W - 2 `margin`), not clamped.
         """
         for layer in self.layers[:-1]:
             image = F.relu(layer(image), inplace=True)
@@ -113,9 +123,9 @@ def load(path: Path) -> Network:
 def restore(network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Restore a whole image of any size from 1x1 up.
 
-    The border is replicated, as the authors' test code does: zeros would put a dark frame, that
-    is a strong false edge, around every image. Large images go in strips that overlap by what an
-    output pixel sees, so that strips change nothing but the memory needed.
+    The border is replicated: zeros would put a dark frame, that is a strong false edge, around
+    every image. Large images go in strips that overlap by what an output pixel sees, so that
+    strips change nothing but the memory needed.
 
     Args:
         network: in evaluation mode.
@@ -132,6 +142,24 @@ def restore(network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         for top in range(0, height, rows):
             strip = padded[top : top + rows + 2 * MARGIN]
             restored[top : top + rows] = to_pixels(network(to_tensor(strip)))
+    return restored
+
+
+def restore_plane(network: Network, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same for a network of one channel: (height, width) float32, 0..1, not clamped.
+
+    A strip's false border does not reach the rows that are kept.
+    """
+    height, width = plane.shape
+    rows = max(1, STRIP // width)
+    restored = np.empty_like(plane)
+    with torch.inference_mode():
+        for top in range(0, height, rows):
+            first, last = max(0, top - MARGIN), min(height, top + rows + MARGIN)
+            strip = torch.from_numpy(plane[first:last])[None, None]
+            strip = F.pad(strip, (network.margin,) * 4, mode="replicate")
+            kept = slice(top - first, top - first + min(rows, height - top))
+            restored[top : top + rows] = network(strip)[0, 0, kept].numpy()
     return restored
 
 

@@ -59,10 +59,21 @@ class Config:
 PUBLISHED = Config()
 """The paper's: 109.9 M parameters."""
 
-SMALL = Config(widths=(8, 16, 32, 64), encoder_width=8, guider=(64, 32))
-"""An eighth of the published widths, every structure kept: for two CPU cores."""
+SMALL = Config(
+    widths=(16, 32, 64, 96),
+    blocks=2,
+    encoder_width=16,
+    encoder_depths=(1, 1, 1, 1),
+    guider=(64, 32),
+)
+"""Every structure kept, narrower and with fewer blocks: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+TINY = replace(SMALL, widths=(8, 16, 32, 64))
+"""Smaller still: of this size there are five for Table V."""
+
+PRESETS: Mapping[str, Config] = MappingProxyType(
+    {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
+)
 """Sizes, by name."""
 
 VARIANTS: Mapping[str, tuple[bool, bool, bool]] = MappingProxyType(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +22,8 @@ from restorers.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, Config
 from restorers.dagn.encoder import BaseEncoder
 from restorers.dagn.fusion import CrossFeatureFusion
 from restorers.dagn.guidance import Affine, GuidedDecoder, Guider
+from restorers.pixels import to_pixels, to_tensor
+from restorers.tiling import Tile, tiled
 
 
 class Restoration(NamedTuple):
@@ -134,20 +138,35 @@ class DAGN(nn.Module):
         Raises:
             UserError: a QF was told to a variant without compression-sensitive guidance.
         """
+        return self.tiled(image, qf, None)
+
+    def tiled(self, image: Tensor, qf: Tensor | None, tile: Tile | None) -> Restoration:
+        """As `forward`, tile by tile, all with the guidance of the whole image.
+
+        Args:
+            image: see `forward`.
+            qf: see `forward`.
+            tile: how to cut the images; None: not at all.
+        """
         height, width = image.shape[2:]
         padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
         padded = F.pad(image, padding, mode="replicate")
-        guidance = self.guidance(padded, qf)
-        restored = self.decode(padded, guidance)[:, :, :height, :width]
-        return Restoration(restored, guidance.qf_logits)
+        guidance = self.guidance(padded, qf, tile)
+        decoded = tiled(lambda part: self.decode(part, guidance), padded, tile, MULTIPLE)
+        return Restoration(decoded[:, :, :height, :width], guidance.qf_logits)
 
-    def guidance(self, padded: Tensor, qf: Tensor | None = None) -> Guidance:
+    def guidance(
+        self, padded: Tensor, qf: Tensor | None = None, tile: Tile | None = None
+    ) -> Guidance:
         """The guidance of whole images; arguments and errors as `forward`'s.
 
         Args:
             padded: (N, 3, H, W), 0..1, of any size; `forward` gives multiples of 16.
             qf: see `forward`.
+            tile: how `decode` will cut them. The encoders need a sixth of its memory, so they
+                see tiles twice as large, put together before anything is pooled.
         """
+        large = None if tile is None else Tile(2 * tile.side, tile.side)
         config = self.config
         if qf is not None and not config.csgm:
             raise UserError(
@@ -157,12 +176,12 @@ class DAGN(nn.Module):
         insensitive = sensitive = fusion = logits = None
         if config.cigm or config.cfm:
             with torch.no_grad():
-                features = self.insensitive_encoder(padded)
+                features = tiled(self.insensitive_encoder, padded, large, MULTIPLE, MULTIPLE)
             insensitive = self.insensitive_guider(features) if config.cigm else None
             fusion = self.fusion.summarise(features) if config.cfm else None
         if config.csgm:
             with torch.no_grad():
-                features = self.sensitive_encoder(padded)
+                features = tiled(self.sensitive_encoder, padded, large, MULTIPLE, MULTIPLE)
                 logits = self.qf_predictor(features)
             told = None if qf is None else self.told_qf(qf)
             sensitive = self.sensitive_guider(features, told)
@@ -194,3 +213,27 @@ def expected_qf(logits: Tensor) -> Tensor:
     """The expectation of the predicted quality factor, (N, 100) logits to (N,), 1..100."""
     qualities = torch.arange(1, QUALITIES + 1, dtype=logits.dtype, device=logits.device)
     return logits.softmax(dim=1) @ qualities
+
+
+def restore(
+    network: DAGN, pixels: NDArray[np.uint8], qf: int | None, tile: Tile | None = None
+) -> tuple[NDArray[np.uint8], float | None]:
+    """The restored image and the expectation of the predicted quality factor.
+
+    Args:
+        network: in evaluation mode.
+        pixels: (height, width, 3) uint8 RGB.
+        qf: what to tell it; None: blind.
+        tile: how to cut the image; None: not at all.
+
+    Returns:
+        (height, width, 3) uint8 RGB, and 1..100, or None without compression-sensitive guidance.
+    """
+    with torch.inference_mode():
+        device = next(network.parameters()).device
+        image = to_tensor(pixels, device)
+        told = None if qf is None else torch.tensor([qf], device=device)
+        restored = network(image, told) if tile is None else network.tiled(image, told, tile)
+        logits = restored.qf_logits
+        predicted = None if logits is None else float(expected_qf(logits)[0])
+        return to_pixels(restored.image), predicted

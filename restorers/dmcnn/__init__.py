@@ -6,3 +6,62 @@ the paper is silent.
 
 `config` is light; `network` imports torch.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.codec import Compressed
+from restorers.base import RGB
+from restorers.dmcnn.config import PRESETS, Branch, Config
+from restorers.learned import Learned
+from restorers.tiling import Tile, Tiling, enough_memory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class DMCNN(Learned):
+    """DMCNN, a network a quality factor, from the coefficients and pixels of a JPEG file."""
+
+    name = "dmcnn"
+    multi_model = True
+    year = 2018
+    # DMCNN at published size takes 1.7 GB for so many pixels.
+    tiling: ClassVar[Tiling] = Tiling(above=768 * 768, side=768, overlap=224, least=256)
+    paper: ClassVar[str] = (
+        "Zhang, Yang, Hu, Liu: DMCNN: Dual-Domain Multi-Scale Convolutional Neural Network for "
+        "Compression Artifacts Removal. ICIP 2018 (arXiv 1806.03275)."
+    )
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """See `Learned`."""
+        return dict(PRESETS)
+
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.dmcnn import network
+
+        if isinstance(config, dict):
+            branches = {
+                key: Branch(**{name: tuple(value) for name, value in branch.items()})
+                for key, branch in config.items()
+            }
+            config = Config(**branches)
+        return network.DMCNN(config)
+
+    @classmethod
+    def example(cls, height: int, width: int) -> tuple[Any, ...]:
+        """See `Learned`: the coefficients of a 4:2:0 file, and the image."""
+        from restorers.cost import jpeg_example
+
+        return jpeg_example(height, width)
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+        """See `Learned`."""
+        from restorers.dmcnn.network import restore
+
+        with enough_memory(tile):
+            return restore(network, compressed, tile)

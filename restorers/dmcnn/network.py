@@ -23,6 +23,7 @@ from restorers.dct import (
 )
 from restorers.dmcnn.config import Branch, Config
 from restorers.pixels import to_pixels, to_tensor
+from restorers.tiling import Box, Tile, blended
 
 
 class ResidualBlock(nn.Module):
@@ -183,13 +184,39 @@ class DMCNN(nn.Module):
             planes: coefficients and quantisation tables.
             image: the same files, decoded, (N, 3, H, W), 0..1.
         """
-        luma, chroma = self.spectral(planes)
-        # Transforms are linear: adding the rendered changes spares rounding and clipping twice.
-        rendered = render(luma, chroma, planes.ratio, planes.size)
+        rendered = self.rendered(planes)
         features = self.pixel(torch.cat([image, image + rendered], dim=1))
         added, *coarse = (out(f) for out, f in zip(self.outputs, features, strict=True))
         scales = [halved(image, i + 1) + change for i, change in enumerate(coarse)]
         return Restored(image + self.weight * rendered + added, image + rendered, scales)
+
+    def rendered(self, planes: Planes) -> Tensor:
+        """What the DCT-domain branch changes in the decoded images, (N, 3, H, W)."""
+        luma, chroma = self.spectral(planes)
+        # Transforms are linear: adding the rendered changes spares rounding and clipping twice.
+        return render(luma, chroma, planes.ratio, planes.size)
+
+    def tiled(self, planes: Planes, image: Tensor, tile: Tile) -> Tensor:
+        """The restored image alone, the pixel-domain branch going tile by tile.
+
+        The DCT-domain branch sees the whole image. It reaches much further, over 70 blocks, and
+        at an eighth of the height and width needs little memory.
+
+        Args:
+            planes: see `forward`; one file.
+            image: (1, 3, H, W).
+            tile: how to cut it.
+        """
+        rendered = self.rendered(planes)
+
+        def added(box: Box) -> Tensor:
+            part = box.cut(image)
+            both = torch.cat([part, part + box.cut(rendered)], dim=1)
+            out: Tensor = self.outputs[0](self.pixel(both)[0])
+            return out
+
+        change = blended(added, planes.size, tile)
+        return image + self.weight * rendered + change
 
 
 def halved(image: Tensor, times: int) -> Tensor:
@@ -216,8 +243,13 @@ def multi_scale_loss(
     return loss
 
 
-def restore(network: DMCNN, compressed: Compressed) -> NDArray[np.uint8]:
+def restore(network: DMCNN, compressed: Compressed, tile: Tile | None = None) -> NDArray[np.uint8]:
     """The restored image, (height, width, 3) uint8 RGB, by a network in evaluation mode.
+
+    Args:
+        network: in evaluation mode.
+        compressed: the image.
+        tile: how the pixel-domain branch cuts it; None: not at all.
 
     Raises:
         UserError: the file is no JPEG, or one of a kind that `coefficients.read` refuses.
@@ -226,4 +258,6 @@ def restore(network: DMCNN, compressed: Compressed) -> NDArray[np.uint8]:
     planes = tensors(read(compressed)).to(device)
     with torch.inference_mode():
         image = to_tensor(compressed.pixels, device)
-        return to_pixels(network(planes, image).image)
+        if tile is None:
+            return to_pixels(network(planes, image).image)
+        return to_pixels(network.tiled(planes, image, tile))

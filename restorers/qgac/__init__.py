@@ -5,3 +5,56 @@ Ehrlich, Davis, Lim, Shrivastava: "Quantization Guided JPEG Artifact Correction"
 
 `config` is light; the other modules import torch.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.codec import Compressed
+from restorers.base import RGB
+from restorers.learned import Learned
+from restorers.qgac.config import PRESETS, Config
+from restorers.tiling import Tile, Tiling, enough_memory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class QGAC(Learned):
+    """QGAC, one network guided by the quantisation tables in the JPEG file."""
+
+    name = "qgac"
+    multi_model = False
+    year = 2020
+    # QGAC at published size takes 1.7 GB for so many pixels, its weights another one.
+    tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)
+    paper: ClassVar[str] = (
+        "Ehrlich, Davis, Lim, Shrivastava: Quantization Guided JPEG Artifact Correction. "
+        "ECCV 2020 (arXiv 2004.09320)."
+    )
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """See `Learned`."""
+        return dict(PRESETS)
+
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.qgac import network
+
+        return network.QGAC(Config(**config) if isinstance(config, dict) else config)
+
+    @classmethod
+    def example(cls, height: int, width: int) -> tuple[Any, ...]:
+        """See `Learned`: the coefficients of a 4:2:0 file, and the image."""
+        from restorers.cost import jpeg_example
+
+        return jpeg_example(height, width)
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+        """See `Learned`."""
+        from restorers.qgac.network import restore
+
+        with enough_memory(tile):
+            return restore(network, compressed, tile)

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from harness.codec import Compressed
 from restorers.coefficients import read
-from restorers.dct import FREQUENCIES, Planes, deviations, render, tensors
+from restorers.dct import BLOCK, FREQUENCIES, Planes, deviations, render, tensors
 from restorers.pixels import to_pixels, to_tensor
 from restorers.qgac.config import Config
 from restorers.qgac.layers import RRDB, FilterManifold, convolution, joined
+from restorers.tiling import Box, Tile, blended
 
 
 class BlockNet(nn.Module):
@@ -175,8 +176,31 @@ class QGAC(nn.Module):
         Returns:
             (N, 3, H, W), nominally 0..1, not clamped.
         """
+        return image + self.rendered(planes)
+
+    def rendered(self, planes: Planes) -> Tensor:
+        """What is changed in the decoded images, (N, 3, H, W)."""
         # Transforms are linear: adding the rendered changes spares rounding and clipping twice.
-        return image + render(*self.changes(planes), (1, 1), planes.size)
+        return render(*self.changes(planes), (1, 1), planes.size)
+
+    def tiled(self, planes: Planes, image: Tensor, tile: Tile) -> Tensor:
+        """As `forward`, tile by tile.
+
+        Args:
+            planes: see `forward`; one file.
+            image: (1, 3, H, W).
+            tile: how to cut it, along the chroma blocks.
+        """
+        step = [BLOCK * ratio for ratio in planes.ratio]
+
+        def change(box: Box) -> Tensor:
+            # At the lower and right borders a tile takes the padding of the last blocks along.
+            height, width = (
+                -(-side // s) * s for side, s in zip((box.height, box.width), step, strict=True)
+            )
+            return self.rendered(planes.cut(box.top, box.left, height, width))
+
+        return image + blended(change, planes.size, tile, max(step))
 
 
 def correction_loss(restored: Tensor, target: Tensor, weight: float = 0.05) -> Tensor:
@@ -207,8 +231,13 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
     return (index / ((a**2 + b**2 + c1) * (variances + c2))).mean()
 
 
-def restore(network: QGAC, compressed: Compressed) -> NDArray[np.uint8]:
+def restore(network: QGAC, compressed: Compressed, tile: Tile | None = None) -> NDArray[np.uint8]:
     """The restored image, (height, width, 3) uint8 RGB, by a network in evaluation mode.
+
+    Args:
+        network: in evaluation mode.
+        compressed: the image.
+        tile: how to cut it; None: not at all.
 
     Raises:
         UserError: the file is no JPEG, or one of a kind that `coefficients.read` refuses.
@@ -217,4 +246,6 @@ def restore(network: QGAC, compressed: Compressed) -> NDArray[np.uint8]:
     planes = tensors(read(compressed)).to(device)
     with torch.inference_mode():
         image = to_tensor(compressed.pixels, device)
-        return to_pixels(network(planes, image))
+        if tile is None:
+            return to_pixels(network(planes, image))
+        return to_pixels(network.tiled(planes, image, tile))

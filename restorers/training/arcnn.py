@@ -61,7 +61,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     Raises:
         UserError: the recipe is not valid, or what it names is missing.
     """
-    plan = checked(recipe)
+    plan = checked(recipe, Recipe)
     network, source = _initial(plan), _provenance(plan)
     files = image_files(plan.validation.path)
     held = held_out(files, plan.validation.limit or len(files))

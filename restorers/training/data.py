@@ -55,7 +55,14 @@ def opened(source: str) -> Any:
     """
     if source.startswith(NAMED):
         return registry.datasets().get(source.removeprefix(NAMED))()
-    return registry.formats().get("folder")(source)
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UserError(
+            f"The recipe's folder of images {source} {what}: put images there, or name another "
+            f"folder, or {NAMED}NAME for a data set (paths are relative to {Path.cwd()})."
+        )
+    return registry.formats().get("folder")(folder)
 
 
 def image_files(source: str) -> list[Path]:
@@ -76,15 +83,20 @@ def held_out(files: Sequence[Path], count: int) -> list[Path]:
 def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[Pair]:
     """Read and compress ``files``, except those in ``without``."""
     skipped = {path.resolve() for path in without}
-    kept = (_read(path) for path in files if path.resolve() not in skipped)
+    kept = (read_rgb(path) for path in files if path.resolve() not in skipped)
     return [Pair(clean, Jpeg().compress(clean, qf).pixels) for clean in kept]
 
 
-def _read(path: Path) -> RGB:
+def read_rgb(path: Path) -> RGB:
+    """An image file as (height, width, 3) uint8 RGB.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             return np.array(image.convert("RGB"), dtype=np.uint8)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             f"Cannot read the training image {path}: fetch it again, or take it out."
         ) from error

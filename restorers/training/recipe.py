@@ -1,10 +1,10 @@
-"""What a training recipe of ARCNN says."""
+"""What the training recipes of restorers say."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UserError
 from restorers.arcnn.network import MARGIN
@@ -26,7 +26,7 @@ class ImageSource(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A training run.
+    """A training run of ARCNN.
 
     Attributes:
         trainer: ``arcnn``.
@@ -61,17 +61,134 @@ class Recipe(BaseModel):
     init_from: str | None = None
 
 
-def checked(recipe: dict[str, Any]) -> Recipe:
-    """A validated recipe.
+class Training(BaseModel):
+    """A training run of a restorer other than ARCNN, or one stage of it.
+
+    Attributes:
+        steps: batches in all.
+        float32_steps: the last of these run in float32 with the statistics of batch normalisation
+            frozen, those before in ``precision``.
+        batch_size: patches a step and process.
+        patch_size: side of a patch, pixels.
+        lr: highest learning rate; it rises over ``warm_up`` steps and falls with a cosine.
+        warm_up: see ``lr``.
+        clip: greatest norm of the gradient.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    steps: int = Field(ge=1)
+    float32_steps: int = Field(0, ge=0)
+    batch_size: int = Field(ge=1)
+    patch_size: int = Field(ge=16)
+    lr: float = Field(gt=0)
+    warm_up: int = Field(100, ge=1)
+    clip: float = Field(1.0, gt=0)
+
+
+class Common(BaseModel):
+    """What every training run says, whatever its stages.
+
+    Attributes:
+        trainer: the network's name.
+        name: of the checkpoint.
+        size: a preset of the network (``published``, ``small``), or its numbers.
+        qf: JPEG quality factor, or the lowest and the highest one.
+        seed: of initialisation and batches.
+        images: what to train on.
+        validation: a folder, ``limit`` images of which are held out of ``images``.
+        measure: a folder measured with the finished network, if it is there.
+        half: store the filters in float16.
+        accelerator: of Lightning Fabric: ``auto``, ``cpu``, ``cuda``.
+        devices: how many.
+        precision: ``bf16-mixed`` or ``32-true``.
+        loaders: processes that make batches; 0: the training process itself.
+        cache_gib: GiB of decoded images that each of these keeps; files are decoded again beyond.
+        save_every: steps between log lines and checkpoints.
+        validate_every: steps between validations.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    trainer: str
+    name: str
+    size: str | dict[str, Any] = "small"
+    qf: tuple[int, int]
+    seed: int = Field(ge=0)
+    images: tuple[ImageSource, ...] = Field(min_length=1)
+    validation: ImageSource
+    measure: str | None = None
+    half: bool = True
+    accelerator: str = "auto"
+    devices: int = Field(1, ge=1)
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    loaders: int = Field(0, ge=0)
+    cache_gib: float = Field(2.0, gt=0)
+    save_every: int = Field(100, ge=1)
+    validate_every: int = Field(500, ge=1)
+
+    @field_validator("qf", mode="before")
+    @classmethod
+    def _as_range(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value
+
+    @field_validator("qf")
+    @classmethod
+    def _possible(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= value[0] <= value[1] <= 100:
+            raise ValueError("needs one quality factor, or a lowest and a highest one, in 1..100")
+        return value
+
+
+class SingleStage(Common, Training):
+    """A network trained in one go.
+
+    Attributes:
+        init_from: card of the checkpoint to start from (another QF's).
+    """
+
+    init_from: str | None = None
+
+
+class ThreeStages(Common):
+    """DAGN's training (Sec. III-A, Eqs. 3-9, 14, 15).
+
+    Attributes:
+        variant: a column of Table V.
+        insensitive: stage 1, the compression-insensitive auto-encoder.
+        sensitive: stage 2, the compression-sensitive one.
+        restoration: stage 3, the network with frozen encoders.
+        lambda_ci: weight of L_cic in Eq. 3.
+        lambda_cs: weight of L_csc in Eq. 7.
+        constraint: ``l1`` is Eq. 9 as published; ``cross_entropy`` is not in the paper.
+        told: share of the samples that are told their QF in stage 3.
+        encoders_from: folder of another run of this recipe's stages 1 and 2, to use them again.
+    """
+
+    variant: str = "dagn"
+    insensitive: Training
+    sensitive: Training
+    restoration: Training
+    lambda_ci: float = Field(1.0, ge=0)
+    lambda_cs: float = Field(1.0, ge=0)
+    constraint: Literal["l1", "cross_entropy"] = "l1"
+    told: float = Field(0.25, ge=0, le=1)
+    encoders_from: str | None = None
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def checked(recipe: dict[str, Any], kind: type[R]) -> R:
+    """A validated recipe of a kind.
 
     Raises:
         UserError: a key is missing, unknown or has an impossible value.
     """
     try:
-        return Recipe.model_validate(recipe)
+        return kind.model_validate(recipe)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
         raise UserError(
-            f"The recipe '{recipe.get('name', '?')}' is not valid: {where}: {first['msg']}."
+            f"The recipe '{recipe.get('name', '?')}' is not valid: {where}: {said}."
         ) from error

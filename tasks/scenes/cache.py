@@ -15,19 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from harness.assets import sha256_of
+from harness.assets import cache_root, sha256_of
 from harness.errors import UserError
 
 INDEX = "index.json"
 SECONDS_BETWEEN_LINES = 10.0
 
 log = logging.getLogger(__name__)
-
-
-def cache_root() -> Path:
-    """Where rendered data sets live: ``$HARNESS_CACHE``, or ``~/.cache/restoration-harness``."""
-    chosen = os.environ.get("HARNESS_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "restoration-harness"
 
 
 def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]]:

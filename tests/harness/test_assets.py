@@ -1,6 +1,6 @@
 import pytest
 
-from harness.assets import Card, checked_file, read_card, sha256_of, write_card
+from harness.assets import Card, cache_root, checked_file, read_card, sha256_of, write_card
 from harness.errors import UserError
 
 
@@ -53,7 +53,8 @@ def test_a_missing_file_is_named(card_path):
         (None, "No card at"),
         ("name: x\n", "is not valid"),
         ("[", "is not valid"),
-        ("name: x\nfile: f\nsha256: s\nsource: s\nlicence: l\nsize: 3\n", "size"),
+        ("name: x\nfile: f\nsha256: s\nsource: s\nlicence: l\nweight: 3\n", "weight"),
+        ("name: x\nfile: f\nsha256: ''\nsource: s\nlicence: l\n", "only where there is a url"),
     ],
 )
 def test_a_bad_card_is_named(tmp_path, text, sentence):
@@ -62,3 +63,51 @@ def test_a_bad_card_is_named(tmp_path, text, sentence):
 
     with pytest.raises(UserError, match=sentence):
         read_card(tmp_path / "c.yaml")
+
+
+@pytest.fixture
+def remote(tmp_path, monkeypatch):
+    """Makes the card of a remote file of four bytes; returns it and the file's place."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+    def make(**known):
+        fields = {"sha256": "", "url": "https://host/net.pth", "source": "s", "licence": "MIT"}
+        write_card(Card(name="net-far", file="net.pth", **fields | known), tmp_path / "net.yaml")
+        return tmp_path / "net.yaml", tmp_path / "cache" / "weights" / "net.pth"
+
+    return make
+
+
+def test_a_remote_file_that_is_not_here_says_how_to_get_it(remote):
+    path, place = remote(size=3_000_000)
+
+    with pytest.raises(UserError) as refusal:
+        checked_file(path)
+
+    assert "`harness fetch net-far`" in str(refusal.value)
+    assert f"(from https://host/net.pth, 3.0 MB) at {place}." in str(refusal.value)
+    assert not cache_root().exists()  # looking leaves no trace
+
+
+def test_a_remote_file_is_taken_from_the_cache_or_from_beside_its_card(remote):
+    path, place = remote()
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"1234")
+    assert checked_file(path)[1] == place
+
+    beside = path.parent / "net.pth"
+    beside.write_bytes(b"5678")
+    assert checked_file(path)[1] == beside
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [({"size": 5}, "4 bytes, expected 5"), ({"sha256": "0" * 64}, "expected 000000000000…")],
+)
+def test_what_is_known_of_a_remote_file_is_compared(remote, known, sentence):
+    path, place = remote(**known)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"1234")
+
+    with pytest.raises(UserError, match=rf"{sentence}.*Delete it and `harness fetch net-far`"):
+        checked_file(path)

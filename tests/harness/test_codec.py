@@ -133,6 +133,32 @@ def test_subsampling_matters_and_is_in_the_fingerprint():
     assert half.fingerprint()["libjpeg"].startswith("libjpeg")
 
 
+@settings(max_examples=30, deadline=None)
+@given(sizes, sizes, st.integers(1, 100))
+def test_a_grey_file_has_one_component(height, width, qf):
+    plane = textured(height, width, seed=width)[..., 0]
+    image = np.repeat(plane[..., None], 3, axis=2)
+    product = Jpeg().as_grey().compress(image, qf)
+    plain = BytesIO()
+    Image.fromarray(plane).save(plain, "JPEG", quality=qf)
+
+    assert product.data == plain.getvalue()  # as the deblocking literature compresses
+    assert product.grey
+    assert not Jpeg().compress(image, qf).grey
+    assert list(product.tables) == [0]
+    assert product.pixels.shape == image.shape
+    assert product.pixels.flags.writeable
+    with Image.open(BytesIO(product.data)) as file:
+        assert file.mode == "L"
+        assert (product.pixels == np.asarray(file)[..., None]).all()
+
+
+def test_grey_is_in_the_fingerprint_and_needs_a_grey_image():
+    assert Jpeg().as_grey().fingerprint() == {**Jpeg().fingerprint(), "subsampling": "grey"}
+    with pytest.raises(ValueError, match="three equal channels"):
+        Jpeg().as_grey().compress(textured(8, 8), 10)
+
+
 def test_an_unknown_subsampling_is_refused():
     with pytest.raises(UserError, match="4:1:0"):
         Jpeg("4:1:0")

@@ -1,13 +1,16 @@
 import itertools
 import os
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import FakeRestorer
+from fakes import FakeRestorer
 
 from harness.codec import Jpeg
 from harness.engine import local
 from harness.errors import ImageError, UserError
+from harness.fidelity import luma_fidelity, to_luma
 from harness.images import read_image, write_png
 from harness.store import RunDirectory
 
@@ -52,6 +55,43 @@ def test_a_record_holds_prediction_fidelity_bytes_and_the_seconds_of_each_stage(
     assert record["outcome"]["mean"] == float((compressed.pixels + np.uint8(1)).mean())
     assert set(record["fidelity"]) == {"psnr", "ssim", "psnr_b"}
     assert {"read", "compress", "restore", "predict", "fidelity"} <= set(record["seconds"])
+
+
+def test_what_a_restorer_says_of_the_quality_factor_is_kept(world, directory):
+    plain = world.fake.restore
+    saying = FakeRestorer("saying")
+    saying.restore = lambda c: SimpleNamespace(pixels=plain(c), predicted_qf=np.float32(11.5))
+    silent = FakeRestorer("silent")
+    silent.restore = lambda c: SimpleNamespace(pixels=plain(c), predicted_qf=None)
+    plan = world.plan(qfs=(10,), restorers=[world.fake, saying, silent])
+    local.run(plan, directory)
+    held = records(directory, plan)
+
+    assert all(r["predicted_qf"] == 11.5 for r in held["detection/saying-q10"].values())
+    for name in ("fake", "silent"):
+        assert not any("predicted_qf" in r for r in held[f"detection/{name}-q10"].values())
+    same = [held[f"detection/{name}-q10"]["0.png"]["fidelity"] for name in ("fake", "saying")]
+    assert same[0] == same[1]
+
+
+def test_luma_replaces_the_original_before_it_is_compressed(world, directory):
+    plan = world.plan(qfs=(10,), restorers=[world.fake])
+    plan = replace(
+        plan, study=plan.study.model_copy(update={"luma": True}), codec=plan.codec.as_grey()
+    )
+    seen = []
+    plain = world.fake.restore
+    world.fake.restore = lambda c: (seen.append(c), plain(c))[1]
+    local.run(plan, directory, workers=1)
+    luma = to_luma(read_image(world.data.images()[0].path))
+    compressed = Jpeg().as_grey().compress(luma, 10)
+    record = records(directory, plan)["detection/fake-q10"]["0.png"]
+
+    assert seen[0].grey
+    assert seen[0].data == compressed.data
+    assert record["bytes"] == len(compressed.data)
+    expected = luma_fidelity(luma, compressed.pixels + np.uint8(1))
+    assert record["fidelity"] == pytest.approx(expected)
 
 
 def test_the_original_reaches_the_model_untouched_and_only_once(world, directory):

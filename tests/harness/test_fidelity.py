@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.codec import Jpeg
-from harness.fidelity import fidelity, psnr, psnr_b, ssim
+from harness.fidelity import fidelity, luma_fidelity, psnr, psnr_b, ssim, to_luma
 from harness.images import read_image
 
 SHARED = Path(__file__).parents[2] / "../shared"
@@ -99,10 +99,12 @@ def naive_ssim(x, y):
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
-def naive_psnr_b(x, y):
+def naive_psnr_b(x, y, weights=LUMA):
     """Pixel by pixel: every pair of neighbours, asked whether a block border lies between."""
     height, width = y.shape[:2]
-    luma = [[16 + sum(c * int(v) for c, v in zip(LUMA, p, strict=True)) for p in row] for row in y]
+    luma = [
+        [16 + sum(c * int(v) for c, v in zip(weights, p, strict=True)) for p in row] for row in y
+    ]
     border, inside = [], []
     for i in range(height):
         for j in range(width):
@@ -203,9 +205,87 @@ def test_more_noise_is_less_fidelity():
         assert column == sorted(set(column), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("colour", "luma"),
+    [
+        ((0, 0, 0), 0),
+        ((255, 255, 255), 255),
+        ((255, 0, 0), 81),
+        ((0, 255, 0), 145),
+        ((0, 0, 255), 41),
+    ],
+)
+def test_luma_is_bt_601_in_studio_range_but_grey_is_its_own(colour, luma):
+    image = np.full((2, 3, 3), colour, np.uint8)
+
+    assert (to_luma(image) == luma).all()
+    # One pixel in colour, and black and white are converted like the rest of the image.
+    image[0, 0] = (255, 0, 0)
+    assert to_luma(image)[1, 2, 0] == {0: 16, 255: 235}.get(luma, luma)
+
+
+def test_grey_levels_of_a_colour_image_go_to_16_to_235():
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    image = np.concatenate([ramp, noise((1, 256), 0)])
+
+    assert np.array_equal(to_luma(image)[0, :, 1], np.rint(16 + np.arange(256) * 219 / 255))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(st.integers(8, 30), st.integers(8, 30)), st.integers(0, 99))
+def test_luma_figures_are_those_of_the_grey_image(shape, seed):
+    reference = to_luma(noise(shape, seed))
+    image = to_luma(perturbed(reference, 20, seed))
+    values = luma_fidelity(reference, image)
+
+    assert list(values) == ["psnr_y", "ssim_y", "psnr_b_y"]
+    assert values["psnr_y"] == psnr(reference, image)
+    assert values["ssim_y"] == pytest.approx(ssim(reference, image), abs=1e-12, nan_ok=True)
+    # The plane is luma itself: nothing is weighed by 219/255 again.
+    if max(shape) > 8:  # there is a border between blocks
+        plain = naive_psnr_b(reference, image, weights=(1, 0, 0))
+        assert values["psnr_b_y"] == pytest.approx(plain, abs=1e-9)
+
+
+def test_channels_that_differ_count_by_their_rounded_mean():
+    reference = np.full((16, 16, 3), 100, np.uint8)
+    image = reference + np.array([0, 1, 1], np.uint8)  # 100.67: 101
+
+    assert luma_fidelity(reference, image) == luma_fidelity(reference, reference + np.uint8(1))
+
+
+# Of ../shared/data/README.md: PSNR of the decoded luma.
+KNOWN_Y = {10: 27.77, 20: 30.07, 30: 31.41, 40: 32.35}
+
+
+@pytest.mark.parametrize("qf", KNOWN_Y)
+def test_live1_gives_the_known_luma_figures_of_jpeg(qf):
+    if not LIVE1.is_dir():
+        pytest.skip("LIVE1 is not at ../shared/data/live1")
+    lumas = [to_luma(read_image(path)) for path in sorted(LIVE1.glob("*.png"))]
+    codec = Jpeg().as_grey()
+    values = [psnr(luma, codec.compress(luma, qf).pixels) for luma in lumas]
+
+    assert sum(values) / 29 == pytest.approx(KNOWN_Y[qf], abs=0.006)
+
+
+def test_classic5_is_luma_as_it_is():
+    folder = SHARED / "data/classic5"
+    if not folder.is_dir():
+        pytest.skip("Classic5 is not at ../shared/data/classic5")
+    lumas = [to_luma(read_image(path)) for path in sorted(folder.iterdir())]
+    codec = Jpeg().as_grey()
+    rows = [luma_fidelity(luma, codec.compress(luma, 10).pixels) for luma in lumas]
+
+    # The literature prints 27.82 dB, 0.7595 and 25.21 dB.
+    means = {key: sum(row[key] for row in rows) / 5 for key in rows[0]}
+    assert means["psnr_y"] == pytest.approx(27.82, abs=0.006)
+    assert means["psnr_b_y"] == pytest.approx(25.21, abs=0.006)
+
+
 def test_what_cannot_be_compared_is_refused():
     image = noise((20, 30), 0)
-    for function in (fidelity, psnr, ssim, psnr_b):
+    for function in (fidelity, luma_fidelity, psnr, ssim, psnr_b):
         with pytest.raises(ValueError, match="30×20 pixels, the image 20×30"):
             function(image, image.swapaxes(0, 1))
         with pytest.raises(ValueError, match="float32"):

@@ -73,7 +73,8 @@ def test_all_leaves_a_cell_without_weights_empty_and_says_why():
     found = make_plan(study(restorers=("all",), qf=(10, 55)))
 
     assert "detection/arcnn-q10" in {cell.key for cell in found.cells}
-    assert list(found.absent) == ["detection/arcnn-q55"]
+    assert "no checkpoint for QF 55" in found.absent["detection/arcnn-q55"]
+    assert all(key.endswith("-q55") for key in found.absent)
     assert any("Left empty" in notice and "55" in notice for notice in found.notices)
 
 
@@ -102,6 +103,61 @@ def test_an_odd_name_of_a_data_set_is_unknown_like_any_other(name):
 def test_a_restorer_named_by_the_user_must_run():
     with pytest.raises(UserError, match="55"):
         make_plan(study(restorers=("arcnn",), qf=(10, 55)))
+
+
+def test_the_nearest_checkpoint_serves_another_qf_when_asked():
+    plan = make_plan(study(restorers=("arcnn",), qf=(10, 15, 16), nearest_qf=True))
+
+    ten, lower, upper = (cell.inputs["restorer"]["weights"] for cell in plan.cells)
+    assert ten == lower != upper
+
+
+def test_options_that_are_not_used_change_no_cell(plan):
+    keys = ("detection/jpeg-q10", "segmentation/original-original")
+    cells = {cell.key: cell.fingerprint for cell in plan.cells}
+    options = {"nearest_qf": True, "tile": 64}
+    other = make_plan(study(task=("detection", "segmentation"), qf=(10,), **options))
+
+    assert [c.fingerprint for c in other.cells if c.key in keys] == [cells[k] for k in sorted(keys)]
+    assert other.identity == make_plan(study(task=("detection", "segmentation"))).identity
+
+
+@pytest.mark.parametrize("tasks", [("detection",), ("fidelity", "segmentation")])
+def test_luma_is_for_fidelity_alone(tasks):
+    with pytest.raises(UserError, match=rf"{tasks[-1]} needs colour: use it with --task fidelity"):
+        make_plan(study(task=tasks, luma=True))
+
+
+def test_luma_needs_a_codec_that_knows_grey(monkeypatch):
+    from harness.codec import Codec, Jpeg
+
+    monkeypatch.setattr(Jpeg, "as_grey", Codec.as_grey)
+
+    with pytest.raises(UserError, match="jpeg has no way to compress luma alone"):
+        make_plan(study(task=("fidelity",), luma=True))
+
+
+def test_luma_is_another_study_in_another_directory():
+    colour, luma = (make_plan(study(task=("fidelity",), luma=luma)) for luma in (False, True))
+
+    assert "luma" not in colour.cells[0].inputs
+    assert luma.cells[0].inputs["luma"]
+    assert luma.identity["codec"]["subsampling"] == "grey"
+    assert default_directory(luma).name == default_directory(colour).name + "-luma"
+    assert {c.fingerprint for c in luma.cells}.isdisjoint(c.fingerprint for c in colour.cells)
+
+
+def test_the_manifests_study_names_files_as_the_user_did(tmp_path):
+    from restorers.sources import SHIPPED
+
+    weights = tmp_path / "mine_q10.safetensors"
+    weights.symlink_to(SHIPPED / "arcnn-q10.safetensors")
+    specs = ("jpeg", f"arcnn:{weights}")
+    plan = make_plan(study(task=("fidelity",), restorers=specs, qf=(10,)))
+
+    assert plan.study.restorers == specs
+    assert list(plan.restorers) == ["jpeg", "arcnn:mine_q10"]
+    assert [cell.key for cell in plan.cells] == ["fidelity/jpeg-q10", "fidelity/arcnn:mine_q10-q10"]
 
 
 def test_a_model_of_other_classes_is_refused(monkeypatch):

@@ -17,6 +17,7 @@ def trainer(monkeypatch):
     def fake(recipe, directory, report):
         calls.append((recipe, directory))
         report("done")
+        (directory / "log.csv").write_text("step\n")
         return directory / "card.yaml"
 
     class Fakes:
@@ -52,6 +53,22 @@ def test_the_directory_of_another_recipe_is_refused(trainer, recipe, tmp_path):
     with pytest.raises(UserError, match="training of another recipe"):
         recipes.train(recipe, tmp_path / "out", str)
     assert len(trainer) == 2
+
+
+def test_a_recipe_that_could_not_begin_can_be_corrected(trainer, recipe, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "trainers", lambda: {"fake": failing})
+        with pytest.raises(UserError, match="no such folder"):
+            recipes.train(recipe, tmp_path / "out", str)
+    recipe.write_text("trainer: fake\nname: net\nsteps: 4\n")
+
+    recipes.train(recipe, tmp_path / "out", str)
+
+    assert recipes.read_recipe(tmp_path / "out" / "recipe.yaml")["steps"] == 4
+
+
+def failing(recipe, directory, report):
+    raise UserError("no such folder")
 
 
 def test_an_output_that_is_a_file_is_the_users_mistake(trainer, recipe, tmp_path):

@@ -64,6 +64,8 @@ def test_qfs_are_sorted_and_unique(qf):
         ({"seed": -1}, "Bad value for seed"),
         ({"qf": [","]}, "needs at least one value"),
         ({"dataset": ""}, "Bad value for dataset"),
+        ({"tile": 8}, r"Bad value for tile: a tile has \d+ pixels or more a side; 0 is no tiles"),
+        ({"tile": -1}, "Bad value for tile"),
     ],
 )
 def test_a_bad_value_is_named(flags, sentence):
@@ -85,6 +87,9 @@ def test_a_bad_value_is_named(flags, sentence):
         ("task: 3", "Bad value for task"),
         ("task:", "Bad value for task.*needs at least one value"),
         ("limit: true", "Bad value for limit"),
+        ("tile: true", "Bad value for tile"),
+        ("luma: 1", "Bad value for luma"),
+        ("nearest_qf: maybe", "Bad value for nearest_qf"),
         ("name: ../elsewhere", "Bad value for name.*has no '/'"),
         ("name: 2020-13-45", "is not valid YAML"),
         ("1: 2", "Bad value for 1.*Keys should be strings"),
@@ -118,6 +123,25 @@ def test_a_missing_file_is_named(tmp_path):
 )
 def test_whatever_can_change_the_number_changes_the_fingerprint(change):
     assert cell(**change).fingerprint != cell().fingerprint
+
+
+def test_no_tiles_is_not_the_same_as_no_flag(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("tile: 128\nluma: true\n")
+
+    assert read_study(path, {"tile": 0, "luma": None}).tile == 0
+    assert read_study(path, {"tile": None, "luma": None}).tile == 128
+    assert read_study(path, {"luma": None}).luma
+
+
+@given(restorer=st.text(min_size=1, max_size=20), qf=st.none() | st.integers(1, 100))
+def test_a_key_names_one_file_whatever_the_restorer_is_called(restorer, qf):
+    key = cell(restorer=restorer, qf=qf).key
+
+    assert key.count("/") == 1
+    assert "\0" not in key
+    if "/" not in restorer and "\0" not in restorer:
+        assert key == f"detection/{restorer}-" + ("original" if qf is None else f"q{qf}")
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=5))

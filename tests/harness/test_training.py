@@ -3,6 +3,7 @@ import csv
 import pytest
 import torch
 
+from harness.errors import UserError
 from harness.training import Loop
 
 
@@ -81,3 +82,67 @@ def test_a_finished_run_is_not_trained_further(tmp_path):
 
     assert rows == []
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04broken"])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, content):
+    (tmp_path / "last.pt").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"Cannot read the checkpoint .*last\.pt") as raised:
+        make(tmp_path, 20)[0].run()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "last.pt")
+
+    with pytest.raises(UserError, match="is no checkpoint of a training"):
+        make(tmp_path, 20)[0].run()
+
+
+def test_the_checkpoint_of_another_network_is_refused(tmp_path):
+    make(tmp_path, 10)[0].run()
+    other = torch.nn.Linear(4, 9)
+    loop = Loop(lambda step: {}, {"model": other}, 20, tmp_path)
+
+    with pytest.raises(UserError, match="no checkpoint of this training.*to start afresh"):
+        loop.run()
+
+
+def test_the_checkpoint_of_an_older_version_without_a_part_is_refused(tmp_path):
+    make(tmp_path, 10)[0].run()
+    loop, model, _ = make(tmp_path, 20)
+    loop.state["another"] = model
+
+    with pytest.raises(UserError, match="older version"):
+        loop.run()
+
+
+def test_a_process_that_does_not_write_follows_the_one_that_does(tmp_path):
+    writing, model, _ = make(tmp_path, 10)
+    writing.run()
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    reading, follower, rows = make(tmp_path, 20)
+    reading.writes = False
+
+    reading.run()
+
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert [row["step"] for row in rows] == [15, 20]
+    assert not torch.equal(follower[0].weight, model[0].weight)
+
+
+def test_the_gpus_generator_is_saved_and_restored(tmp_path, monkeypatch):
+    """Drop path and dropout draw from it there; here a list stands for it."""
+    state = [torch.tensor([1, 2], dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: state[0])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda value: state.append(value))
+    make(tmp_path, 10)[0].run()
+
+    make(tmp_path, 10)[0].run()
+
+    assert torch.equal(state[1], state[0])
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    make(tmp_path, 10)[0].run()  # and where there is no GPU, it is passed over
+    assert len(state) == 2

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from harness.assets import Card, checked_file, sha256_of, write_card
 from harness.codec import Compressed, Jpeg
 from harness.errors import UserError
-from restorers.arcnn import ARCNN, WEIGHTS, network
+from restorers.arcnn import ARCNN, network
 from restorers.arcnn.network import MARGIN, Network, parameter_count, restore, start_at_identity
+from restorers.sources import SHIPPED, Cards
 
 QFS = (10, 20, 30, 40)
 LIVE1 = Path(__file__).parents[2] / "../shared/data/live1"
@@ -179,12 +180,12 @@ def test_an_unknown_qf_names_the_known_ones(shipped):
             call(50)
     with pytest.raises(UserError, match="QF 7"):
         shipped.restore(Jpeg().compress(textured(0), 7))
-    assert shipped.available() == [*QFS]
+    assert shipped.source.qualities() == [*QFS]
 
 
 def test_the_users_own_weights_are_used(own):
-    mine = ARCNN(weights=own)
-    assert mine.available() == [35]
+    mine = ARCNN(Cards("arcnn", own))
+    assert mine.source.qualities() == [35]
     assert mine.fingerprint(35)["weights"] == sha256_of(own / "mine.safetensors")
     compressed = Jpeg().compress(textured(4), 35)
     assert np.array_equal(mine.restore(compressed), compressed.pixels)  # it is the identity
@@ -194,12 +195,13 @@ def test_the_users_own_weights_are_used(own):
 
 def test_a_flipped_bit_is_refused(tmp_path):
     for name in ("arcnn-q10.yaml", "arcnn-q10.safetensors"):
-        shutil.copy(WEIGHTS / name, tmp_path / name)
+        shutil.copy(SHIPPED / name, tmp_path / name)
     path = tmp_path / "arcnn-q10.safetensors"
     data = bytearray(path.read_bytes())
     data[-1000] ^= 1
     path.write_bytes(data)
-    for call in (ARCNN(weights=tmp_path).prepare, ARCNN(weights=tmp_path).fingerprint):
+    source = Cards("arcnn", tmp_path)
+    for call in (ARCNN(source).prepare, ARCNN(source).fingerprint):
         with pytest.raises(UserError, match="not the file its card describes"):
             call(10)
 
@@ -207,18 +209,18 @@ def test_a_flipped_bit_is_refused(tmp_path):
 def test_missing_weights_are_named(own):
     (own / "mine.safetensors").unlink()
     with pytest.raises(UserError, match=r"missing: no file .*mine\.safetensors"):
-        ARCNN(weights=own).prepare(35)
+        ARCNN(Cards("arcnn", own)).prepare(35)
 
 
 def test_weights_of_another_network_are_refused(own):
     save_file(Network(colours=1).state_dict(), own / "mine.safetensors")
     write_own_card(own)
     with pytest.raises(UserError, match="holds no colour ARCNN"):
-        ARCNN(weights=own).prepare(35)
+        ARCNN(Cards("arcnn", own)).prepare(35)
     (own / "mine.safetensors").write_bytes(b"no safetensors at all")
     write_own_card(own)
     with pytest.raises(UserError, match="holds no colour ARCNN"):
-        ARCNN(weights=own).prepare(35)
+        ARCNN(Cards("arcnn", own)).prepare(35)
 
 
 def test_fingerprints_tell_checkpoints_apart(shipped):
@@ -229,8 +231,8 @@ def test_fingerprints_tell_checkpoints_apart(shipped):
 
 @pytest.mark.parametrize("qf", QFS)
 def test_shipped_cards_say_what_must_be_known(qf):
-    card, path = checked_file(WEIGHTS / f"arcnn-q{qf}.yaml")
-    assert WEIGHTS / f"arcnn-q{qf}.yaml" in ARCNN.cards()
+    card, path = checked_file(SHIPPED / f"arcnn-q{qf}.yaml")
+    assert SHIPPED / f"arcnn-q{qf}.yaml" in ARCNN.cards()
     assert path.stat().st_size < 1_000_000
     assert "MIT" in card.licence
     assert "research" in card.licence

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from harness import registry
 from harness.assets import checked_file, read_card
 from harness.errors import UserError
-from restorers.arcnn import WEIGHTS
+from restorers.sources import SHIPPED as WEIGHTS
 from restorers.training import arcnn
 from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
 

@@ -52,6 +52,18 @@ def test_a_record_without_a_number_is_named(broken):
         measure(record(), broken)
 
 
+def test_luma_has_names_of_its_own():
+    luma = {"fidelity": {"psnr_y": 30.0, "ssim_y": 0.9, "psnr_b_y": 28.0}, "bpp": 1.0}
+
+    figures = measure(luma, {**luma, "bpp": 3.0})
+
+    assert figures == {"PSNR-Y": 30.0, "SSIM-Y": 0.9, "PSNR-B-Y": 28.0, "bpp": 2.0}
+    assert set(figures) <= {*Fidelity.shown, *Fidelity.unranked}
+    assert set(figures) <= set(Fidelity.digits)
+    with pytest.raises(HarnessError, match="image '1' has no number"):
+        measure(luma, record())
+
+
 def test_no_model_is_needed_and_nothing_is_left_by_an_image():
     assert Fidelity.needs_model is False
     assert Fidelity.metric in measure(record())

@@ -1,0 +1,71 @@
+"""FBCNN, the flexible blind network: one network, which predicts the quality factor or is told it.
+
+Jiang, Zhang, Timofte: "Towards Flexible Blind JPEG Artifacts Removal", ICCV 2021 (arXiv
+2109.14573). The network is spandrel's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.codec import Compressed
+from restorers.base import Restored
+from restorers.fbcnn.config import PRESETS, Config
+from restorers.learned import Learned
+from restorers.tiling import Tile, Tiling, enough_memory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class FBCNN(Learned):
+    """FBCNN, blind, or told the quality factor (``fbcnn:told``).
+
+    The quality factor it predicts is kept in the record, whether it is told one or not.
+    """
+
+    name = "fbcnn"
+    multi_model = False
+    year = 2021
+    blind: ClassVar[bool] = True
+    # FBCNN at published size takes 1.3 GB for so many pixels.
+    tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=288, least=256)
+    paper: ClassVar[str] = (
+        "Jiang, Zhang, Timofte: Towards Flexible Blind JPEG Artifacts Removal. ICCV 2021 "
+        "(arXiv 2109.14573)."
+    )
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """See `Learned`."""
+        return dict(PRESETS)
+
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.fbcnn.network import build
+
+        if isinstance(config, dict):
+            config = Config(**{**config, "widths": tuple(config["widths"])})
+        return build(config)
+
+    @classmethod
+    def foreign(cls, path: Path) -> nn.Module:
+        """See `Learned`: the authors' files, in colour or grey."""
+        from restorers.fbcnn.network import build, config_of
+        from restorers.files.state_dict import network_from
+
+        return network_from(path, config_of, build, "FBCNN in its authors' layout")
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> Restored:
+        """See `Learned`."""
+        from restorers.fbcnn.network import restore, restore_luma
+
+        qf, grey = compressed.qf if self.told else None, compressed.grey
+        with enough_memory(tile):
+            if network.m_head.weight.shape[1] == 3:
+                pixels, predicted = restore(network, compressed.pixels, qf, tile)
+            else:
+                pixels, predicted = restore_luma(network, compressed.pixels, grey, qf, tile)
+        return Restored(pixels, predicted)

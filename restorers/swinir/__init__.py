@@ -1,0 +1,74 @@
+"""SwinIR, a transformer of shifted windows: one network a quality factor.
+
+Liang, Cao, Sun, Zhang, Van Gool, Timofte: "SwinIR: Image Restoration Using Swin Transformer", ICCV
+Workshops 2021 (arXiv 2108.10257). The network is spandrel's; padding is the authors'.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.codec import Compressed
+from restorers.base import RGB
+from restorers.learned import Learned
+from restorers.swinir.config import PRESETS, Config
+from restorers.tiling import Tile, Tiling, enough_memory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class SwinIR(Learned):
+    """SwinIR, a network a quality factor."""
+
+    name = "swinir"
+    multi_model = True
+    year = 2021
+    # SwinIR at published size takes 2.0 GB for so many pixels.
+    tiling: ClassVar[Tiling] = Tiling(above=448 * 448, side=448, overlap=126)
+    paper: ClassVar[str] = (
+        "Liang, Cao, Sun, Zhang, Van Gool, Timofte: SwinIR: Image Restoration Using Swin "
+        "Transformer. ICCV Workshops 2021 (arXiv 2108.10257)."
+    )
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """See `Learned`."""
+        return dict(PRESETS)
+
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.swinir.network import build
+
+        if isinstance(config, dict):
+            lists = {key: tuple(config[key]) for key in ("depths", "heads")}
+            config = Config(**{**config, **lists})
+        return build(config)
+
+    @classmethod
+    def call(cls, network: Any, *inputs: Any) -> Any:
+        """See `Learned`: padded as its authors pad."""
+        from restorers.swinir.network import restore
+
+        return restore(network, inputs[0])
+
+    @classmethod
+    def foreign(cls, path: Path) -> nn.Module:
+        """See `Learned`: the authors' files for JPEG artifacts."""
+        from restorers.files.state_dict import network_from
+        from restorers.swinir.network import build, config_of
+
+        return network_from(path, config_of, build, "SwinIR for JPEG in its authors' layout")
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+        """See `Learned`."""
+        import torch
+
+        from restorers.pixels import to_pixels, to_tensor
+        from restorers.swinir.network import restore
+
+        with torch.inference_mode(), enough_memory(tile):
+            image = to_tensor(compressed.pixels, next(network.parameters()).device)
+            return to_pixels(restore(network, image, tile))

@@ -1,0 +1,242 @@
+"""Trains DAGN in its three stages (Sec. III-A and III-B, Eqs. 3-9, 14, 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness.errors import UserError
+from harness.training import Stateful
+from restorers.dagn import DAGN
+from restorers.dagn import network as dagn
+from restorers.dagn.autoencoders import AutoEncoder, InsensitiveAutoEncoder, SensitiveAutoEncoder
+from restorers.dagn.config import MULTIPLE, VARIANTS, Config, configure
+from restorers.dagn.losses import (
+    discriminator_loss,
+    insensitive_loss,
+    restoration_loss,
+    sensitive_loss,
+)
+from restorers.training.batches import Batches, Pool
+from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
+from restorers.training.finish import finish
+from restorers.training.recipe import ThreeStages, Training, checked
+from restorers.training.reuse import adopt_encoder
+from restorers.training.sizes import built, sized
+from restorers.training.validation import Validation, held_for
+
+STAGES = ("insensitive", "sensitive", "restoration")
+"""The stages and their folders."""
+
+
+def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+    """Train a DAGN; the same call goes on where an interrupted run stopped, in whatever stage.
+
+    With several devices this returns in the first process only; the others end.
+
+    Args:
+        recipe: see `ThreeStages`; paths in it are relative to the working directory.
+        directory: receives a folder per stage with ``log.csv``, ``tensorboard/`` and ``last.pt``,
+            then ``<name>.safetensors`` and ``<name>.yaml``.
+        report: receives progress lines.
+
+    Returns:
+        The card's path.
+
+    Raises:
+        UserError: the recipe is not valid, or what it names is missing.
+        HarnessError: the training diverged.
+    """
+    plan = checked(recipe, ThreeStages)
+    stages = Stages(plan, directory, report)
+    config = stages.config
+    insensitive = stages.insensitive() if config.cigm or config.cfm else None
+    sensitive = stages.sensitive() if config.csgm else None
+    network = stages.restoration(insensitive, sensitive)
+    only_the_first(stages.fabric)
+    start = "random weights, in three stages"
+    if plan.encoders_from is not None:
+        start = f"random weights and the encoders of {plan.encoders_from}"
+    return finish(
+        plan, recipe, DAGN(), network, asdict(config), start, stages.held, directory, report
+    )
+
+
+def config_of(plan: ThreeStages) -> Config:
+    """The network's size and modules.
+
+    Raises:
+        UserError: there is no such size or variant, or its numbers make no network.
+    """
+    configure("published", plan.variant)  # says what variants there are
+    numbers = sized(DAGN, plan.size)
+    numbers |= dict(zip(("cigm", "csgm", "cfm"), VARIANTS[plan.variant], strict=True))
+    with torch.device("meta"):
+        built(DAGN, numbers)
+    lists = {key: tuple(value) for key, value in numbers.items() if isinstance(value, list)}
+    return Config(**{**numbers, **lists})
+
+
+class Stages:
+    """The stages of one training.
+
+    Args:
+        plan: the recipe.
+        directory: of the training; each stage has a folder in it.
+        report: receives progress lines.
+
+    Attributes:
+        config: of the network.
+        held: the images held out for validation.
+        fabric: the devices.
+
+    Raises:
+        UserError: what the recipe names is missing.
+    """
+
+    def __init__(self, plan: ThreeStages, directory: Path, report: Callable[[str], None]) -> None:
+        self.config = config_of(plan)
+        self._plan, self._directory = plan, directory
+        for training in (plan.insensitive, plan.sensitive):
+            if training.patch_size % MULTIPLE:
+                raise UserError(
+                    f"The auto-encoders of {plan.name} need a patch_size that is a multiple of "
+                    f"{MULTIPLE}, not {training.patch_size}."
+                )
+        self.held = held_for(plan)
+        self._pool = Pool(plan.images, self.held, plan.cache_gib)
+        self.fabric = launched(plan)
+        self._report = speaker(self.fabric, report)
+
+    def insensitive(self) -> InsensitiveAutoEncoder:
+        """Stage 1: each step the auto-encoder (Eq. 3), then the discriminator (Eq. 4)."""
+        training, weight = self._plan.insensitive, self._plan.lambda_ci
+        auto = InsensitiveAutoEncoder(self.config).to(memory_format=torch.channels_last)
+        if self._reused(auto, "insensitive"):
+            return auto
+        # Each player has the parameters of its equation alone, several processes' gradients of
+        # these included: the first is made while J's parameters are not to be trained.
+        judge = auto.discriminator.requires_grad_(False)
+        player = self._player(training, auto)
+        critic = self._player(training, judge.requires_grad_(True))
+        feed = self._feed("insensitive")
+
+        def step(index: int) -> dict[str, float]:
+            batch = feed(index)
+            player.ready(index)
+            with player.autocast(index):
+                found = insensitive_loss(player.network, batch.compressed, batch.clean, weight)
+            player.descend(found.total, index)
+            with critic.autocast(index):
+                features = found.encoded
+                loss = discriminator_loss(critic.network, features.features_c, features.features_o)
+            critic.descend(loss, index)
+            return {
+                "loss": found.total.item(),
+                "content": found.content.item(),
+                "constraint": found.constraint.item(),
+                "discriminator": loss.item(),
+            }
+
+        state = {"network": auto, "optimizer": player.optimizer, "critic": critic.optimizer}
+        self._run(step, state, "insensitive")
+        return auto
+
+    def sensitive(self) -> SensitiveAutoEncoder:
+        """Stage 2: auto-encoder and predictor of the quality factor (Eq. 7)."""
+        training, plan = self._plan.sensitive, self._plan
+        auto = SensitiveAutoEncoder(self.config).to(memory_format=torch.channels_last)
+        if self._reused(auto, "sensitive"):
+            return auto
+        player, feed = self._player(training, auto), self._feed("sensitive")
+
+        def step(index: int) -> dict[str, float]:
+            batch = feed(index)
+            player.ready(index)
+            with player.autocast(index):
+                found = sensitive_loss(
+                    player.network,
+                    batch.compressed,
+                    batch.clean,
+                    batch.qf,
+                    plan.lambda_cs,
+                    plan.constraint,
+                )
+            player.descend(found.total, index)
+            return {
+                "loss": found.total.item(),
+                "content": found.content.item(),
+                "constraint": found.constraint.item(),
+            }
+
+        state = {"network": auto, "optimizer": player.optimizer}
+        self._run(step, state, "sensitive")
+        return auto
+
+    def restoration(
+        self, insensitive: InsensitiveAutoEncoder | None, sensitive: SensitiveAutoEncoder | None
+    ) -> dagn.DAGN:
+        """Stage 3: everything but the encoders (Eqs. 14, 15)."""
+        training, plan = self._plan.restoration, self._plan
+        torch.manual_seed(plan.seed)  # the same start whatever stages were run before
+        network = dagn.DAGN(self.config).to(memory_format=torch.channels_last)
+        network.adopt(insensitive, sensitive)
+        player, feed = self._player(training, network), self._feed("restoration")
+        validation = Validation(DAGN(), network, plan, self.held, self.fabric.is_global_zero)
+
+        def step(index: int) -> dict[str, float]:
+            latest = validation(index)
+            batch = feed(index)
+            player.ready(index)
+            told = self._told(batch.qf, index) if self.config.csgm else None
+            with player.autocast(index):
+                loss = restoration_loss(player.network, batch.compressed, batch.clean, told)
+            player.descend(loss, index)
+            return {"loss": loss.item(), **latest}
+
+        state = {"network": network, "optimizer": player.optimizer, "validation": validation}
+        self._run(step, state, "restoration")
+        return network
+
+    def _told(self, qf: torch.Tensor, step: int) -> torch.Tensor:
+        """The quality factors with all but the recipe's share of them set to 0, not told."""
+        generator = torch.Generator().manual_seed(self._plan.seed * 1_000_003 + step)
+        known = torch.rand(len(qf), generator=generator) < self._plan.told
+        return qf * known.to(qf.device)
+
+    def _player(self, training: Training, module: nn.Module) -> Player:
+        return Player(self.fabric, training, self._plan.precision, module)
+
+    def _feed(self, stage: str) -> Feed:
+        plan, training = self._plan, self._training(stage)
+        # Another stage sees other patches: its seed has the stage's number in it.
+        seed = 10 * plan.seed + STAGES.index(stage) + 1
+        batches = Batches(self._pool, training.patch_size, plan.qf, seed)
+        return Feed(batches, training, self.fabric, plan.loaders)
+
+    def _run(
+        self, step: Callable[[int], dict[str, float]], state: dict[str, Stateful], stage: str
+    ) -> None:
+        training, place = self._training(stage), self._directory / stage
+        label = self._label(stage)
+        run(step, state, training, self._plan, place, self.fabric, self._report, label)
+
+    def _reused(self, auto: AutoEncoder, stage: str) -> bool:
+        """Take the auto-encoder of another run of the same stages, if the recipe says so."""
+        if self._plan.encoders_from is None:
+            return False
+        path = adopt_encoder(auto, Path(self._plan.encoders_from), stage, self._plan.name)
+        self._report(f"{self._label(stage)}: taken from {path}")
+        return True
+
+    def _training(self, stage: str) -> Training:
+        training: Training = getattr(self._plan, stage)
+        return training
+
+    def _label(self, stage: str) -> str:
+        return f"{self._plan.name}, stage {STAGES.index(stage) + 1} ({stage})"

@@ -1,0 +1,245 @@
+"""Steps on any device through Lightning Fabric: devices, precision, several processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from harness.errors import HarnessError, UserError
+from harness.training import Loop, Stateful
+from restorers.training.batches import Batch, Batches
+from restorers.training.recipe import Common, Training
+
+
+def launched(plan: Common) -> Any:
+    """A Lightning Fabric on the recipe's devices, its processes started, torch seeded in all.
+
+    With several devices this very command is started once more for each further one: what can
+    fail for one reason in all of them is better done before.
+
+    Raises:
+        UserError: Lightning Fabric is not installed, or there are no such devices.
+    """
+    try:
+        from lightning_fabric import Fabric
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
+    except ImportError as error:
+        raise UserError(
+            "Training needs Lightning Fabric: pip install lightning-fabric tensorboard."
+        ) from error
+    try:
+        # Precision is `Player.autocast`: the last steps of a training run in another one.
+        fabric = Fabric(accelerator=plan.accelerator, devices=plan.devices)
+        fabric.launch()
+    except (RuntimeError, ValueError, TypeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"No training on {plan.devices} × {plan.accelerator}: {reason}. "
+            "Change accelerator or devices in the recipe."
+        ) from error
+    # The same in all processes: so that one's state of the generators is every one's.
+    torch.manual_seed(plan.seed)
+    return fabric
+
+
+def speaker(fabric: Any, report: Callable[[str], None]) -> Callable[[str], None]:
+    """``report`` in the first process, silence in the others."""
+    return report if fabric.is_global_zero else lambda line: None
+
+
+class Feed:
+    """The batches of a training, one a step, on the process's device.
+
+    Args:
+        batches: makes them.
+        training: their size and number.
+        fabric: the device, and which process this is.
+        loaders: processes that make them; 0: this one.
+    """
+
+    def __init__(self, batches: Batches, training: Training, fabric: Any, loaders: int) -> None:
+        self._made, self._size, self._fabric = batches, training.batch_size, fabric
+        self._steps, self._loaders = training.steps, loaders
+        self._next = -1
+        self._stream: Iterator[Batch] = iter(())
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of ``step``; fastest when steps come in order."""
+        if step != self._next:
+            self._stream = self._from(step)
+        self._next = step + 1
+        return next(self._stream).to(self._fabric.device)
+
+    def _from(self, step: int) -> Iterator[Batch]:
+        rank = self._fabric.global_rank
+        work = _Steps(self._made, self._size, rank, step, self._steps)
+        if not self._loaders:
+            return (_delivered(work[index]) for index in range(len(work)))
+        # Batches are a function of the step, so processes may make them in advance. Without a
+        # generator of its own the loader would draw from torch's, which drop path draws from.
+        loader = DataLoader(
+            work, batch_size=None, num_workers=self._loaders, generator=torch.Generator()
+        )
+        return map(_delivered, loader)
+
+
+class _Steps(Dataset["Batch | HarnessError"]):
+    def __init__(self, batches: Batches, size: int, rank: int, first: int, steps: int) -> None:
+        self._batches, self._size, self._rank = batches, size, rank
+        self._first, self._count = first, max(steps - first, 1)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Batch | HarnessError:
+        try:
+            return self._batches.batch(self._first + index, self._size, self._rank)
+        except HarnessError as error:
+            return error  # raised in a loader's process, it would come with a traceback as message
+
+
+def _delivered(made: Batch | HarnessError) -> Batch:
+    if isinstance(made, HarnessError):
+        raise made
+    return made
+
+
+class Player:
+    """A network with an optimizer of its own for what is trainable in it: one step at a time.
+
+    Several processes average their gradients by themselves: forward passes go through `network`,
+    the wrapped one, and every trainable parameter must have a part in each loss.
+
+    Args:
+        fabric: of `launched`.
+        training: learning rate and its schedule.
+        precision: of the steps before the last ``float32_steps``.
+        module: moved to the process's device.
+
+    Attributes:
+        network: ``module``, wrapped.
+        optimizer: Adam on what is trainable when the player is made.
+    """
+
+    def __init__(self, fabric: Any, training: Training, precision: str, module: nn.Module) -> None:
+        self._fabric, self._training, self._precision = fabric, training, precision
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.Adam(trained, lr=training.lr)
+        self.network, self.optimizer = fabric.setup(module, optimizer)
+
+    def autocast(self, step: int) -> AbstractContextManager[Any]:
+        """The precision of a step's forward pass."""
+        fast = self._precision == "bf16-mixed" and not self.finishing(step)
+        device = self._fabric.device.type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=fast)
+
+    def finishing(self, step: int) -> bool:
+        """The step is one of the last, in float32 and with frozen normalisation statistics."""
+        return step >= self._training.steps - self._training.float32_steps
+
+    def ready(self, step: int) -> None:
+        """Training mode, as the step needs it."""
+        self.network.train()
+        if self.finishing(step):
+            # What is measured later uses the running statistics: the last steps fit to them.
+            for module in self.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
+    def descend(self, loss: Tensor, step: int) -> None:
+        """One step along the gradient of ``loss``.
+
+        Raises:
+            HarnessError: the gradient is not finite.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self._training, step)
+        self.optimizer.zero_grad()
+        self._fabric.backward(loss)
+        norm = self._fabric.clip_gradients(
+            self.network, self.optimizer, max_norm=self._training.clip, error_if_nonfinite=False
+        )
+        if not math.isfinite(norm):
+            raise HarnessError(
+                f"The training diverged at step {step}: its gradient is not finite. Lower lr in "
+                "the recipe and train afresh, with another --output."
+            )
+        self.optimizer.step()
+
+
+def learning_rate(training: Training, step: int) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    rising = min(1.0, (step + 1) / training.warm_up)
+    return training.lr * rising * (1 + math.cos(math.pi * step / training.steps)) / 2
+
+
+def run(
+    step: Callable[[int], dict[str, float]],
+    state: dict[str, Stateful],
+    training: Training,
+    plan: Common,
+    directory: Path,
+    fabric: Any,
+    report: Callable[[str], None],
+    label: str,
+) -> None:
+    """Run a stage to its end, resuming; CSV, TensorBoard and progress lines by the first process.
+
+    Raises:
+        UserError: ``directory`` holds a checkpoint of something else.
+        HarnessError: the training diverged.
+    """
+    first = bool(fabric.is_global_zero)
+    curves = _Curves(directory / "tensorboard")
+
+    def line(row: dict[str, float]) -> None:
+        if first:
+            curves.add(row)
+            values = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step")
+            report(f"{label}: step {row['step']:.0f} of {training.steps}: {values}")
+
+    every = plan.save_every
+    try:
+        Loop(step, state, training.steps, directory, every, every, line, writes=first).run()
+    finally:
+        curves.close()
+    fabric.barrier()
+
+
+class _Curves:
+    """TensorBoard event files beside the log, where TensorBoard is installed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._writer: Any = None
+
+    def add(self, row: dict[str, float]) -> None:
+        step = int(row["step"])
+        if self._writer is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                return
+            # What a killed run wrote of this step and later ones is not shown.
+            self._writer = SummaryWriter(str(self._directory), purge_step=step)
+        for key, value in row.items():
+            if key != "step":
+                self._writer.add_scalar(key, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def only_the_first(fabric: Any) -> None:
+    """End all processes but the first: what is left to do is to be done once."""
+    if not fabric.is_global_zero:
+        raise SystemExit(0)

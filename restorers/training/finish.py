@@ -1,0 +1,104 @@
+"""The end of a training: weights, their card, and what they measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from harness.assets import Card, sha256_of, write_card
+from restorers.checkpoint import Header, fill, save, tensors_of
+from restorers.cost import count_parameters
+from restorers.learned import Learned
+from restorers.training.data import image_files, version_of
+from restorers.training.recipe import Common
+from restorers.training.validation import CROP, psnr_of, quality_factors, restored, samples
+
+LICENCE = "The project's licence (MIT). Trained on the images the recipe names"
+BSDS500_LICENCE = "; those of BSDS500 are for non-commercial research and education"
+NOTES = (
+    "{count} parameters.{bsds500} Validation: {crop}×{crop} crops of the recipe's held-out images. "
+    "The figures of a short training of a small network say nothing about the published one."
+)
+BSDS500_NOTES = (
+    " Trained on images of BSDS500 train and val: a row on all of BSDS500 (the paper's 'BSD500') "
+    "is not fair to other restorers; BSDS500 test and LIVE1 were not trained on."
+)
+
+
+def finish(
+    plan: Common,
+    recipe: dict[str, Any],
+    restorer: Learned,
+    network: nn.Module,
+    numbers: dict[str, Any],
+    start: str,
+    held: Sequence[Path],
+    directory: Path,
+    report: Callable[[str], None],
+) -> Path:
+    """Write the weights and their card; what is measured is what was written, on the CPU.
+
+    Args:
+        plan: the recipe, checked.
+        recipe: the recipe, as it goes on the card.
+        restorer: that the weights are for.
+        network: trained; it ends up on the CPU in evaluation mode.
+        numbers: its size, as the restorer's ``build`` takes it.
+        start: what the training began with, in words.
+        held: the images held out for validation.
+        directory: receives ``<name>.safetensors`` and ``<name>.yaml``.
+        report: receives a line per measurement.
+
+    Returns:
+        The card's path.
+    """
+    weights = directory / f"{plan.name}.safetensors"
+    save(weights, network, Header(restorer.name, numbers), plan.half)
+    network.to("cpu").eval()
+    fill(network, tensors_of(weights), weights, restorer.name)
+    said = [f"{source.path} ({version_of(source.path)})" for source in plan.images]
+    bsds500 = any("bsds500" in source.path.lower() for source in plan.images)
+    card = Card(
+        name=plan.name,
+        file=weights.name,
+        sha256=sha256_of(weights),
+        source=f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}.",
+        licence=LICENCE + BSDS500_LICENCE * bsds500 + ".",
+        paper=restorer.paper,
+        recipe=recipe,
+        measured=_measured(plan, restorer, network, held, report),
+        notes=NOTES.format(
+            count=count_parameters(network), bsds500=BSDS500_NOTES * bsds500, crop=CROP
+        ),
+    )
+    path = directory / f"{plan.name}.yaml"
+    write_card(card, path)
+    return path
+
+
+def _measured(
+    plan: Common,
+    restorer: Learned,
+    network: nn.Module,
+    held: Sequence[Path],
+    report: Callable[[str], None],
+) -> dict[str, float | str]:
+    """PSNR of JPEG and of the restored images, dB, by place and quality factor."""
+    places: dict[str, tuple[Sequence[Path], int | None]] = {"validation": (held, CROP)}
+    if plan.measure is not None and Path(plan.measure).expanduser().is_dir():
+        places[Path(plan.measure).name] = image_files(plan.measure), None
+    elif plan.measure is not None:
+        report(f"{plan.name}: not measured on {plan.measure}: there is no such folder")
+    figures: dict[str, float | str] = {}
+    for place, (files, crop) in places.items():
+        for qf in quality_factors(*plan.qf):
+            before, after = psnr_of(
+                lambda file: restored(restorer, network, file), samples(files, qf, crop)
+            )
+            figures[f"{place}_q{qf}_psnr_jpeg"] = round(before, 3)
+            figures[f"{place}_q{qf}_psnr"] = round(after, 3)
+            report(f"{plan.name}: {place}, QF {qf}: JPEG {before:.3f} dB, restored {after:.3f} dB")
+    return figures

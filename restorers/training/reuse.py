@@ -1,0 +1,65 @@
+"""Encoders of one DAGN training used in another: Table V's five networks share stages 1 and 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from harness.errors import UserError
+from harness.training import read_checkpoint
+from restorers.dagn.autoencoders import AutoEncoder
+
+KEPT = ("encoder.", "qf_predictor.")
+"""What is used of an auto-encoder; its decoder serves training only, and may be of another size."""
+
+
+def adopt_encoder(auto: AutoEncoder, run: Path, stage: str, name: str) -> Path:
+    """Take the encoder, and the QF predictor if there is one, that a stage has trained.
+
+    Args:
+        auto: receives them.
+        run: folder of the other training.
+        stage: ``insensitive`` or ``sensitive``.
+        name: of the recipe that wants them, for messages.
+
+    Returns:
+        The checkpoint they are from.
+
+    Raises:
+        UserError: that stage has not been trained to its end, or its encoders are of another size.
+    """
+    path = run / stage / "last.pt"
+    if not path.is_file():
+        raise UserError(
+            f"The recipe {name} takes its encoders from {path}, which is not there: train that "
+            "recipe first."
+        )
+    saved = read_checkpoint(path)
+    steps = _steps(run, stage)
+    if steps is not None and saved["step"] < steps:
+        raise UserError(
+            f"The recipe {name} takes its encoders from {path}, which is at step {saved['step']} "
+            f"of {steps}: train that recipe to the end of its stages first."
+        )
+    state = saved["state"].get("network", {})
+    parts = {key: value for key, value in state.items() if key.startswith(KEPT)}
+    wanted = {key for key in auto.state_dict() if key.startswith(KEPT)}
+    try:
+        if wanted != parts.keys():
+            raise RuntimeError("other layers")
+        auto.load_state_dict(parts, strict=False)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} holds encoders of another size than the recipe {name} wants."
+        ) from error
+    return path
+
+
+def _steps(run: Path, stage: str) -> int | None:
+    """How many steps the other training's recipe gives the stage; None if it does not say."""
+    try:
+        recipe = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
+        return int(recipe[stage]["steps"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None

@@ -1,0 +1,78 @@
+"""Trains a network in one stage: FBCNN, SwinIR, IPT, DMCNN, QGAC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from harness.assets import checked_file
+from restorers.checkpoint import fill, tensors_of
+from restorers.training.batches import Batches, Pool
+from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
+from restorers.training.finish import finish
+from restorers.training.methods import METHODS
+from restorers.training.recipe import SingleStage, checked
+from restorers.training.sizes import built, sized
+from restorers.training.validation import Validation, held_for
+
+
+def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+    """Train one checkpoint; the same call goes on where an interrupted run stopped.
+
+    With several devices this returns in the first process only; the others end.
+
+    Args:
+        recipe: see `SingleStage`; paths in it are relative to the working directory.
+        directory: receives ``log.csv``, ``tensorboard/``, ``last.pt``, ``<name>.safetensors`` and
+            ``<name>.yaml``.
+        report: receives progress lines.
+
+    Returns:
+        The card's path.
+
+    Raises:
+        UserError: the recipe is not valid, or what it names is missing.
+        HarnessError: the training diverged.
+    """
+    plan = checked(recipe, SingleStage)
+    method = METHODS[plan.trainer]
+    restorer = method.restorer()
+    numbers = sized(method.restorer, plan.size)
+    method.check(plan.patch_size, numbers)
+    held = held_for(plan)
+    pool = Pool(plan.images, held, plan.cache_gib)
+    batches = Batches(pool, plan.patch_size, plan.qf, plan.seed, method.coefficients)
+    fabric = launched(plan)
+    report = speaker(fabric, report)
+    report(f"{plan.name}: {len(pool)} training images")
+    network = built(method.restorer, numbers)
+    method.start(network)
+    start = _begin(network, plan)
+    player = Player(fabric, plan, plan.precision, network)
+    feed = Feed(batches, plan, fabric, plan.loaders)
+    validation = Validation(restorer, network, plan, held, fabric.is_global_zero)
+
+    def step(index: int) -> dict[str, float]:
+        latest = validation(index)
+        player.ready(index)
+        with player.autocast(index):
+            losses = method.loss(player.network, feed(index), index)
+        player.descend(losses["loss"], index)
+        return {**{key: value.item() for key, value in losses.items()}, **latest}
+
+    state = {"network": network, "optimizer": player.optimizer, "validation": validation}
+    run(step, state, plan, plan, directory, fabric, report, plan.name)
+    only_the_first(fabric)
+    return finish(plan, recipe, restorer, network, numbers, start, held, directory, report)
+
+
+def _begin(network: nn.Module, plan: SingleStage) -> str:
+    """Fill in the weights to begin with, if the recipe names any; where they are from, in words."""
+    if plan.init_from is None:
+        return "the identity"
+    card, path = checked_file(Path(plan.init_from))
+    fill(network, tensors_of(path), path, plan.trainer)
+    return f"{card.name} (sha256 {card.sha256})"

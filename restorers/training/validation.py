@@ -1,0 +1,122 @@
+"""How good a network in training is: PSNR on images it was not trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from harness.codec import Compressed, Jpeg
+from restorers.base import RGB, Restored
+from restorers.learned import Learned
+from restorers.training.data import held_out, image_files, read_rgb
+from restorers.training.recipe import Common
+
+CROP = 160
+"""Side of the validation crops, pixels; ten of JPEG's 16×16 units."""
+
+QFS = (10, 20, 30, 40)
+"""The paper's quality factors; of these a network is measured at the ones it is trained for."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An original and its compressed file."""
+
+    clean: RGB
+    file: Compressed
+
+
+class Validation:
+    """The gain over JPEG on held-out images, measured every so many steps.
+
+    It is part of a training's state: between two measurements a resumed run logs what an unbroken
+    one logs.
+
+    Args:
+        restorer: restores, as it will with the finished weights.
+        network: in training; it is measured in evaluation mode and left in it.
+        plan: says the quality factors, and how often.
+        held: the images; their upper left corners are taken.
+        measures: False in all but one of several processes.
+    """
+
+    def __init__(
+        self,
+        restorer: Learned,
+        network: nn.Module,
+        plan: Common,
+        held: Sequence[Path],
+        measures: bool,
+    ) -> None:
+        self._restorer, self._network = restorer, network
+        self._every, self._measures = plan.validate_every, measures
+        qfs = quality_factors(*plan.qf) if measures else []
+        self._samples = [sample for qf in qfs for sample in samples(held, qf, CROP)]
+        self._latest = {"validation_psnr": 0.0, "validation_gain": 0.0}
+
+    def __call__(self, step: int) -> dict[str, float]:
+        """What was measured last, before ``step`` at the latest: PSNR and its gain, dB."""
+        if self._measures and step % self._every == 0:
+            self._network.eval()
+            before, after = psnr_of(
+                lambda file: restored(self._restorer, self._network, file), self._samples
+            )
+            self._latest = {"validation_psnr": after, "validation_gain": after - before}
+        return self._latest
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `harness.training.Stateful`."""
+        return dict(self._latest)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `harness.training.Stateful`."""
+        self._latest = dict(state)
+
+
+def held_for(plan: Common) -> list[Path]:
+    """The files that a recipe holds out for validation.
+
+    Raises:
+        UserError: the folder is missing or empty.
+    """
+    files = image_files(plan.validation.path)
+    return held_out(files, plan.validation.limit or len(files))
+
+
+def quality_factors(low: int, high: int) -> list[int]:
+    """Where a network trained on ``low``..``high`` is measured."""
+    return [qf for qf in QFS if low <= qf <= high] or [round((low + high) / 2)]
+
+
+def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[Sample]:
+    """Images compressed at ``qf``; their upper left corners if ``crop`` is given."""
+    cleans = (np.ascontiguousarray(read_rgb(path)[:crop, :crop]) for path in files)
+    return [Sample(clean, Jpeg().compress(clean, qf)) for clean in cleans]
+
+
+def restored(restorer: Learned, network: nn.Module, compressed: Compressed) -> RGB:
+    """An image restored blind by a network in evaluation mode, on the network's device."""
+    height, width = compressed.pixels.shape[:2]
+    tile = restorer.tiling.choose(height, width, None)
+    image = restorer.run(network, compressed, tile)
+    return image.pixels if isinstance(image, Restored) else image
+
+
+def psnr_of(restore: Callable[[Compressed], RGB], images: Sequence[Sample]) -> tuple[float, float]:
+    """Mean PSNR over ``images``, dB, RGB pooled, peak 255: of JPEG and of the restored images."""
+    before = [psnr(sample.clean, sample.file.pixels) for sample in images]
+    after = [psnr(sample.clean, restore(sample.file)) for sample in images]
+    return float(np.mean(before)), float(np.mean(after))
+
+
+def psnr(clean: np.ndarray[Any, Any], image: np.ndarray[Any, Any]) -> float:
+    """Of one image, dB."""
+    # Not harness.fidelity: a restorer's training may use only the harness's small doors.
+    error = np.mean((clean.astype(np.float64) - image) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error else math.inf
