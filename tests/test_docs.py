@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.assets import read_card
 from harness.images import write_png
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,32 @@ def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
 
     assert rows == committed[:1]
     assert rows[0][:3] == ["detection", "mAP", "10"]
+
+
+def test_the_table_of_the_shipped_checkpoints_is_what_their_cards_say():
+    text = (ROOT / "docs" / "training.md").read_text()
+    compared = 0
+    for name in ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn"):
+        line = re.search(rf"^\| {name} \|(.*)\|$", text, re.M)
+        for qf, printed in zip((10, 20, 30, 40), line[1].split("|"), strict=True):
+            cards = (ROOT / "restorers" / "weights" / f"{name}{end}.yaml" for end in
+                     ("-small", f"-small-q{qf}", f"-q{qf}"))  # fmt: skip
+            measured = next(read_card(card) for card in cards if card.is_file()).measured
+            value = measured.get(f"live1_q{qf}_psnr", measured.get("live1_psnr"))
+            shown = "–" if value is None else f"{value:.2f}"
+            assert printed.strip() == shown, (name, qf)
+            compared += value is not None
+    assert compared >= 22
+
+
+def test_every_shipped_restorer_gains_half_a_decibel_on_live1_at_qf_10():
+    """As their cards say; tests/restorers/test_shipped_weights.py measures again on crops."""
+    for name in ("arcnn-q10", "dmcnn-small-q10", "ipt-small-q10", "swinir-small-q10",
+                 "qgac-small", "fbcnn-small", "dagn-small"):  # fmt: skip
+        measured = read_card(ROOT / "restorers" / "weights" / f"{name}.yaml").measured
+        before = measured.get("live1_q10_psnr_jpeg", measured.get("live1_psnr_jpeg"))
+        after = measured.get("live1_q10_psnr", measured.get("live1_psnr"))
+        assert after - before >= 0.5, name
 
 
 def test_the_plugin_of_the_documents_works(tmp_path):
