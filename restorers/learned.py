@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,8 +13,9 @@ from harness.codec import Compressed
 from harness.errors import UserError
 from restorers.base import RGB, Restored, Restorer
 from restorers.checkpoint import fill, read_header, tensors_of
+from restorers.sizes import configured
 from restorers.sources import PUBLISHED, SHIPPED, Cards, File, Files, Source
-from restorers.tiling import Tile, Tiling
+from restorers.tiling import Tile, Tiling, enough_memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,7 @@ class Learned(Restorer):
 
     Attributes:
         paper: citation.
+        sizes: of its network by name, ``published`` among them.
         version: bumped whenever the same weights can give other pixels.
         stem: what the names of its cards begin with; its own name where empty.
         default: the variant that ships with the project.
@@ -50,6 +52,7 @@ class Learned(Restorer):
     """
 
     paper: ClassVar[str] = ""
+    sizes: ClassVar[Mapping[str, Any]]
     version: ClassVar[str] = "1"
     default: ClassVar[str] = "small"
     blind: ClassVar[bool] = False
@@ -124,13 +127,20 @@ class Learned(Restorer):
 
     @classmethod
     @abstractmethod
-    def presets(cls) -> dict[str, Any]:
-        """Its sizes by name, ``published`` among them."""
+    def untrained(cls, config: Any) -> nn.Module:
+        """A network of a size, a value of ``sizes``, with random weights."""
 
     @classmethod
-    @abstractmethod
+    def presets(cls) -> dict[str, Any]:
+        """Its sizes by name, ``published`` among them."""
+        return dict(cls.sizes)
+
+    @classmethod
     def build(cls, config: Any) -> nn.Module:
-        """An untrained network of a size: a value of `presets`, or its fields in a dictionary."""
+        """An untrained network of a size: a value of `presets`, or its fields in a mapping."""
+        if isinstance(config, Mapping):
+            config = configured(cls.sizes["published"], config)
+        return cls.untrained(config)
 
     @classmethod
     def example(cls, height: int, width: int) -> tuple[Any, ...]:
@@ -267,12 +277,14 @@ class Learned(Restorer):
 
         Raises:
             UserError: there is no checkpoint for this QF, or it is not the file its card names.
+            HarnessError: memory ran out.
         """
         self.prepare(compressed.qf)
         network = self._networks[self._key(compressed.qf)]
         height, width, _ = compressed.pixels.shape
         tile = self.tiling.choose(height, width, self.tile)
-        return self.run(network, compressed, tile)
+        with enough_memory(tile):
+            return self.run(network, compressed, tile)
 
     def _key(self, qf: int) -> int | None:
         """Which checkpoint serves ``qf``: that QF, or None for the one for all."""

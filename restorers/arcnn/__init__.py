@@ -8,7 +8,9 @@ on luma as in the paper: ``arcnn:path/to/q10.mat``, or a folder of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
@@ -27,6 +29,7 @@ class ARCNN(Learned):
     name = "arcnn"
     multi_model = True
     year = 2015
+    sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({"published": 3})  # colours
     default: ClassVar[str] = ""
     # It restores in strips anyway, which change no pixel.
     tiling: ClassVar[Tiling] = Unneeded()
@@ -36,12 +39,7 @@ class ARCNN(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`: the published size alone, in RGB."""
-        return {"published": 3}
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.arcnn.network import Network
 

@@ -9,13 +9,14 @@ where each equation is and what was chosen where the paper is silent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import Restored
-from restorers.dagn.config import PRESETS, Config
+from restorers.dagn.config import PRESETS
 from restorers.learned import Learned
-from restorers.tiling import Tile, Tiling, enough_memory
+from restorers.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +31,7 @@ class DAGN(Learned):
     name = "dagn"
     multi_model = False
     year = 2024
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     blind: ClassVar[bool] = True
     # DAGN at published size takes 1.8 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)
@@ -39,21 +41,10 @@ class DAGN(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.dagn import network
 
-        if isinstance(config, dict):
-            fields: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in config.items()
-            }
-            config = Config(**fields)
         return network.DAGN(config)
 
     @classmethod
@@ -66,6 +57,5 @@ class DAGN(Learned):
         from restorers.dagn.network import restore
 
         qf = compressed.qf if self.told else None
-        with enough_memory(tile):
-            pixels, predicted = restore(network, compressed.pixels, qf, tile)
+        pixels, predicted = restore(network, compressed.pixels, qf, tile)
         return Restored(pixels, predicted)

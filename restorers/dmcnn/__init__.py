@@ -9,13 +9,14 @@ the paper is silent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import RGB
-from restorers.dmcnn.config import PRESETS, Branch, Config
+from restorers.dmcnn.config import PRESETS
 from restorers.learned import Learned
-from restorers.tiling import Tile, Tiling, enough_memory
+from restorers.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +28,7 @@ class DMCNN(Learned):
     name = "dmcnn"
     multi_model = True
     year = 2018
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # DMCNN at published size takes 1.7 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=768 * 768, side=768, overlap=224, least=256)
     paper: ClassVar[str] = (
@@ -35,21 +37,10 @@ class DMCNN(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.dmcnn import network
 
-        if isinstance(config, dict):
-            branches = {
-                key: Branch(**{name: tuple(value) for name, value in branch.items()})
-                for key, branch in config.items()
-            }
-            config = Config(**branches)
         return network.DMCNN(config)
 
     @classmethod
@@ -63,5 +54,4 @@ class DMCNN(Learned):
         """See `Learned`."""
         from restorers.dmcnn.network import restore
 
-        with enough_memory(tile):
-            return restore(network, compressed, tile)
+        return restore(network, compressed, tile)

@@ -6,14 +6,15 @@ Jiang, Zhang, Timofte: "Towards Flexible Blind JPEG Artifacts Removal", ICCV 202
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import Restored
-from restorers.fbcnn.config import PRESETS, Config
+from restorers.fbcnn.config import PRESETS
 from restorers.learned import Learned
-from restorers.tiling import Tile, Tiling, enough_memory
+from restorers.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +29,7 @@ class FBCNN(Learned):
     name = "fbcnn"
     multi_model = False
     year = 2021
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     blind: ClassVar[bool] = True
     # FBCNN at published size takes 1.3 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=288, least=256)
@@ -37,17 +39,10 @@ class FBCNN(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.fbcnn.network import build
 
-        if isinstance(config, dict):
-            config = Config(**{**config, "widths": tuple(config["widths"])})
         return build(config)
 
     @classmethod
@@ -63,9 +58,8 @@ class FBCNN(Learned):
         from restorers.fbcnn.network import restore, restore_luma
 
         qf, grey = compressed.qf if self.told else None, compressed.grey
-        with enough_memory(tile):
-            if network.m_head.weight.shape[1] == 3:
-                pixels, predicted = restore(network, compressed.pixels, qf, tile)
-            else:
-                pixels, predicted = restore_luma(network, compressed.pixels, grey, qf, tile)
+        if network.m_head.weight.shape[1] == 3:
+            pixels, predicted = restore(network, compressed.pixels, qf, tile)
+        else:
+            pixels, predicted = restore_luma(network, compressed.pixels, grey, qf, tile)
         return Restored(pixels, predicted)

@@ -6,13 +6,14 @@ Chen, Wang, Guo, Xu, Deng, Liu, Ma, Xu, Xu, Gao: "Pre-Trained Image Processing T
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import RGB
-from restorers.ipt.config import PRESETS, Config
+from restorers.ipt.config import PRESETS
 from restorers.learned import Learned
 from restorers.tiling import Tile, Tiling, Unneeded
 
@@ -28,6 +29,7 @@ class IPT(Learned):
     name = "ipt"
     multi_model = True
     year = 2021
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # It restores in patches anyway, so many at a time.
     tiling: ClassVar[Tiling] = Unneeded()
     paper: ClassVar[str] = (
@@ -36,16 +38,11 @@ class IPT(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.ipt.network import build
 
-        return build(Config(**config) if isinstance(config, dict) else config)
+        return build(config)
 
     @classmethod
     def call(cls, network: Any, *inputs: Any) -> Any:

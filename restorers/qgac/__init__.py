@@ -8,13 +8,14 @@ Ehrlich, Davis, Lim, Shrivastava: "Quantization Guided JPEG Artifact Correction"
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import RGB
 from restorers.learned import Learned
-from restorers.qgac.config import PRESETS, Config
-from restorers.tiling import Tile, Tiling, enough_memory
+from restorers.qgac.config import PRESETS
+from restorers.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,7 @@ class QGAC(Learned):
     name = "qgac"
     multi_model = False
     year = 2020
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # QGAC at published size takes 1.7 GB for so many pixels, its weights another one.
     tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)
     paper: ClassVar[str] = (
@@ -34,16 +36,11 @@ class QGAC(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.qgac import network
 
-        return network.QGAC(Config(**config) if isinstance(config, dict) else config)
+        return network.QGAC(config)
 
     @classmethod
     def example(cls, height: int, width: int) -> tuple[Any, ...]:
@@ -56,5 +53,4 @@ class QGAC(Learned):
         """See `Learned`."""
         from restorers.qgac.network import restore
 
-        with enough_memory(tile):
-            return restore(network, compressed, tile)
+        return restore(network, compressed, tile)

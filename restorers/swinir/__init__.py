@@ -6,14 +6,15 @@ Workshops 2021 (arXiv 2108.10257). The network is spandrel's; padding is the aut
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.codec import Compressed
 from restorers.base import RGB
 from restorers.learned import Learned
-from restorers.swinir.config import PRESETS, Config
-from restorers.tiling import Tile, Tiling, enough_memory
+from restorers.swinir.config import PRESETS
+from restorers.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +26,7 @@ class SwinIR(Learned):
     name = "swinir"
     multi_model = True
     year = 2021
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # SwinIR at published size takes 2.0 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=448 * 448, side=448, overlap=126)
     paper: ClassVar[str] = (
@@ -33,18 +35,10 @@ class SwinIR(Learned):
     )
 
     @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """See `Learned`."""
-        return dict(PRESETS)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: Any) -> nn.Module:
         """See `Learned`."""
         from restorers.swinir.network import build
 
-        if isinstance(config, dict):
-            lists = {key: tuple(config[key]) for key in ("depths", "heads")}
-            config = Config(**{**config, **lists})
         return build(config)
 
     @classmethod
@@ -69,6 +63,6 @@ class SwinIR(Learned):
         from restorers.pixels import to_pixels, to_tensor
         from restorers.swinir.network import restore
 
-        with torch.inference_mode(), enough_memory(tile):
+        with torch.inference_mode():
             image = to_tensor(compressed.pixels, next(network.parameters()).device)
             return to_pixels(restore(network, image, tile))

@@ -15,13 +15,14 @@ from harness.training import Stateful
 from restorers.dagn import DAGN
 from restorers.dagn import network as dagn
 from restorers.dagn.autoencoders import AutoEncoder, InsensitiveAutoEncoder, SensitiveAutoEncoder
-from restorers.dagn.config import MULTIPLE, VARIANTS, Config, configure
+from restorers.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, Config, configure
 from restorers.dagn.losses import (
     discriminator_loss,
     insensitive_loss,
     restoration_loss,
     sensitive_loss,
 )
+from restorers.sizes import configured
 from restorers.training.batches import Batches, Pool
 from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
 from restorers.training.finish import finish
@@ -78,8 +79,8 @@ def config_of(plan: ThreeStages) -> Config:
     numbers |= dict(zip(("cigm", "csgm", "cfm"), VARIANTS[plan.variant], strict=True))
     with torch.device("meta"):
         built(DAGN, numbers)
-    lists = {key: tuple(value) for key, value in numbers.items() if isinstance(value, list)}
-    return Config(**{**numbers, **lists})
+    config: Config = configured(PUBLISHED, numbers)
+    return config
 
 
 class Stages:

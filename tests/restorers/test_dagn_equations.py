@@ -17,6 +17,8 @@ from restorers.dagn.config import PUBLISHED, SMALL
 from restorers.dagn.fusion import CrossFeatureFusion, pyramid
 from restorers.dagn.guidance import DualAwarenessBlock, GuidanceBlock, Guider
 from restorers.dagn.network import DAGN
+from restorers.fbcnn.config import SMALL as SMALL_FBCNN
+from restorers.fbcnn.network import build
 
 
 def on_meta(build):
@@ -45,8 +47,13 @@ def test_the_published_size_costs_what_table_iii_says():
     assert as_profiled == pytest.approx(952.8e9, rel=0.002)
 
 
-def test_the_small_size_fits_two_cores_and_a_repository(tmp_path):
-    assert macs_at(lambda: DAGN(SMALL), (1, 3, 240, 320)) < 10e9
+def test_the_small_size_is_that_of_the_small_fbcnn_it_is_compared_with(tmp_path):
+    fbcnn = lambda: build(SMALL_FBCNN)  # noqa: E731 - both are counted alike
+    parameters = count_parameters(DAGN(SMALL).parts().values())
+    macs = [macs_at(network, (1, 3, 240, 320)) for network in (lambda: DAGN(SMALL), fbcnn)]
+
+    assert parameters == pytest.approx(count_parameters(fbcnn()), rel=0.1)
+    assert macs[0] == pytest.approx(macs[1], rel=0.25)  # a fifth more: the encoders
     save(tmp_path / "small.safetensors", DAGN(SMALL), Header("dagn", {}), half=True)
     assert (tmp_path / "small.safetensors").stat().st_size < 8_000_000
 

@@ -1,6 +1,8 @@
 """What all restorers with weights do: find them, check them, choose by quality factor, say it."""
 
 import threading
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -28,6 +30,13 @@ class Shift(nn.Module):
         return image + self.level
 
 
+@dataclass(frozen=True)
+class Size:
+    """Of nothing: the toy has one number."""
+
+    widths: tuple[int, ...] = (1,)
+
+
 class Toy(Learned):
     """A restorer that adds what its weights say."""
 
@@ -35,12 +44,11 @@ class Toy(Learned):
     multi_model = True
     builds = 0
 
-    @classmethod
-    def presets(cls):
-        return {"published": 0}
+    sizes = MappingProxyType({"published": Size()})
 
     @classmethod
-    def build(cls, config):
+    def untrained(cls, config):
+        assert isinstance(config, Size)
         cls.builds += 1
         return Shift()
 

@@ -23,7 +23,6 @@ from restorers.fbcnn import config as fbcnn_config
 from restorers.fbcnn.network import restore_tiled, told
 from restorers.ipt import IPT
 from restorers.qgac import QGAC
-from restorers.sources import SHIPPED
 from restorers.swinir import SwinIR
 from restorers.swinir import config as swinir_config
 from restorers.tiling import Tile
@@ -201,9 +200,6 @@ def numbers(guidance):
 
 @pytest.mark.parametrize("qf", [10, 40])
 def test_shipped_networks_do_not_notice_their_tiles(restorer, qf):
-    names = [f"{restorer.name}-small.yaml", f"{restorer.name}-small-q{qf}.yaml"]
-    if not any((SHIPPED / name).is_file() for name in names):
-        pytest.skip(f"there are no weights of {restorer.name} for QF {qf} yet")
     compressed = Jpeg().compress(textured(0, 80, 328), qf)
     whole, tiles = (restorer.make(tile=tile).restore(compressed) for tile in (0, 256))
     if isinstance(whole, Restored):
@@ -236,8 +232,9 @@ def test_restorers_that_bound_their_memory_themselves_never_cut():
         assert restorer.tiling.describe(64) == restorer.tiling.describe(None)
 
 
-def test_running_out_of_memory_says_what_helps(restorer):
+def test_running_out_of_memory_says_what_helps(restorer, monkeypatch):
     greedy = awake(restorer)
     greedy.forward = lambda *inputs: torch.empty(1 << 60)
+    monkeypatch.setattr(restorer, "load", lambda self, path: greedy)
     with pytest.raises(HarnessError, match="--tile 512"):
-        restorer().run(greedy, jpeg(40, 40), None)
+        restorer().restore(jpeg(40, 40))
