@@ -161,8 +161,3 @@ def restore_plane(network: Network, plane: NDArray[np.float32]) -> NDArray[np.fl
             kept = slice(top - first, top - first + min(rows, height - top))
             restored[top : top + rows] = network(strip)[0, 0, kept].numpy()
     return restored
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Number of trained parameters, biases included."""
-    return sum(parameter.numel() for parameter in network.parameters())

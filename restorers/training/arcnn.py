@@ -14,21 +14,19 @@ from torch.nn import functional as F
 
 from harness.assets import Card, checked_file, sha256_of, write_card
 from harness.training import Loop, Stateful
+from restorers.arcnn import ARCNN
 from restorers.arcnn.network import (
     MARGIN,
     Network,
     load,
-    parameter_count,
     restore,
     start_at_identity,
 )
+from restorers.cost import count_parameters
 from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
 from restorers.training.recipe import ImageSource, Recipe, checked
+from restorers.training.validation import CROP, psnr
 
-PAPER = (
-    "Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network. "
-    "ICCV 2015."
-)
 LICENCE = (
     "The project's licence (MIT). Trained on the images the recipe names; those of BSDS500 are "
     "for non-commercial research and education."
@@ -41,8 +39,6 @@ NOTES = (
 )
 LOG_EVERY = 100
 """Steps between log lines, validations and checkpoints."""
-CROP = 160
-"""Side of the validation crops, pixels."""
 WARM_UP = 100
 """Steps over which the learning rate rises: Adam's first estimates are wild."""
 
@@ -91,8 +87,8 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
 def psnr_of(network: Network, images: Sequence[Pair]) -> tuple[float, float]:
     """Mean PSNR over ``images``, dB, RGB pooled, peak 255: of JPEG and of the restored images."""
     restored = [restore(network, pair.compressed) for pair in images]
-    before = [_psnr(pair.clean, pair.compressed) for pair in images]
-    after = [_psnr(pair.clean, image) for pair, image in zip(images, restored, strict=True)]
+    before = [psnr(pair.clean, pair.compressed) for pair in images]
+    after = [psnr(pair.clean, image) for pair, image in zip(images, restored, strict=True)]
     return float(np.mean(before)), float(np.mean(after))
 
 
@@ -146,12 +142,6 @@ def _corner(pair: Pair) -> Pair:
     return Pair(pair.clean[:CROP, :CROP], pair.compressed[:CROP, :CROP])
 
 
-def _psnr(clean: np.ndarray[Any, Any], image: np.ndarray[Any, Any]) -> float:
-    # Not harness.fidelity: a restorer's training may use only the harness's small doors.
-    error = np.mean((clean.astype(np.float64) - image) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error else math.inf
-
-
 def _finish(
     plan: Recipe,
     recipe: dict[str, Any],
@@ -183,10 +173,10 @@ def _finish(
         sha256=sha256_of(weights),
         source=source,
         licence=LICENCE,
-        paper=PAPER,
+        paper=ARCNN.paper,
         recipe=recipe,
         measured=figures,
-        notes=NOTES.format(count=parameter_count(network), validation=f"{CROP}×{CROP}"),
+        notes=NOTES.format(count=count_parameters(network), validation=f"{CROP}×{CROP}"),
     )
     path = directory / f"{plan.name}.yaml"
     write_card(card, path)

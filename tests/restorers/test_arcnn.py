@@ -14,7 +14,8 @@ from harness.assets import Card, checked_file, sha256_of, write_card
 from harness.codec import Compressed, Jpeg
 from harness.errors import UserError
 from restorers.arcnn import ARCNN, network
-from restorers.arcnn.network import MARGIN, Network, parameter_count, restore, start_at_identity
+from restorers.arcnn.network import MARGIN, Network, restore, start_at_identity
+from restorers.cost import count_parameters
 from restorers.sources import SHIPPED, Cards
 
 QFS = (10, 20, 30, 40)
@@ -50,12 +51,12 @@ def write_own_card(folder: Path) -> None:
 def test_the_luma_network_has_the_papers_weights():
     convolutions = 9 * 9 * 1 * 64 + 7 * 7 * 64 * 32 + 1 * 1 * 32 * 16 + 5 * 5 * 16 * 1
     assert convolutions == 106_448
-    assert parameter_count(Network(colours=1)) == convolutions + 64 + 32 + 16 + 1
+    assert count_parameters(Network(colours=1)) == convolutions + 64 + 32 + 16 + 1
 
 
 def test_the_colour_network_differs_in_the_first_and_last_layer_only():
     convolutions = 9 * 9 * 3 * 64 + 7 * 7 * 64 * 32 + 1 * 1 * 32 * 16 + 5 * 5 * 16 * 3
-    assert parameter_count(Network()) == convolutions + 64 + 32 + 16 + 3 == 117_731
+    assert count_parameters(Network()) == convolutions + 64 + 32 + 16 + 3 == 117_731
     assert random_network()(torch.rand(2, 3, 20, 31)).shape == (2, 3, 2, 13)
 
 

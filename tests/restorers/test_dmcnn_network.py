@@ -11,11 +11,11 @@ from jpeg_tools import awake, file_of, inputs, jpeg, picture
 from PIL import Image
 from torch.nn import functional as F
 
+import restorers.dmcnn
 from harness.codec import SUBSAMPLINGS
 from harness.errors import UserError
-from restorers.cost import count_macs, count_parameters
-from restorers.dct import Planes, decode, stack
-from restorers.dmcnn.config import PRESETS, PUBLISHED, SMALL, Branch, Config
+from restorers.dct import decode, stack
+from restorers.dmcnn.config import PRESETS, Branch, Config
 from restorers.dmcnn.network import (
     DMCNN,
     AutoEncoder,
@@ -37,35 +37,21 @@ def dmcnn():
     return awake(DMCNN(TINY))
 
 
-def cost(config, height, width, **options):
-    with torch.device("meta"):
-        h, w = height // 8, width // 8
-        planes = Planes(
-            torch.empty(1, 64, h, w),
-            torch.empty(1, 2, 64, h // 2, w // 2),
-            torch.empty(1, 3, 64),
-            (2, 2),
-            (height, width),
-        )
-        network, image = DMCNN(config).eval(), torch.empty(1, 3, height, width)
-        return count_parameters(network), count_macs(network, planes, image, **options)
-
-
 # --- size -----------------------------------------------------------------------------------
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    parameters, macs = cost(PUBLISHED, 512, 512, transposed_by_output=True)
-    assert round(parameters / 1e6, 1) == 4.7
-    assert macs / 1e9 == pytest.approx(687.1, rel=0.002)
+    cost = restorers.dmcnn.DMCNN.cost("published", 512, 512)
+    assert round(cost.parameters / 1e6, 1) == 4.7
+    assert cost.macs_by_output / 1e9 == pytest.approx(687.1, rel=0.002)
     # Counted as a transposed convolution truly is.
-    assert cost(PUBLISHED, 512, 512)[1] / 1e9 == pytest.approx(676.8, rel=0.001)
+    assert cost.macs / 1e9 == pytest.approx(676.8, rel=0.001)
 
 
 def test_the_small_size_is_small():
-    parameters, macs = cost(SMALL, 240, 320)
-    assert 4 * parameters < 6e6
-    assert macs < 5e9
+    cost = restorers.dmcnn.DMCNN.cost("small", 240, 320)
+    assert 4 * cost.parameters < 6e6
+    assert cost.macs < 5e9
 
 
 def test_presets_are_frozen_and_light():
