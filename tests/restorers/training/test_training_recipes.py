@@ -72,7 +72,7 @@ def test_every_recipe_of_dagn_makes_networks_that_take_its_patches(name):
     assert plan.variant in name or plan.variant == "dagn"
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_the_published_sizes_have_recipes(name):
     assert OURS[name]["size"] == "published"
 
