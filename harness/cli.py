@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.errors import HarnessError, UserError
+from harness.errors import HarnessError
 from harness.terminal import (
     check_format,
-    error_console,
+    common_options,
     print_table,
     run_directory,
     say,
@@ -37,21 +39,28 @@ Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
 
+_TASKS = "detection, segmentation, classification, fidelity"
 _LIST = "A comma-separated list, or the flag repeated."
 
 
 @app.callback()
 def _main(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Open no network connection, whatever happens.")
+    ] = False,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", help="Folder of the data sets; $HARNESS_DATA.")
+    ] = None,
 ) -> None:
-    """Options before the command (``--debug`` is read by `main`)."""
+    """Options of every command, before or after its name (`main` reads them)."""
 
 
 @app.command()
 def run(
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="NAMES", help=f"detection, segmentation, fidelity. {_LIST}"),
+        typer.Option("--task", metavar="NAMES", help=f"{_TASKS}. {_LIST}"),
     ] = None,
     qf: Annotated[
         list[str] | None,
@@ -73,13 +82,31 @@ def run(
         bool, typer.Option("--luma", help="Compress and score luma alone (task fidelity).")
     ] = False,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help="auto, a name, or a path to images.")
+        str | None,
+        typer.Option("--dataset", help="auto, a name, or a path to images or annotations."),
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option("--images", help="Folder of an annotation file's images.")
+    ] = None,
+    masks: Annotated[
+        str | None, typer.Option("--masks", help="Folder of an image folder's masks.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", help="File of class names, one a line.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="List of images of a VOC-layout folder.")
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAMES", help=f"Vision model of a task. {_LIST}"),
+        typer.Option(
+            "--model", metavar="NAMES", help=f"Vision model of a task: a name or a file. {_LIST}"
+        ),
     ] = None,
-    codec: Annotated[str | None, typer.Option("--codec", help="What degrades the images.")] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option("--codec", metavar="NAMES", help=f"What degrades the images. {_LIST}"),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
     output: Annotated[
         Path | None,
@@ -102,6 +129,10 @@ def run(
         int | None,
         typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
     ] = None,
+    no_gate: Annotated[
+        bool,
+        typer.Option("--no-gate", help="Go on where a model misses its published score."),
+    ] = False,
     detail: Detail = False,
     format: Format = "text",
 ) -> None:
@@ -116,6 +147,10 @@ def run(
         "tile": tile,
         "luma": luma or None,
         "dataset": dataset,
+        "images": images,
+        "masks": masks,
+        "classes": classes,
+        "split": split,
         "model": model,
         "codec": codec,
         "limit": limit,
@@ -126,34 +161,10 @@ def run(
     if show_study:
         write(study_yaml(merged))
         return
-    from harness.engine.local import run as execute
-    from harness.engine.progress import ConsoleProgress
-    from harness.plan import default_directory, make_plan
-    from harness.store import RunDirectory
+    from harness.running import Options, run_studies
 
-    plan = make_plan(merged)
-    for notice in plan.notices:
-        say(notice)
-    directory = RunDirectory(output or default_directory(plan))
-    try:
-        progress = ConsoleProgress(error_console())
-        outcome = execute(plan, directory, progress, fail_fast, retry_failed, workers)
-    except KeyboardInterrupt:
-        say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
-        raise
-    if outcome.computed == 0:
-        say(f"Complete already: nothing to compute in {directory.path}.")
-    wanted = {cell.key for cell in plan.cells} | set(plan.absent)
-    print_table(directory, format, detail, wanted)
-    say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
-    if outcome.failed:
-        for sentence in list(outcome.failed.values())[:5]:
-            say(f"Failed: {sentence}")
-        raise UserError(
-            f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
-            "them again; a folder whose images were mended or removed is another data set and "
-            "takes another --output."
-        )
+    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format)
+    run_studies(merged, options)
 
 
 @app.command()
@@ -225,17 +236,33 @@ def train(
 
 
 @app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Run no network.")] = False,
+) -> None:
+    """Tell what is installed, what works, and which weights and data are here."""
+    from harness.doctor import examine
+
+    if not examine(write, quick):
+        raise typer.Exit(1)
+
+
+@app.command()
 def fetch(
     names: Annotated[
-        list[str], typer.Argument(help="Names, such as fbcnn:official; `harness show` has them.")
+        list[str],
+        typer.Argument(help="Names, such as fbcnn:official or coco-val2017; `list` has them."),
     ],
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Of a data set, only the first N images."),
+    ] = None,
 ) -> None:
-    """Download published weights into the cache. Nothing is ever downloaded without being asked."""
+    """Download published weights and data sets. Nothing is ever downloaded without being asked."""
     from harness.remote import download
 
     try:
         for name in names:
-            for line in download(name, say):
+            for line in download(name, say, limit):
                 write(f"{line}\n")
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where it stopped.")
@@ -284,25 +311,35 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _leave(code: int) -> None:
+    """Exit; at once where a second Ctrl-C left threads at work, which a usual exit would abort."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if any(thread.name.startswith("walk-") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main() -> None:
     """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    debug = len(arguments) < len(sys.argv) - 1
+    debug = "--debug" in sys.argv
     signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without lines and dashes
     show_progress_logs()
     try:
+        arguments, debug = common_options(sys.argv[1:])
         code = app(arguments, prog_name="harness", standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        _leave(code if isinstance(code, int) else 0)  # typer makes 130 of an interrupt
     except HarnessError as error:
         if debug:
             raise
         say(f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
+        _leave(130)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a mistake in the options
             error.show()

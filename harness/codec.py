@@ -1,9 +1,9 @@
-"""Codecs: what degrades an image. JPEG at a quality factor (QF) first."""
+"""Codecs: what degrades an image. JPEG at a quality factor (QF); `harness.codecs` has others."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from numbers import Integral
 from typing import ClassVar
@@ -33,7 +33,7 @@ class Compressed:
         data: the compressed file's bytes.
         pixels: the decoded image, (height, width, 3) uint8 RGB.
         codec: the codec's name.
-        qf: quality factor, 1..100.
+        qf: quality factor, or the codec's own quality, 1..100.
         tables: quantisation tables by slot (luma 0, chroma 1), each (8, 8) uint16 in natural
             order (row = vertical frequency); empty where the codec has none.
         grey: the file has one component; ``pixels`` are three equal channels.
@@ -58,9 +58,13 @@ class Codec(ABC):
 
     Attributes:
         name: registry name, what tables print.
+        jpeg: its files are JPEG files, which restorers with ``needs_jpeg`` ask for.
+        quality: what its number from 1 to 100 means, for headings.
     """
 
     name: ClassVar[str]
+    jpeg: ClassVar[bool] = False
+    quality: ClassVar[str] = "quality, 1 to 100"
 
     @abstractmethod
     def compress(self, image: RGB, qf: int) -> Compressed:
@@ -68,7 +72,7 @@ class Codec(ABC):
 
         Args:
             image: (height, width, 3) uint8 RGB, at full resolution.
-            qf: quality factor, 1 (worst) .. 100 (best).
+            qf: quality factor or other quality (see ``quality``), 1 (worst) .. 100 (best).
 
         Raises:
             UserError: ``qf`` is no integer in 1..100.
@@ -103,6 +107,8 @@ class Jpeg(Codec):
     """
 
     name: ClassVar[str] = "jpeg"
+    jpeg: ClassVar[bool] = True
+    quality: ClassVar[str] = "JPEG quality factor (QF) of libjpeg"
     subsampling: str = "4:2:0"
 
     def __post_init__(self) -> None:
@@ -116,7 +122,7 @@ class Jpeg(Codec):
     def compress(self, image: RGB, qf: int) -> Compressed:
         """See `Codec.compress`; sides of 1 to 65500 pixels."""
         qf = checked_qf(qf)
-        _check_image(image)
+        check_image(image, "JPEG", _LONGEST_SIDE)
         buffer = BytesIO()
         grey = self.subsampling == GREY
         if grey:
@@ -152,8 +158,24 @@ class Jpeg(Codec):
         }
 
     def as_grey(self) -> Jpeg:
-        """See `Codec.as_grey`."""
+        """See `Codec.as_grey`: the plain grey JPEG, there being no chroma to subsample."""
         return Jpeg(GREY)
+
+
+@dataclass(frozen=True)
+class Jpeg444(Jpeg):
+    """JPEG without chroma subsampling: as `Jpeg` otherwise."""
+
+    name: ClassVar[str] = "jpeg-444"
+    subsampling: str = field(default="4:4:4", init=False)
+
+
+@dataclass(frozen=True)
+class Jpeg422(Jpeg):
+    """JPEG with chroma at half the width and full height: as `Jpeg` otherwise."""
+
+    name: ClassVar[str] = "jpeg-422"
+    subsampling: str = field(default="4:2:2", init=False)
 
 
 def checked_qf(qf: object) -> int:
@@ -167,15 +189,26 @@ def checked_qf(qf: object) -> int:
     return int(qf)
 
 
-def _check_image(image: RGB) -> None:
+def check_image(image: RGB, file_format: str, longest: int) -> None:
+    """Refuse what a codec cannot compress.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        file_format: what the file would be, for the message.
+        longest: the most pixels a side may have.
+
+    Raises:
+        ImageError: the format cannot hold an image of this size.
+        ValueError: ``image`` is no (height, width, 3) uint8 array.
+    """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(
             f"a codec takes (height, width, 3) uint8, not {image.shape} {image.dtype.name}"
         )
-    if max(image.shape) > _LONGEST_SIDE:
+    if max(image.shape) > longest:
         raise ImageError(
-            f"An image of {image.shape[1]}×{image.shape[0]} pixels does not fit into a JPEG file: "
-            f"its sides may have {_LONGEST_SIDE} pixels at most, so crop it first."
+            f"An image of {image.shape[1]}×{image.shape[0]} pixels does not fit into a "
+            f"{file_format} file: its sides may have {longest} pixels at most, so crop it first."
         )
 
 

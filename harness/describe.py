@@ -28,6 +28,7 @@ def registries() -> dict[str, Registry]:
     for task in found["tasks"]:
         if models := registry.models(task):
             found[f"{task} models"] = models
+    found["model formats"] = registry.model_formats()
     found["trainers"] = registry.trainers()
     return found
 
@@ -48,10 +49,11 @@ def list_lines(kind: str | None) -> Iterator[str]:
         found = {kind: found[kind]}
     for heading, entries in found.items():
         yield heading
+        width = max((len(name) for name in entries), default=0)
         for name in entries:
             origins = [entry.origin for entry in entries.declarations(name)]
             twice = " (declared twice: cannot be used)" if len(origins) > 1 else ""
-            yield f"  {name:<22} {' and '.join(origins)}{twice}"
+            yield f"  {name:<{max(width, 22)}} {' and '.join(origins)}{twice}"
         yield ""
 
 

@@ -19,6 +19,10 @@ PACKAGES = (
     "scipy",
     "pillow",
     "opencv-python",
+    "spandrel",
+    "jpeglib",
+    "onnxruntime",
+    "detectron2",
 )
 
 

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
@@ -42,6 +43,13 @@ _ORIENTATION = {  # EXIF value -> what turns the stored image upright
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+
+
+def fingerprint() -> dict[str, str]:
+    """The libraries that decode files: other versions may give other pixels."""
+    turbo = features.version("libjpeg_turbo")
+    jpeg = f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version('jpg')}"
+    return {"libjpeg": jpeg, "pillow": PIL.__version__}
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

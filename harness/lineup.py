@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,12 +28,36 @@ class Lineup:
         specs: what the study calls each: the same name, name and variant, or a path.
         unready: why a restorer of ``all`` cannot run at a QF.
         left_out: why restorers of ``all`` cannot run at all.
+        wanted: names of the restorers that the user named.
     """
 
     restorers: dict[str, Any]
     specs: dict[str, str]
     unready: dict[tuple[str, int | None], str]
     left_out: tuple[str, ...]
+    wanted: frozenset[str] = frozenset()
+
+    def named(self, name: str) -> bool:
+        """Whether the user named this restorer, rather than ``all``."""
+        return name in self.wanted
+
+
+def reference_of() -> Any:
+    """The restorer that gives back the uncompressed image, from the registry.
+
+    Raises:
+        UserError: nobody declares one.
+    """
+    known = registry.restorers()
+    for name in known:
+        with contextlib.suppress(UserError):  # a plugin that cannot be loaded is not it
+            maker = known.get(name)
+            if getattr(maker, "reference", False):
+                return maker.make() if hasattr(maker, "make") else maker()
+    raise UserError(
+        "No restorer gives the uncompressed image, which the clean gate needs: install the "
+        "project again, or run with --no-gate."
+    )
 
 
 def lineup_of(study: Study) -> Lineup:
@@ -50,6 +75,7 @@ def lineup_of(study: Study) -> Lineup:
     specs: dict[str, str] = {}
     unready: dict[tuple[str, int | None], str] = {}
     left_out = []
+    wanted = set()
     for spec, named in _specs(study):
         try:
             restorer = _make(spec, study)
@@ -69,12 +95,15 @@ def lineup_of(study: Study) -> Lineup:
                 "Rename one of the files, or leave one out."
             )
         made[name], specs[name] = restorer, spec
+        if named:
+            wanted.add(name)
         unready |= {(name, qf): reason for qf, reason in reasons.items()}
     group = {None: 0, True: 1, False: 2}
     order = sorted(
         made.values(), key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name)
     )
-    return Lineup({r.name: r for r in order}, specs, unready, tuple(left_out))
+    ordered = {r.name: r for r in order}
+    return Lineup(ordered, specs, unready, tuple(left_out), frozenset(wanted))
 
 
 def _specs(study: Study) -> Iterator[tuple[str, bool]]:

@@ -18,7 +18,7 @@ from harness import fidelity
 from harness.errors import HarnessError, ImageError, UserError
 from harness.images import read_image
 from harness.plan import Plan
-from harness.study import Cell
+from harness.study import Cell, Place
 
 RGB = NDArray[np.uint8]
 Json = dict[str, Any]
@@ -31,37 +31,48 @@ class Prepared:
     Attributes:
         image: the `ImageRef`.
         original: the uncompressed pixels, None when reading failed.
-        compressed: by QF.
-        seconds: ``read`` once, and compressing by QF.
-        errors: by QF, the sentence saying why there is no compressed image; by None, why there
-            is no original.
+        compressed: by codec and QF.
+        seconds: reading by None, compressing by codec and QF.
+        errors: by codec and QF, the sentence saying why there is no compressed image; by None,
+            why there is no original.
+        references: what a vision model says of the original, by task: see `_reference`.
     """
 
     image: Any
     original: RGB | None
-    compressed: dict[int, Any] = field(default_factory=dict)
-    seconds: dict[Any, float] = field(default_factory=dict)
-    errors: dict[int | None, str] = field(default_factory=dict)
+    compressed: dict[Place, Any] = field(default_factory=dict)
+    seconds: dict[Place, float] = field(default_factory=dict)
+    errors: dict[Place, str] = field(default_factory=dict)
+    references: dict[str, Any] = field(default_factory=dict)
 
 
-def prepare(plan: Plan, image: Any, qfs: Collection[int]) -> Prepared:
-    """Read ``image``, take its luma if the study says so, and compress it at each of ``qfs``."""
+def prepare(plan: Plan, image: Any, places: Collection[Place]) -> Prepared:
+    """Read ``image``, take its luma if the study says so, and compress it for each of ``places``.
+
+    Args:
+        plan: the study.
+        image: an `ImageRef`.
+        places: codecs and QFs; None, the uncompressed image, is there in any case.
+    """
     began = time.perf_counter()
     try:
         original = read_image(image.path)
     except ImageError as error:
-        return Prepared(image, None, errors=dict.fromkeys([None, *qfs], str(error)))
+        return Prepared(image, None, errors=dict.fromkeys([None, *places], str(error)))
     if plan.study.luma:
         original = fidelity.to_luma(original)
-    ready = Prepared(image, original, seconds={"read": time.perf_counter() - began})
-    for qf in qfs:
+    ready = Prepared(image, original, seconds={None: time.perf_counter() - began})
+    for place in places:
+        if place is None:
+            continue
+        codec, qf = place
         began = time.perf_counter()
         try:
-            ready.compressed[qf] = plan.codec.compress(original, qf)
+            ready.compressed[place] = plan.codecs[codec].compress(original, qf)
         except Exception as error:  # too large for the format, or a plugin's mistake
             _raise_if_general(error)
-            ready.errors[qf] = _sentence(f"codec {plan.codec.name}", image.id, error)
-        ready.seconds[qf] = time.perf_counter() - began
+            ready.errors[place] = _sentence(f"codec {codec}", image.id, error)
+        ready.seconds[place] = time.perf_counter() - began
     return ready
 
 
@@ -82,25 +93,26 @@ def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[t
             other image would fail too, and mending it must not leave failed records behind.
     """
     for name, restorer in plan.restorers.items():
-        for qf in dict.fromkeys(cell.qf for cell in wanted if cell.restorer == name):
-            cells = [cell for cell in wanted if cell.restorer == name and cell.qf == qf]
-            yield from _restored(plan, ready, restorer, qf, cells)
+        mine = [cell for cell in wanted if cell.restorer == name]
+        for place in dict.fromkeys(cell.place for cell in mine):
+            cells = [cell for cell in mine if cell.place == place]
+            yield from _restored(plan, ready, restorer, place, cells)
 
 
 def _restored(
-    plan: Plan, ready: Prepared, restorer: Any, qf: int | None, cells: list[Cell]
+    plan: Plan, ready: Prepared, restorer: Any, place: Place, cells: list[Cell]
 ) -> Iterator[tuple[Cell, Json]]:
     base: Json = {"image": ready.image.id}
-    if ready.original is None or qf in ready.errors:
-        yield from ((cell, {**base, "error": ready.errors[qf]}) for cell in cells)
+    if ready.original is None or place in ready.errors:
+        yield from ((cell, {**base, "error": ready.errors[place]}) for cell in cells)
         return
-    seconds = {"read": ready.seconds["read"]}
-    compressed = None if qf is None else ready.compressed[qf]
+    seconds = {"read": ready.seconds[None]}
+    compressed = None if place is None else ready.compressed[place]
     try:
         if compressed is None:
             pixels = ready.original
         else:
-            seconds["compress"] = ready.seconds[qf]
+            seconds["compress"] = ready.seconds[place]
             # A copy of its own: a restorer that works in place must not reach the next column.
             own = replace(compressed, pixels=compressed.pixels.copy())
             result = _timed(seconds, "restore", lambda: restorer.restore(own))
@@ -122,23 +134,40 @@ def _restored(
     score = fidelity.luma_fidelity if plan.study.luma else fidelity.fidelity
     base["fidelity"] = _timed(seconds, "fidelity", lambda: score(original, pixels))
     for cell in cells:
-        yield cell, {**base, **_predicted(plan, cell, pixels, ready.image, dict(seconds))}
+        yield cell, {**base, **_predicted(plan, cell, pixels, ready, dict(seconds))}
 
 
-def _predicted(plan: Plan, cell: Cell, pixels: RGB, image: Any, seconds: dict[str, float]) -> Json:
-    part = plan.tasks[cell.task]
+def _predicted(
+    plan: Plan, cell: Cell, pixels: RGB, ready: Prepared, seconds: dict[str, float]
+) -> Json:
+    part, image = plan.tasks[cell.task], ready.image
+    against = getattr(part.task, "against_model", False)
     try:
         prediction = None
-        if part.model is not None:
+        reference = _reference(part, cell.task, ready) if against else None
+        if against and pixels is ready.original:
+            prediction = reference
+        elif part.model is not None:
             prediction = _timed(seconds, "predict", lambda: part.model.predict(pixels))
-        outcome = _timed(
-            seconds, "outcome", lambda: part.task.outcome(prediction, plan.data_set, image.id)
-        )
+
+        def outcome() -> Json:
+            if against:
+                return dict(part.task.compared(prediction, reference, image.id))
+            return dict(part.task.outcome(prediction, plan.data_set, image.id))
+
+        measured = _timed(seconds, "outcome", outcome)
     except Exception as error:  # as above: named, recorded, and the other cells go on
         _raise_if_general(error)
         who = f"{cell.task} model {cell.model}" if cell.model else cell.task
         return {"error": _sentence(who, image.id, error)}
-    return {"outcome": outcome, "seconds": seconds}
+    return {"outcome": measured, "seconds": seconds}
+
+
+def _reference(part: Any, task: str, ready: Prepared) -> Any:
+    """The model's prediction on the uncompressed image, made once an image."""
+    if task not in ready.references:
+        ready.references[task] = part.model.predict(ready.original)
+    return ready.references[task]
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], Any]) -> Any:

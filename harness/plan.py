@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import fidelity, registry
-from harness import images as images_module
-from harness.errors import HarnessError, UserError
-from harness.lineup import lineup_of
-from harness.resolve import data_set_of, models_of
+from harness import registry
+from harness.errors import UserError
+from harness.grid import TaskPlan, cells_of, image_list_hash, unready_cells
+from harness.lineup import lineup_of, reference_of
+from harness.resolve import data_set_of, group_of, models_of, studies_of
 from harness.study import Cell, Study, hash_of
-
-
-@dataclass(frozen=True)
-class TaskPlan:
-    """A task with its vision model (None for ``fidelity``)."""
-
-    task: Any
-    model: Any
-
-    @property
-    def model_name(self) -> str:
-        """The vision model's name, empty without one."""
-        return self.model.name if self.model is not None else ""
 
 
 @dataclass(frozen=True)
@@ -37,23 +22,25 @@ class Plan:
         study: the study, with ``all`` and ``auto`` resolved to names.
         data_set: a `tasks.base.DataSet`.
         images: the `ImageRef`s to walk, in order.
-        codec: a `harness.codec.Codec`.
+        codecs: `harness.codec.Codec`s by name.
         restorers: `restorers.base.Restorer`s by name, in table order.
         tasks: by task name.
         cells: every cell of the grid that can be measured.
         absent: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
+        gates: by task, the `tasks.expected.Expected` score on the uncompressed images.
     """
 
     study: Study
     data_set: Any
     images: tuple[Any, ...]
-    codec: Any
+    codecs: dict[str, Any]
     restorers: dict[str, Any]
     tasks: dict[str, TaskPlan]
     cells: tuple[Cell, ...]
     absent: dict[str, str]
     notices: tuple[str, ...]
+    gates: dict[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -62,7 +49,7 @@ class Plan:
             "dataset": self.data_set.name,
             "data": self.data_set.fingerprint(),
             "images": image_list_hash(self.images),
-            "codec": self.codec.fingerprint(),
+            "codecs": {name: codec.fingerprint() for name, codec in self.codecs.items()},
             "limit": self.study.limit,
             "seed": self.study.seed,
         }
@@ -73,49 +60,56 @@ class Plan:
         return {name: plan.model_name for name, plan in self.tasks.items()}
 
 
-def image_list_hash(images: tuple[Any, ...]) -> str:
-    """The sha256 over the ids, in order."""
-    return hash_of([image.id for image in images])
-
-
-def make_plan(study: Study) -> Plan:
+def make_plan(study: Study, gate: bool = True) -> Plan:
     """Resolve and check every name of ``study``; load and check weights.
+
+    Args:
+        study: what is to be measured, on one data set.
+        gate: where somebody says what a vision model scores on the uncompressed images, measure
+            it, whether the study names the uncompressed images or not.
 
     Raises:
         UserError: an unknown name, weights missing for a QF, a data set without ground truth
             for a task, a model that does not fit, luma for a task that needs colour.
     """
+    parts = studies_of(study)
+    if len(parts) > 1:
+        names = ", ".join(part.dataset for part, _ in parts)
+        raise UserError(f"The data set auto means several for these tasks, {names}: name one.")
+    study, chosen = parts[0]
     task_types = {name: registry.tasks().get(name) for name in study.task}
     _check_luma(study, task_types)
     lineup = lineup_of(study)
-    restorers, unready = lineup.restorers, lineup.unready
-    codec = registry.codecs().get(study.codec)()
+    codecs = {name: registry.codecs().get(name)() for name in study.codec}
     if study.luma:
-        codec = codec.as_grey()
+        codecs = {name: codec.as_grey() for name, codec in codecs.items()}
     data_set, notices = data_set_of(study)
+    notices = [*chosen, *notices]
     notices += [f"Left out: {reason}" for reason in lineup.left_out]
-    for name, task_type in task_types.items():
-        if task_type.needs_model and name not in data_set.tasks:
-            raise UserError(
-                f"The data set {data_set.name} has no ground truth for {name}; "
-                f"it has it for: {', '.join(data_set.tasks) or 'nothing'}."
-            )
+    task_types = _with_truth(task_types, data_set, notices)
     models = models_of(study, task_types, data_set)
-    tasks = {name: TaskPlan(task_types[name](), models.get(name)) for name in study.task}
-    every = tuple(data_set.images())
-    images, limit = every[: study.limit], study.limit
-    if limit is not None and limit >= len(every):
-        notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
-        limit = None  # the whole data set, so the same study as without the flag
-    dataset = data_set.name if study.dataset == "auto" else study.dataset
-    specs = tuple(lineup.specs[name] for name in restorers)
-    resolved = study.model_copy(update={"restorers": specs, "dataset": dataset, "limit": limit})
-    grid = _cells(resolved, data_set, images, codec, restorers, tasks, unready)
-    cells = [cell for cell in grid if (cell.restorer, cell.qf) not in unready]
+    tasks = {
+        name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
+    }
+    for part in tasks.values():
+        if part.model is not None:
+            part.task.fit(part.model, data_set)
+            part.model.prepare()
+    images, limit = _images(study, data_set, notices)
+    specs = tuple(lineup.specs[name] for name in lineup.restorers)
+    update = {"restorers": specs, "limit": limit, "task": tuple(tasks)}
+    resolved = study.model_copy(update=update)
+    expected = {name: _expected(part, data_set) for name, part in tasks.items()}
+    gates = {name: found for name, found in expected.items() if found is not None}
+    restorers = _with_reference(lineup.restorers, bool(gates) and gate)
+    unready = unready_cells(lineup, restorers, codecs, study)
+    gated = gates if gate else {}
+    grid = cells_of(resolved, data_set, images, codecs, restorers, tasks, unready, gated)
+    cells = [cell for cell in grid if (cell.restorer, cell.place) not in unready]
     absent = {
-        cell.key: unready[cell.restorer, cell.qf]
+        cell.key: unready[cell.restorer, cell.place]
         for cell in grid
-        if (cell.restorer, cell.qf) in unready
+        if (cell.restorer, cell.place) in unready
     }
     notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
     if not cells:
@@ -124,8 +118,68 @@ def make_plan(study: Study) -> Plan:
             "so name a restorer besides it."
         )
     return Plan(
-        resolved, data_set, images, codec, restorers, tasks, tuple(cells), absent, tuple(notices)
+        resolved,
+        data_set,
+        images,
+        codecs,
+        restorers,
+        tasks,
+        tuple(cells),
+        absent,
+        tuple(notices),
+        gates,
     )
+
+
+def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:
+    """The images to walk and the limit, None where it leaves none out."""
+    every = tuple(data_set.images())
+    images, limit = every[: study.limit], study.limit
+    if limit is not None and limit >= len(every):
+        notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
+        limit = None  # the whole data set, so the same study as without the flag
+    return images, limit
+
+
+def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -> dict[str, Any]:
+    """The tasks, those that a data set without annotations cannot serve replaced by agreement.
+
+    Raises:
+        UserError: a data set with annotations has none for a task.
+    """
+    unlabelled = getattr(data_set, "fallback", False)
+    found = {}
+    for name, task_type in task_types.items():
+        if not task_type.needs_model or task_type.against_model or name in data_set.tasks:
+            found[name] = task_type
+        elif unlabelled and task_type.agreement:
+            found[task_type.agreement] = registry.tasks().get(task_type.agreement)
+            notices.append(
+                f"{data_set.name} has no ground truth for {name}: the truth is the vision model's "
+                "own prediction on the uncompressed images (agreement)."
+            )
+        else:
+            instead = f" --task {task_type.agreement} needs none." * bool(task_type.agreement)
+            raise UserError(
+                f"The data set {data_set.name} has no ground truth for {name}; "
+                f"it has it for: {', '.join(data_set.tasks) or 'nothing'}.{instead}"
+            )
+    return found
+
+
+def _expected(part: TaskPlan, data_set: Any) -> Any:
+    if part.model is None or part.task.against_model:
+        return None
+    ask = getattr(part.model, "expected", None)
+    return ask(data_set, part.task.metric) if ask is not None else None
+
+
+def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
+    """The restorers, with the uncompressed image among them if it is ``wanted``."""
+    if not wanted or any(restorer.reference for restorer in restorers.values()):
+        return restorers
+    reference = reference_of()
+    return {reference.name: reference, **restorers}
 
 
 def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
@@ -135,56 +189,6 @@ def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
             f"--luma compresses and scores luma alone, and {' and '.join(seeing)} needs colour: "
             "use it with --task fidelity."
         )
-
-
-def _cells(
-    study: Study,
-    data_set: Any,
-    images: tuple[Any, ...],
-    codec: Any,
-    restorers: dict[str, Any],
-    tasks: dict[str, TaskPlan],
-    unready: Container[tuple[str, int | None]],
-) -> list[Cell]:
-    common = {
-        "data": data_set.fingerprint(),
-        "images": image_list_hash(images),
-        "read": images_module.VERSION,
-        "codec": codec.fingerprint(),
-        "fidelity": fidelity.VERSION,
-        "torch": _torch_version(),
-        "seed": study.seed,
-    }
-    if study.luma:
-        common["luma"] = fidelity.LUMA_VERSION
-    cells = []
-    for name, plan in tasks.items():
-        model = plan.model.fingerprint() if plan.model is not None else {}
-        for restorer in restorers.values():
-            if restorer.reference and not plan.task.scores_reference:
-                continue
-            for qf in (None,) if restorer.reference else study.qf:
-                absent = (restorer.name, qf) in unready
-                inputs = {
-                    **common,
-                    "task": {"name": name, "version": plan.task.version},
-                    "model": model,
-                    "qf": qf,
-                    "restorer": {} if absent else restorer.fingerprint(qf or study.qf[0]),
-                }
-                cells.append(
-                    Cell(
-                        name, data_set.name, plan.model_name, study.codec, qf, restorer.name, inputs
-                    )
-                )
-    return cells
-
-
-def _torch_version() -> str:
-    try:
-        return importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise HarnessError("torch is not installed. Install the project again.") from error
 
 
 def default_directory(plan: Plan) -> Path:
@@ -198,7 +202,8 @@ def default_directory(plan: Plan) -> Path:
         name += f"-n{study.limit}"
     if study.luma:
         name += "-luma"
-    usual = {task: plan.data_set.default_models.get(task, "") for task in plan.tasks}
+    defaults = plan.data_set.default_models
+    usual = {name: defaults.get(group_of(name, part.task), "") for name, part in plan.tasks.items()}
     plain = study.dataset in registry.datasets() and usual == plan.models
     usual_codec = Study.model_fields["codec"].default
     if not plain or study.codec != usual_codec or study.seed:

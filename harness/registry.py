@@ -145,14 +145,24 @@ def datasets() -> Registry:
     return _declared("harness.datasets", "data set")
 
 
+def auto() -> Registry:
+    """What the data set ``auto`` is: ``choose(tasks)`` gives a data set a task, and why."""
+    return _declared("harness.auto", "choice of data sets")
+
+
 def formats() -> Registry:
-    """Data-set formats opened by path (`DataSet` classes taking a path, with ``accepts``)."""
+    """Data-set formats opened by path (`DataSet` classes with ``accepts(path, options)``)."""
     return _declared("harness.formats", "data set format")
 
 
 def models(task: str) -> Registry:
     """The vision models of one task (`tasks.base.VisionModel` classes)."""
     return _declared(f"harness.models.{task}", f"{task} model")
+
+
+def model_formats() -> Registry:
+    """Vision models opened by path: classes with ``accepts(path)`` and ``open(path)``."""
+    return _declared("harness.model_formats", "kind of vision model")
 
 
 def trainers() -> Registry:

@@ -31,6 +31,14 @@ _HANDLES = 128
 Json = dict[str, Any]
 
 
+def codecs_of(manifest: Json) -> dict[str, dict[str, str]]:
+    """The fingerprints of a manifest's codecs, by name."""
+    identity = manifest["identity"]
+    if "codecs" in identity:
+        return dict(identity["codecs"])
+    return {identity["codec"]["codec"]: identity["codec"]}  # before there were several
+
+
 def _line(record: Json) -> bytes:
     # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
     return (json.dumps(finite(record), separators=(",", ":")) + "\n").encode()
@@ -63,9 +71,14 @@ class RunDirectory:
         try:
             found: Json = json.loads(self.manifest_path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
+            inner = [str(path.parent) for path in sorted(self.path.glob("*/manifest.json"))]
             raise UserError(
                 f"{self.path} is not a run directory: it has no manifest.json. "
-                "Make one with 'harness run --output DIR'."
+                + (
+                    f"It holds {len(inner)}, name one: {', '.join(inner[:5])}."
+                    if inner
+                    else "Make one with 'harness run --output DIR'."
+                )
             ) from error
         except NotADirectoryError as error:
             raise UserError(f"{self.path} is a file, not a run directory.") from error

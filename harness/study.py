@@ -27,13 +27,23 @@ class Study(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("", description="names the default run directory")
-    task: tuple[str, ...] = Field(("detection",), description="detection, segmentation, fidelity")
-    dataset: str = Field(
-        "auto", description="auto, a data set's name, or a path to images", min_length=1
+    task: tuple[str, ...] = Field(
+        ("detection",), description="detection, segmentation, classification, fidelity"
     )
+    dataset: str = Field(
+        "auto",
+        description="auto, a data set's name, or a path to images or annotations",
+        min_length=1,
+    )
+    images: str | None = Field(None, description="folder of the images of an annotations file")
+    masks: str | None = Field(None, description="folder of the masks of an image folder")
+    classes: str | None = Field(None, description="file of class names, one a line")
+    split: str | None = Field(None, description="list of images of a VOC-layout folder")
     model: tuple[str, ...] = Field((), description="vision models; empty: the data set's own")
-    codec: str = Field("jpeg", description="what degrades the images")
-    qf: tuple[int, ...] = Field((10, 20, 30, 40), description="quality factors, 1..100")
+    codec: tuple[str, ...] = Field(("jpeg",), description="what degrades the images")
+    qf: tuple[int, ...] = Field(
+        (10, 20, 30, 40), description="quality factors (or qualities of another codec), 1..100"
+    )
     restorers: tuple[str, ...] = Field(
         ("all",), description="names, names with a variant (fbcnn:told), weights files, or all"
     )
@@ -47,7 +57,7 @@ class Study(BaseModel):
     limit: int | None = Field(None, description="only the first N images", ge=1, strict=True)
     seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32, strict=True)
 
-    @field_validator("task", "qf", "restorers", "model", mode="before")
+    @field_validator("task", "qf", "restorers", "model", "codec", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         """A single value or a comma-separated string is a list too; repeats count once."""
@@ -82,12 +92,18 @@ class Study(BaseModel):
             raise ValueError(f"a tile has {SMALLEST_TILE} pixels or more a side; 0 is no tiles")
         return value
 
-    @field_validator("task", "qf", "restorers")
+    @field_validator("task", "qf", "restorers", "codec")
     @classmethod
     def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not value:
             raise ValueError("needs at least one value")
         return value
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What was said of the data set besides its path."""
+        said = {name: getattr(self, name) for name in ("images", "masks", "classes", "split")}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 def read_study(path: Path | None, flags: dict[str, Any]) -> Study:
@@ -139,6 +155,10 @@ def study_yaml(study: Study) -> str:
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+Place = tuple[str, int] | None
+"""Codec and QF; None: not compressed."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One number of the table, before it is measured.
@@ -147,7 +167,7 @@ class Cell:
         task: task name.
         dataset: data set name.
         model: vision model name, empty for ``fidelity``.
-        codec: codec name.
+        codec: codec name; empty for a restorer that sees the uncompressed image.
         qf: quality factor; None for a restorer that sees the uncompressed image.
         restorer: restorer name.
         inputs: everything that can change the number, for the fingerprint.
@@ -164,9 +184,18 @@ class Cell:
     @property
     def key(self) -> str:
         """The cell's place in the grid, and of its files; unique within a run directory."""
+        usual = Study.model_fields["codec"].default
+        codec = "" if self.qf is None or self.codec in usual else f"@{self.codec}"
         qf = "original" if self.qf is None else f"q{self.qf}"
-        restorer = self.restorer.replace("/", "%2F").replace("\0", "%00")
-        return f"{self.task}/{restorer}-{qf}"
+        restorer = self.restorer
+        for letter in "%/@\0":  # "@" is what sets the codec apart
+            restorer = restorer.replace(letter, f"%{ord(letter):02X}")
+        return f"{self.task}/{restorer}{codec}-{qf}"
+
+    @property
+    def place(self) -> Place:
+        """Which compressed image it starts from; None: the uncompressed one."""
+        return None if self.qf is None else (self.codec, self.qf)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.errors import UserError
+from harness.offline import enforce, offline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,37 @@ if TYPE_CHECKING:
 def say(message: str) -> None:
     """A line to standard error."""
     typer.echo(message, err=True)
+
+
+def common_options(arguments: list[str]) -> tuple[list[str], bool]:
+    """Take the options of every command out of the arguments, wherever they stand, and obey them.
+
+    Returns:
+        The other arguments, and whether tracebacks are wanted.
+
+    Raises:
+        UserError: ``--data-root`` names no folder; it may not be there yet.
+    """
+    rest: list[str] = []
+    debug, waiting = False, iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.partition("=")
+        if argument == "--debug":
+            debug = True
+        elif argument == "--offline":
+            enforce()
+        elif name == "--data-root":
+            folder = value if equals else next(waiting, "")
+            if not folder:
+                raise UserError("--data-root needs a folder.")
+            if Path(folder).expanduser().is_file():
+                raise UserError(f"--data-root {folder} is a file; it needs a folder.")
+            os.environ["HARNESS_DATA"] = folder
+        else:
+            rest.append(argument)
+    if offline():
+        enforce()
+    return rest, debug
 
 
 class _Lines(logging.Handler):

@@ -41,8 +41,10 @@ class Job:
         url: http or https.
         target: where the file goes.
         size: of the file, bytes, if known.
-        sha256: lower-case hex, or empty.
+        sha256: lower-case hex, all of it or its beginning, or empty.
         progress: see `Progress`.
+        md5: lower-case hex, or empty.
+        setting: what names another place, for messages.
     """
 
     url: str
@@ -50,6 +52,8 @@ class Job:
     size: int | None
     sha256: str
     progress: Progress
+    md5: str = ""
+    setting: str = "HARNESS_CACHE"
 
     @property
     def part(self) -> Path:
@@ -169,7 +173,7 @@ def _check_length(job: Job, total: int, have: int) -> None:
     if total - have > free:
         raise HarnessError(
             f"The disk is full: {job.target} needs {megabytes(total - have)} more, and "
-            f"{megabytes(free)} are free. Free some space, or set HARNESS_CACHE to another disk."
+            f"{megabytes(free)} are free. Free some space, or set {job.setting} to another disk."
         )
 
 

@@ -39,12 +39,15 @@ class Restorer(ABC):
             None for the references `original` and `jpeg`, which are no networks.
         year: of its paper; orders the columns of a table.
         reference: the restorer is handed the *uncompressed* image by the pipeline (`original`).
+        needs_jpeg: it only understands files of a codec that says ``jpeg``: it reads the file's
+            coefficients, or the quality factor is more to it than a number for the record.
     """
 
     name: str
     multi_model: bool | None = None
     year: int = 9999
     reference: bool = False
+    needs_jpeg: bool = False
 
     @classmethod
     def make(

@@ -34,6 +34,10 @@ class Learned(Restorer):
     * a name: ``small`` is the default; the cards of the others are listed by ``harness show``;
     * a path of a weights file, or of a folder with one a quality factor.
 
+    It needs JPEG files (``needs_jpeg``) if its class says so, if the quality factor chooses its
+    checkpoint, or if it is told it: all of these mean JPEG's. One blind network for all quality
+    factors restores the pixels of any codec.
+
     Args:
         source: its weights.
         variant: what stands behind the name in tables.
@@ -70,6 +74,7 @@ class Learned(Restorer):
         if variant is not None:
             self.name = f"{type(self).name}:{variant}"
         self.told, self.nearest_qf, self.tile = told, nearest_qf, tile
+        self.needs_jpeg = type(self).needs_jpeg or told or self.source.qualities() is not None
         self._networks: dict[int | None, Any] = {}
         self._files: dict[int | None, File] = {}
         self._loading = threading.Lock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.assets import Download, read_card
+from harness.errors import UserError
+from tasks.expected import Expected, published_score
 
 RGB = NDArray[np.uint8]
 """An image: (height, width, 3), uint8, RGB, 0..255."""
@@ -35,13 +39,17 @@ class ImageRef:
 class DataSet(ABC):
     """Images and what is known about them.
 
+    A named data set is made without arguments. One that is opened by path (a *format*) is a class
+    with ``accepts(path, options)`` and ``__init__(path, **options)``, where ``options`` are those
+    of the study's ``images``, ``masks``, ``classes`` and ``split`` that the user gave.
+
     Attributes:
         name: what tables print.
         tasks: names of the tasks it has ground truth for.
-        classes: class names. For detection, category id ``i`` is ``classes[i - 1]``;
-            for segmentation, index 0 is background and ``classes[i - 1]`` is index ``i``.
+        classes: class names, in the order of `categories`.
         notice: a sentence the user must read before the numbers, or nothing.
         default_models: the vision model of each task when the user names none.
+        options: the options a format takes, of ``images``, ``masks``, ``classes``, ``split``.
     """
 
     name: str
@@ -49,6 +57,34 @@ class DataSet(ABC):
     classes: tuple[str, ...] = ()
     notice: str = ""
     default_models: Mapping[str, str] = MappingProxyType({})
+    options: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """The category ids of `classes` in `coco`; 1, 2, … unless a data set has its own."""
+        return tuple(range(1, len(self.classes) + 1))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the values of `mask` mean, value 0 first."""
+        return ("background", *self.classes)
+
+    @classmethod
+    def prepared(cls) -> bool:
+        """Whether it is on this machine, whole; the data set ``auto`` asks."""
+        return True
+
+    @classmethod
+    def downloads(cls, limit: int | None = None) -> Iterator[Download]:
+        """What ``harness fetch`` brings, in order, each asked for when the last one is here.
+
+        Args:
+            limit: only the first images, if the data set can be had in parts.
+
+        Raises:
+            UserError: it cannot be had in parts.
+        """
+        yield from ()
 
     @abstractmethod
     def images(self) -> Sequence[ImageRef]:
@@ -67,22 +103,50 @@ class DataSet(ABC):
         raise NotImplementedError(f"{self.name} has no boxes")
 
     def mask(self, image_id: str) -> NDArray[np.uint8]:
-        """Segmentation ground truth: (height, width), class index, 255 = ignored."""
+        """Segmentation ground truth: (height, width), index into `labels`, 255 = ignored."""
         raise NotImplementedError(f"{self.name} has no masks")
+
+    def label(self, image_id: str) -> int:
+        """Classification ground truth: index into `classes`, from 0."""
+        raise NotImplementedError(f"{self.name} has no class of an image")
 
 
 class VisionModel(ABC):
-    """A detector or a segmenter: RGB image in, prediction out. Preprocessing is its own.
+    """A detector, a segmenter or a classifier: RGB in, prediction out. Preprocessing is its own.
+
+    A named model is made by ``make(variant)``. One that is opened by path is made by a class with
+    ``accepts(path)`` and ``open(path)``, declared under ``harness.model_formats``.
 
     Attributes:
-        name: registry name.
+        name: what tables print: the registry name, with the variant if there is one.
         task: name of its task.
-        classes: class names, as the data set must have them.
+        classes: class names; a data set's are matched with them by name.
     """
 
     name: str
     task: ClassVar[str]
     classes: tuple[str, ...] = ()
+
+    @classmethod
+    def make(cls, variant: str | None = None) -> VisionModel:
+        """The model of ``NAME`` or ``NAME:VARIANT``.
+
+        Raises:
+            UserError: there is no such variant.
+        """
+        if variant is not None:
+            raise UserError(f"The model {cls.name} has no variants, so not '{variant}'.")
+        return cls()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the values of a segmenter's class map mean, value 0 first."""
+        return ("background", *self.classes)
+
+    def expected(self, data_set: DataSet, metric: str) -> Expected | None:
+        """What the model scores on the uncompressed images, if its cards say so."""
+        scores = (published_score(read_card(card), data_set, metric) for card in self.cards())
+        return next((score for score in scores if score is not None), None)
 
     def prepare(self) -> None:  # noqa: B027 - a model without weights has nothing to do
         """Load and check the weights, before any image is touched.
@@ -106,7 +170,9 @@ class VisionModel(ABC):
 
         Called from several threads at once.
 
-        Detection: ``tasks.detection.Detections``. Segmentation: (height, width) uint8 class map.
+        Detection: ``tasks.detection.Detections``, labels counting `classes` from 1.
+        Segmentation: (height, width) uint8 or int64 class map, index into `labels`.
+        Classification: (classes,) float array of scores, more is surer.
         """
 
 
@@ -124,6 +190,10 @@ class Task(ABC):
         needs_model: whether a vision model runs at all (not for ``fidelity``).
         scores_reference: whether the uncompressed image itself is scored (not for ``fidelity``,
             which compares with it).
+        vision: the task whose models it runs, if not its own name.
+        agreement: the task that stands in for it on a data set without ground truth.
+        against_model: whether the truth is the model's own prediction on the uncompressed image,
+            so that `compared` is asked instead of `outcome`.
     """
 
     name: ClassVar[str]
@@ -135,10 +205,24 @@ class Task(ABC):
     version: ClassVar[str]
     needs_model: ClassVar[bool] = True
     scores_reference: ClassVar[bool] = True
+    vision: ClassVar[str] = ""
+    agreement: ClassVar[str] = ""
+    against_model: ClassVar[bool] = False
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:  # noqa: B027 - fidelity has none
+        """Match the model's classes with the data set's by name, before any image is touched.
+
+        Raises:
+            UserError: the data set has classes the model does not know.
+        """
 
     @abstractmethod
     def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
         """What one image leaves in its record: boxes, or confusion counts."""
+
+    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+        """What one image leaves in its record when the model's own prediction is the truth."""
+        raise NotImplementedError(f"{self.name} needs ground truth")
 
     def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json | None:
         """What `metrics` needs besides the records; kept in the run directory."""

@@ -1,4 +1,4 @@
-"""What the two vision trainers share: schedule, precision, averaged weights."""
+"""What the vision trainers share: recipe, schedule, precision, averaged weights, the card."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from torch import nn
 
 from harness.errors import UserError
 from harness.training import Loop
+from tasks.checkpoints import save_weights
 
 Report = Callable[[str], None]
 LossesOf = Callable[[nn.Module, int], dict[str, torch.Tensor]]
+Measure = Callable[[Path], dict[str, float | str]]
 
 KEYS = frozenset(
     "trainer name seed steps batch_size images learning_rate weight_decay warmup_steps decay_steps "
@@ -36,6 +38,16 @@ def check_recipe(recipe: dict[str, Any], trainer: str) -> None:
         raise UserError(f"The recipe {name} {what} the key '{wrong[0]}'.")
     if recipe["precision"] not in ("fp32", "bf16"):
         raise UserError(f"The recipe {name} has precision {recipe['precision']}: fp32 or bf16.")
+
+
+def begin(recipe: dict[str, Any], trainer: str) -> None:
+    """Check a recipe and seed torch; to be called before the network is made.
+
+    Raises:
+        UserError: see `check_recipe`.
+    """
+    check_recipe(recipe, trainer)
+    torch.manual_seed(recipe["seed"])
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int, decay: int) -> float:
@@ -79,6 +91,13 @@ class Average:
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on from ``state``."""
         self._count, self.values = state["count"], state["values"]
+
+
+def set_precision(recipe: dict[str, Any], *parts: nn.Module) -> None:
+    """Let parts of a network compute in bfloat16 if the recipe says so."""
+    if recipe["precision"] == "bf16":
+        for part in parts:
+            in_bf16(part)
 
 
 def in_bf16(module: nn.Module) -> None:
@@ -155,6 +174,36 @@ def fit(
         report=lambda row: report(_line(recipe, row)),
     ).run()
     return average.values
+
+
+def train(
+    recipe: dict[str, Any],
+    directory: Path,
+    report: Report,
+    module: nn.Module,
+    losses_of: LossesOf,
+    paper: str,
+    measure: Measure,
+) -> Path:
+    """Train a module as `fit` does; write weights and card, measure the model, write its card.
+
+    Args:
+        recipe: as `check_recipe` accepts it.
+        directory: see `fit`; ``<name>.safetensors`` and ``<name>.yaml`` are written there.
+        report: receives progress, and what was measured.
+        module: see `fit`.
+        losses_of: see `fit`.
+        paper: citation of the method, for the card.
+        measure: figures of the model of a card, for the card.
+
+    Returns:
+        The card's path.
+    """
+    weights = fit(recipe, directory, report, module, losses_of)
+    card = save_weights(recipe, directory, weights, paper, {})
+    measured = measure(card)
+    report(f"{recipe['name']}: {measured}")
+    return save_weights(recipe, directory, weights, paper, measured)
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

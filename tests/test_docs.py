@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from harness import registry
 from harness.assets import read_card
 from harness.images import write_png
 
@@ -18,11 +20,11 @@ HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
 
 
-def commands():
-    """The lines of the documents' bash blocks."""
+def commands(kind="bash"):
+    """The lines of the documents' bash blocks, or of another kind of block."""
     for document in DOCUMENTS:
-        for block in re.findall(r"```bash\n(.*?)```", document.read_text(), re.S):
-            for line in block.splitlines():
+        for block in re.findall(rf"```{kind}\n(.*?)```", document.read_text(), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
                 if line.strip():
                     yield pytest.param(line, id=f"{document.name}: {line.split('#')[0].strip()}")
 
@@ -65,6 +67,35 @@ def test_the_documents_commands_run(workplace, line):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.parametrize("line", commands("sh"))
+def test_commands_that_need_a_download_are_understood(line):
+    """They cannot run here, but their options and names are those of the command."""
+    words = shlex.split(line, comments=True)
+    if words[0] != "harness":
+        assert words[0] in ("pip", "export"), f"a command that is not looked at: {line}"
+        return
+    if words[1] == "fetch":
+        from harness.remote import known_downloads
+
+        names = [word for word in words[2:] if not word.startswith("-") and not word.isdigit()]
+        assert names
+        assert not [name for name in names if not known_downloads(name)]
+        return
+    assert words[1] == "run", line
+    done = subprocess.run(
+        [HARNESS, *words[1:], "--show-study"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    study = yaml.safe_load(done.stdout)
+    tasks = registry.tasks()
+    for task in study["task"]:
+        tasks.entry(task)
+    for model in study["model"]:
+        named = any(model.split(":")[0] in registry.models(task) for task in tasks)
+        assert named or "/" in model or model.endswith(".yaml"), model
 
 
 def test_every_link_leads_somewhere():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness import __version__
@@ -11,8 +12,11 @@ from harness.engine.progress import Progress, Silent
 from harness.engine.walk import default_workers, walk
 from harness.environment import environment
 from harness.errors import ImageError, UserError
-from harness.plan import Plan, image_list_hash
-from harness.store import RunDirectory
+from harness.gate import check
+from harness.grid import image_list_hash
+from harness.plan import Plan
+from harness.store import RunDirectory, codecs_of
+from harness.study import Cell
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ def run(
     fail_fast: bool = False,
     retry_failed: bool = False,
     workers: int | None = None,
+    gate: bool = True,
 ) -> Outcome:
     """Compute the records that are missing; nothing when the study is complete.
 
@@ -48,26 +53,23 @@ def run(
         retry_failed: compute failed images again.
         workers: images at a time, one thread each; the number of cores by default. It changes no
             number.
+        gate: stop when a vision model does not score on the uncompressed images what its card
+            says, see `harness.gate`. Checked before anything else is computed; never on a subset.
 
     Raises:
         UserError: the directory holds another study or is being written to.
         ImageError: an image failed and ``fail_fast`` is set.
-        HarnessError: the disk is full; everything recorded stays.
+        HarnessError: the disk is full, or the clean gate; everything recorded stays.
     """
     progress = progress or Silent()
     _check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
     with directory.locked():
         _check_same_study(plan, directory)  # another run may have begun here in between
-        _write_manifest(plan, directory)
+        _write_manifest(plan, directory, gate)
         if retry_failed:
             for cell in plan.cells:
                 directory.drop_failed(cell)
         done = {cell: directory.resume(cell) for cell in plan.cells}
-        missing = [
-            (image, [cell for cell in plan.cells if image.id not in done[cell]])
-            for image in plan.images
-        ]
-        missing = [(image, cells) for image, cells in missing if cells]
         failed = {
             image: str(record["error"])
             for records in done.values()
@@ -75,19 +77,40 @@ def run(
             if "error" in record
         }
         total = len(plan.cells) * len(plan.images)
-        count = sum(len(cells) for _, cells in missing)
+        count = total - sum(len(records) for records in done.values())
         progress.start(total, total - count)
         try:
-            for cell, record in walk(plan, missing, workers or default_workers()):
-                if "error" in record:
-                    if fail_fast:
-                        raise ImageError(f"{record['error']} (stopped by --fail-fast)")
-                    failed.setdefault(record["image"], record["error"])
-                directory.append(cell, record)
-                progress.advance()
+            for phase in _phases(plan, gate):
+                missing = _missing(plan, phase, done)
+                found = walk(plan, missing, workers or default_workers())
+                with closing(found):  # its threads are done before the lock goes
+                    for cell, record in found:
+                        if "error" in record:
+                            if fail_fast:
+                                raise ImageError(f"{record['error']} (stopped by --fail-fast)")
+                            failed.setdefault(record["image"], record["error"])
+                        directory.append(cell, record)
+                        progress.advance()
+                if plan.gates and gate:
+                    check(directory, plan.tasks)
         finally:
             progress.stop()
     return Outcome(total, count, failed)
+
+
+def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
+    """The cells in the order of computing: those that the clean gate needs come before the rest."""
+    whole = plan.study.limit is None
+    first = [c for c in plan.cells if c.qf is None and c.task in plan.gates and gate and whole]
+    rest = [cell for cell in plan.cells if cell not in first]
+    return [phase for phase in (first, rest) if phase]
+
+
+def _missing(plan: Plan, cells: list[Cell], done: dict[Cell, Any]) -> list[tuple[Any, list[Cell]]]:
+    wanted = [
+        (image, [cell for cell in cells if image.id not in done[cell]]) for image in plan.images
+    ]
+    return [(image, missing) for image, missing in wanted if missing]
 
 
 def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
@@ -104,7 +127,12 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
     differing = [
         f"{key} {_short(held['identity'].get(key))} instead of {_short(value)}"
         for key, value in plan.identity.items()
-        if held["identity"].get(key) != value
+        if key != "codecs" and held["identity"].get(key) != value
+    ]
+    differing += [
+        f"codec {_short(held_codec)} instead of {_short(plan.codecs[name].fingerprint())}"
+        for name, held_codec in codecs_of(held).items()
+        if name in plan.codecs and held_codec != plan.codecs[name].fingerprint()
     ]
     differing += [
         f"{task} model {held['models'][task]} instead of {model}"
@@ -114,8 +142,8 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
     if differing:
         raise UserError(
             f"{directory.path} holds another study: {'; '.join(differing)}. "
-            "Choose another --output (more tasks, QFs or restorers may be added to a study; "
-            "data set, images, model and codec may not change)."
+            "Choose another --output (more tasks, codecs, QFs or restorers may be added to a "
+            "study; data set, images and model may not change)."
         )
 
 
@@ -127,15 +155,16 @@ def _short(value: Any) -> str:
 
 
 def _grown(held: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
-    """The study with what the directory holds of earlier ones: more tasks, QFs or restorers."""
+    """The study with what the directory holds of earlier ones: more tasks, QFs, restorers..."""
+    held = {**held, "codec": [held["codec"]]} if isinstance(held.get("codec"), str) else held
     lists = {
         key: list(dict.fromkeys([*held.get(key, []), *study[key]]))
-        for key in ("task", "model", "qf", "restorers")
+        for key in ("task", "model", "codec", "qf", "restorers")
     }
     return {**study, **lists, "qf": sorted(lists["qf"])}
 
 
-def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
+def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     held = directory.manifest() if directory.manifest_path.exists() else None
     cells = {cell["key"]: cell for cell in (held["cells"] if held else [])}
     fresh = {cell.key: {"key": cell.key, **cell.as_json()} for cell in plan.cells}
@@ -144,7 +173,14 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
     merged = list({**cells, **fresh}.values())
     absent = {**(held["absent"] if held else {}), **plan.absent}
     absent = {key: reason for key, reason in absent.items() if key not in fresh}
-    known = held and (merged, absent) == (held["cells"], held["absent"]) and now in environments
+    gates = dict(held.get("gates", {})) if held else {}
+    gates |= {task: {**asdict(e), "ignored": not gate} for task, e in plan.gates.items()}
+    codecs = {**(codecs_of(held) if held else {}), **plan.identity["codecs"]}
+    same = held and (merged, absent, gates) == (
+        *(held["cells"], held["absent"]),
+        held.get("gates"),
+    )
+    known = held and same and codecs == held["identity"].get("codecs") and now in environments
     for name, part in plan.tasks.items():
         if known and directory.truth_path(name).is_file():
             continue
@@ -164,7 +200,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
             "created": held["created"] if held else stamp,
             "updated": stamp,
             "study": _grown(held["study"] if held else {}, plan.study.model_dump(mode="json")),
-            "identity": plan.identity,
+            "identity": {**plan.identity, "codecs": codecs},
             "models": {**(held["models"] if held else {}), **plan.models},
             "data_set": {
                 "name": plan.data_set.name,
@@ -180,6 +216,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory) -> None:
                     for name, r in plan.restorers.items()
                 },
             },
+            "gates": gates,
             "environments": environments,
             "cells": merged,
             "absent": absent,

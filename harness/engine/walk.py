@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from harness.pipeline import prepare, process
@@ -32,7 +32,9 @@ def default_workers() -> int:
     return min(cores, MOST_WORKERS)
 
 
-def walk(plan: Plan, jobs: Sequence[Job], workers: int) -> Iterator[tuple[Cell, Record]]:
+def walk(
+    plan: Plan, jobs: Sequence[Job], workers: int
+) -> Generator[tuple[Cell, Record], None, None]:
     """The records of the jobs, as they come.
 
     Args:
@@ -91,8 +93,8 @@ class _Crew:
         try:
             while not self.stop.is_set():
                 image, cells = self._todo.get_nowait()
-                qfs = sorted({cell.qf for cell in cells if cell.qf is not None})
-                for item in process(self._plan, prepare(self._plan, image, qfs), cells):
+                places = list(dict.fromkeys(cell.place for cell in cells))
+                for item in process(self._plan, prepare(self._plan, image, places), cells):
                     self._done.put(item)
                     if self.stop.is_set():
                         break

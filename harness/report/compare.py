@@ -9,11 +9,12 @@ from harness.errors import UserError
 from harness.report.measure import CellResult, measure, scaled
 from harness.report.table import printed
 from harness.store import RunDirectory
+from harness.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ["task", "metric", "qf", "a", "b", "difference", "images"]
+COLUMNS = ["task", "metric", "codec", "qf", "a", "b", "difference", "images"]
 
 
 def compare(directory: RunDirectory, a: str, b: str) -> pd.DataFrame:
@@ -44,20 +45,22 @@ def compare(directory: RunDirectory, a: str, b: str) -> pd.DataFrame:
             continue
         first, second = results[cell_a["key"]], results[cell_b["key"]]
         task = registry.tasks().get(cell_a["task"])
-        qf = cell_a["qf"] if cell_a["qf"] is not None else cell_b["qf"]
+        compressed = cell_a if cell_a["qf"] is not None else cell_b
+        codec, qf = compressed["codec"], compressed["qf"]
         for metric in (name for name in task.shown if name in first.metrics):
             left = scaled(task, metric, first.metrics[metric])
             right = scaled(task, metric, second.metrics[metric])
-            rows.append([cell_a["task"], metric, qf, left, right, right - left, first.images])
+            place = [cell_a["task"], metric, codec, qf]
+            rows.append([*place, left, right, right - left, first.images])
     if not rows:
         raise UserError(f"{a} and {b} have no QF with common images in {directory.path} yet.")
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame["qf"] = frame["qf"].astype("Int64")
-    return frame.sort_values(["task", "metric", "qf"], kind="stable", ignore_index=True)
+    return frame.sort_values(["task", "metric", "codec", "qf"], kind="stable", ignore_index=True)
 
 
 def _pairs(cells: list[dict[str, Any]], a: str, b: str) -> list[tuple[Any, Any]]:
-    """Cells of ``a`` and ``b`` at the same task and QF; a reference (QF None) pairs with any."""
+    """Cells of ``a`` and ``b`` at the same task, codec and QF; a reference pairs with any."""
     return [
         (left, right)
         for left in cells
@@ -65,8 +68,12 @@ def _pairs(cells: list[dict[str, Any]], a: str, b: str) -> list[tuple[Any, Any]]
         for right in cells
         if right["restorer"] == b
         and right["task"] == left["task"]
-        and (left["qf"] == right["qf"] or left["qf"] is None or right["qf"] is None)
+        and (_place(left) == _place(right) or left["qf"] is None or right["qf"] is None)
     ]
+
+
+def _place(cell: dict[str, Any]) -> tuple[str, int | None]:
+    return cell["codec"], cell["qf"]
 
 
 def _common(directory: RunDirectory, *cells: dict[str, Any]) -> set[str]:
@@ -95,6 +102,8 @@ def compare_lines(frame: pd.DataFrame, a: str, b: str) -> list[list[str]]:
         task, metric = str(row["task"]), str(row["metric"])
         digits = registry.tasks().get(task).digits.get(metric, 1)
         qf = str(row["qf"]) if isinstance(row["qf"], int) else "–"
+        if qf != "–" and row["codec"] not in Study.model_fields["codec"].default:
+            qf = f"{row['codec']} {qf}"
         values = [printed(row["a"], digits), printed(row["b"], digits)]
         change = printed(row["difference"], digits, sign="+")
         lines.append([task, metric, qf, *values, change, str(row["images"])])

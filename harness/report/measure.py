@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness import registry
 from harness.files import finite
 from harness.store import RunDirectory
+from harness.study import Place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +38,7 @@ class CellResult:
         images: images in the number.
         failed: image id to the sentence saying why it is not in the number.
         expected: images the study asks for.
+        bpp: mean bits per pixel of the images in the number.
     """
 
     cell: Json
@@ -43,6 +46,12 @@ class CellResult:
     images: int
     failed: dict[str, str]
     expected: int
+    bpp: float
+
+    @property
+    def place(self) -> Place:
+        """Codec and QF; None where nothing was compressed."""
+        return None if self.cell["qf"] is None else (self.cell["codec"], self.cell["qf"])
 
 
 def measure(
@@ -79,8 +88,17 @@ def measure(
         failed = {image: str(r["error"]) for image, r in records.items() if "error" in r}
         metrics = _metrics(directory, task, cell, good, state) if good else {}
         expected = len(only) if only is not None else int(manifest["data_set"]["images"])
-        results.append(CellResult(cell, metrics, len(good), failed, expected))
+        bpp = math.fsum(r.get("bpp", 0.0) for r in good.values()) / max(len(good), 1)
+        results.append(CellResult(cell, metrics, len(good), failed, expected, bpp))
     return results
+
+
+def places_of(results: list[CellResult]) -> list[Place]:
+    """The codecs and QFs of the results, codecs as they come, QFs rising; [None] without any."""
+    places = [result.place for result in results if result.place is not None]
+    codecs = list(dict.fromkeys(codec for codec, _ in places))
+    found: list[Place] = [*sorted(set(places), key=lambda p: (codecs.index(p[0]), p[1]))]
+    return found or [None]
 
 
 def _metrics(
@@ -119,8 +137,8 @@ def long_form(
     """One row a number, columns `COLUMNS`.
 
     A restorer that sees the uncompressed image (`original`) has one cell; its value stands in the
-    row of every QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB, SSIM in 0..1,
-    all at full precision.
+    row of every codec and QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB,
+    SSIM in 0..1, all at full precision.
 
     Args:
         directory: the run directory.
@@ -130,17 +148,18 @@ def long_form(
     import pandas as pd
 
     results = measure(directory, keys)
-    qfs = sorted({r.cell["qf"] for r in results if r.cell["qf"] is not None})
+    places = places_of(results)
     rows = []
     for result in results:
         cell = result.cell
         task = registry.tasks().get(cell["task"])
         names = list(result.metrics) if detail else [m for m in task.shown if m in result.metrics]
-        for qf in [cell["qf"]] if cell["qf"] is not None else (qfs or [None]):
+        for place in [result.place] if result.place is not None else places:
+            codec, qf = place or (cell["codec"], None)
             for name in names:
                 value = scaled(task, name, result.metrics[name])
-                place = [cell[key] for key in COLUMNS[:4]]
-                rows.append([*place, qf, cell["restorer"], name, value, None, None, result.images])
+                head = [*(cell[key] for key in COLUMNS[:3]), codec, qf, cell["restorer"]]
+                rows.append([*head, name, value, None, None, result.images])
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame["qf"] = frame["qf"].astype("Int64")
     return frame.astype({"ci_low": "float64", "ci_high": "float64"})
@@ -152,6 +171,10 @@ def scaled(task: Any, metric: str, value: float) -> float:
 
 
 def latest_run(root: Path) -> Path | None:
-    """The run directory under ``root`` whose manifest changed last, or None."""
-    manifests = sorted(root.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    """The run directory under ``root`` whose manifest changed last, or None.
+
+    One of several data sets of a study lies a folder deeper than the study of one.
+    """
+    found = (*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json"))
+    manifests = sorted(found, key=lambda path: path.stat().st_mtime)
     return manifests[-1].parent if manifests else None

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import registry
-from harness.report.measure import CellResult, measure, scaled
-from harness.store import RunDirectory
+from harness.gate import gate_notes
+from harness.report.measure import CellResult, measure, places_of, scaled
+from harness.report.notes import notes_of
+from harness.store import RunDirectory, codecs_of
+from harness.study import Place, Study
 
 Json = dict[str, Any]
 
@@ -20,14 +23,6 @@ _LUMA = (
     "On luma alone: Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255 in 8 bits, compressed as a "
     "grey image"
 )
-
-_NEAREST = (
-    "nearest: where a multi-model restorer has no checkpoint for a QF, it ran with that of the "
-    "nearest one"
-)
-
-_OWN = ("qf", "restorer")
-"""The inputs in which the cells of a task differ by design."""
 
 
 def printed(value: float | None, digits: int, sign: str = "-") -> str:
@@ -111,27 +106,24 @@ def build_table(
     """
     manifest = directory.manifest()
     results = measure(directory, keys)
+    tasks = {result.cell["task"] for result in results}
     return Table(
         _title(manifest, results),
         _groups(manifest, results),
         tuple(_rows(manifest, results, detail)),
-        tuple(_notes(manifest, results, keys)),
+        (*notes_of(manifest, results, keys), *gate_notes(directory, tasks)),
     )
 
 
 def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
     data = manifest["data_set"]
-    codec = manifest["identity"]["codec"]
-    # A bare version number says nothing without its key; "4:2:0" and "libjpeg-turbo 3" do.
-    described = ", ".join(
-        f"{key} {value}" if value.replace(".", "").isdigit() else value
-        for key, value in codec.items()
-        if key != "codec"
-    )
     images = f"{data['images']} images"
     if data["images"] < data["of"]:
         images = f"subset, n = {data['images']} of {data['of']} images"
-    lines = [f"Data set {data['name']} ({images}), codec {codec['codec']} ({described})"]
+    codecs = codecs_of(manifest)
+    described = [f"codec {name} ({_settings(codecs[name])})" for name in codecs]
+    first = f"Data set {data['name']} ({images})"
+    lines = [f"{first}, {described[0]}"] if len(described) == 1 else [first, *described]
     for name in _task_names(manifest, results):
         model = manifest["models"].get(name)
         title = registry.tasks().get(name).title
@@ -139,6 +131,15 @@ def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
     if any("luma" in cell["inputs"] for cell in manifest["cells"]):
         lines.append(_LUMA)
     return tuple(lines)
+
+
+def _settings(codec: Json) -> str:
+    # A bare version number says nothing without its key; "4:2:0" and "libjpeg-turbo 3" do.
+    return ", ".join(
+        f"{key} {value}" if value.replace(".", "").isdigit() else value
+        for key, value in codec.items()
+        if key != "codec"
+    )
 
 
 def _task_names(manifest: Json, results: list[CellResult]) -> list[str]:
@@ -160,86 +161,31 @@ def _groups(manifest: Json, results: list[CellResult]) -> tuple[tuple[str, tuple
 
 
 def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
-    qfs = sorted({r.cell["qf"] for r in results if r.cell["qf"] is not None})
     rows = []
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
         mine = [result for result in results if result.cell["task"] == name]
         every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
         for metric in every if detail else [m for m in task.shown if m in every]:
-            for qf in qfs or [None]:
+            for place in places_of(mine):
                 values = {
                     result.cell["restorer"]: scaled(task, metric, result.metrics[metric])
                     for result in mine
-                    if result.cell["qf"] in (qf, None) and metric in result.metrics
+                    if result.place in (place, None) and metric in result.metrics
                 }
                 ranked = tuple(n for n in values if not manifest["restorers"][n]["reference"])
-                shown_qf = "–" if qf is None else str(qf)
                 digits = task.digits.get(metric, 1)
                 competing = ranked if metric not in task.unranked else ()
-                rows.append(Row((name, metric, shown_qf), values, digits, competing))
+                rows.append(Row((name, metric, _shown(place, mine)), values, digits, competing))
     return rows
 
 
-def _notes(manifest: Json, results: list[CellResult], keys: Collection[str] | None) -> list[str]:
-    absent = {k: why for k, why in manifest["absent"].items() if keys is None or k in keys}
-    notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
-    if manifest.get("study", {}).get("nearest_qf"):
-        notes.append(_NEAREST)
-    begun = {result.cell["key"] for result in results}
-    notes += [
-        f"incomplete: {cell['key']} has 0 of {manifest['data_set']['images']} images"
-        for cell in manifest["cells"]
-        if cell["key"] not in begun and (keys is None or cell["key"] in keys)
-    ]
-    for result in results:
-        missing = result.expected - result.images - len(result.failed)
-        if missing:
-            notes.append(
-                f"incomplete: {result.cell['key']} has {result.images} of {result.expected} images"
-            )
-    notes += _undefined(results)
-    notes += _mixed(manifest, results)
-    failures: dict[str, list[str]] = {}
-    for result in results:
-        for image in result.failed:
-            failures.setdefault(image, []).append(result.cell["key"])
-    if failures:
-        shown = ", ".join(
-            f"{image} (in {len(keys)} of {len(results)} cells)"
-            for image, keys in list(failures.items())[:5]
-        )
-        more = ", …" if len(failures) > 5 else ""
-        notes.append(
-            f"{len(failures)} of {manifest['data_set']['images']} images failed and are "
-            f"not in the numbers of their cells: {shown}{more}"
-        )
-    return notes
-
-
-def _undefined(results: list[CellResult]) -> list[str]:
-    """A dash for a number that was measured and is none looks like one that was not measured."""
-    cells: dict[str, list[str]] = {}
-    for result in results:
-        for metric in registry.tasks().get(result.cell["task"]).shown:
-            if math.isnan(result.metrics.get(metric, 0.0)):
-                cells.setdefault(metric, []).append(result.cell["key"])
-    return [
-        f"undefined: {metric} has no value over the images of {', '.join(keys)}"
-        for metric, keys in cells.items()
-    ]
-
-
-def _mixed(manifest: Json, results: list[CellResult]) -> list[str]:
-    """Tasks whose cells were measured by different software: a directory may outlive an update."""
-    notes = []
-    for name in _task_names(manifest, results):
-        inputs = [result.cell["inputs"] for result in results if result.cell["task"] == name]
-        shared = dict.fromkeys(key for one in inputs for key in one if key not in _OWN)
-        odd = [key for key in shared if any(one.get(key) != inputs[0].get(key) for one in inputs)]
-        if odd:
-            notes.append(
-                f"mixed: the cells of {name} were not measured with the same {', '.join(odd)}; "
-                "run the whole study again to compare them"
-            )
-    return notes
+def _shown(place: Place, results: list[CellResult]) -> str:
+    """What stands in the column QF; the size too where codecs are compared, or not JPEG's alone."""
+    if place is None:
+        return "–"
+    codec, qf = place
+    if {r.place[0] for r in results if r.place} <= set(Study.model_fields["codec"].default):
+        return str(qf)
+    sizes = [result.bpp for result in results if result.place == place]
+    return f"{codec} {qf}, {sizes[0]:.2f} bpp"

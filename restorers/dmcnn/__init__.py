@@ -28,6 +28,7 @@ class DMCNN(Learned):
     name = "dmcnn"
     multi_model = True
     year = 2018
+    needs_jpeg = True
     sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # DMCNN at published size takes 1.7 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=768 * 768, side=768, overlap=224, least=256)

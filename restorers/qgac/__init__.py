@@ -27,6 +27,7 @@ class QGAC(Learned):
     name = "qgac"
     multi_model = False
     year = 2020
+    needs_jpeg = True
     sizes: ClassVar[Mapping[str, Any]] = PRESETS
     # QGAC at published size takes 1.7 GB for so many pixels, its weights another one.
     tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)

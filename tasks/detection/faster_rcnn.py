@@ -5,56 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks.base import RGB, VisionModel
-from tasks.checkpoints import WEIGHTS, load_weights, weights_fingerprint
+from tasks.base import RGB
+from tasks.checkpoints import WEIGHTS
+from tasks.embedded import Embedded
 from tasks.scenes import CLASSES
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tasks.detection.predictions import Detections
 
-ARCHITECTURE = "faster_rcnn-slim-fpn64-1"
-"""Bumped whenever the same weights could predict something else."""
 
-
-class FasterRCNNScenes(VisionModel):
-    """torchvision's Faster R-CNN on a slim ResNet-FPN, 3.1 M parameters, fp32, batch 1.
-
-    Args:
-        card: card of the weights; those this project ships by default. Nothing is loaded before
-            the first prediction.
-    """
+class FasterRCNNScenes(Embedded):
+    """torchvision's Faster R-CNN on a slim ResNet-FPN, 3.1 M parameters."""
 
     name = "faster_rcnn_scenes"
     task: ClassVar[str] = "detection"
-    classes = CLASSES
-
-    def __init__(self, card: Path | None = None) -> None:
-        self._card = WEIGHTS / f"{self.name}.yaml" if card is None else card
-        self._module: Any = None
+    architecture: ClassVar[str] = "faster_rcnn-slim-fpn64-1"
+    library: ClassVar[str] = "torchvision"
 
     @classmethod
     def cards(cls) -> list[Path]:
         """The card of the shipped weights."""
         return [WEIGHTS / f"{cls.name}.yaml"]
 
-    def fingerprint(self) -> dict[str, str]:
-        """The weights' sha256, the architecture's version and torchvision's."""
-        return weights_fingerprint(self._card, ARCHITECTURE, "torchvision")
+    def _network(self) -> nn.Module:
+        from tasks.detection.network import build
 
-    def prepare(self) -> None:
-        """Load the weights, once.
+        network: nn.Module = build(len(CLASSES))
+        return network
 
-        Raises:
-            UserError: they are missing or are not the file their card describes.
-        """
-        if self._module is None:
-            import torch
+    def _settle(self, module: Any) -> None:
+        from tasks.detection.pooling import settle
 
-            from tasks.detection.network import build
-
-            module = build(len(CLASSES))
-            load_weights(module, self._card)
-            self._module = module.to(memory_format=torch.channels_last)
+        settle(module)
 
     def predict(self, image: RGB) -> Detections:
         """Boxes, scores and labels (1..10) of an RGB image, (height, width, 3) uint8.

@@ -18,7 +18,8 @@ class Detections:
     Attributes:
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the original image, x2 ≥ x1, y2 ≥ y1.
         scores: (N,) float32, confidence; higher is surer.
-        labels: (N,) int64, COCO category ids.
+        labels: (N,) int64, counting the model's classes from 1; in records, the data set's
+            category ids (`tasks.detection.Detection.fit`).
 
     Raises:
         HarnessError: a shape or dtype differs, a number is not finite, or a box is inside out.
@@ -48,6 +49,11 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def relabelled(self, labels: NDArray[np.int64]) -> Detections:
+        """The same boxes with the label ``labels[label]`` each, without those it makes -1."""
+        new = labels[self.labels]
+        return Detections(self.boxes[new >= 0], self.scores[new >= 0], new[new >= 0])
 
     def to_json(self) -> Json:
         """Lists ``boxes``, ``scores``, ``labels``; `from_json` gives back the same float32s."""

@@ -14,8 +14,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
 
     Args:
         recipe: the content of a ``configs/train`` file with ``trainer: faster_rcnn``.
-        directory: where a run stopped, and where ``<name>.safetensors``, ``<name>.yaml`` and
-            ``log.csv`` are written.
+        directory: where a run stopped, and where weights, card and ``log.csv`` are written.
         report: receives a line of progress now and then.
 
     Returns:
@@ -33,12 +32,9 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.scenes import CLASSES, ScenesTrain
     from tasks.scenes.batches import Batches
 
-    training.check_recipe(recipe, "faster_rcnn")
-    torch.manual_seed(recipe["seed"])
+    training.begin(recipe, "faster_rcnn")
     module = build(len(CLASSES))
-    if recipe["precision"] == "bf16":
-        for part in (module.backbone, module.rpn.head, module.roi_heads.box_head):
-            training.in_bf16(part)
+    training.set_precision(recipe, module.backbone, module.rpn.head, module.roi_heads.box_head)
     batches = Batches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], empty=False
     )
@@ -53,8 +49,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         named: dict[str, torch.Tensor] = network(list(images), targets)
         return named
 
-    weights = training.fit(recipe, directory, report, module, losses)
-    card = checkpoints.save_weights(recipe, directory, weights, PAPER, {})
-    measured = checkpoints.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
-    report(f"{recipe['name']}: {measured}")
-    return checkpoints.save_weights(recipe, directory, weights, PAPER, measured)
+    def measured(card: Path) -> dict[str, float | str]:
+        return checkpoints.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
+
+    return training.train(recipe, directory, report, module, losses, PAPER, measured)

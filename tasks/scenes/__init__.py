@@ -56,8 +56,9 @@ class Scenes(DataSet):
         if self._loaded is None:
             from tasks.scenes.cache import prepared
 
-            self._loaded = prepared(self.split, self.count, VERSION)
-            self._numbers = {e["id"]: i for i, e in enumerate(self._loaded[1]["images"])}
+            found = prepared(self.split, self.count, VERSION)
+            self._numbers = {e["id"]: i for i, e in enumerate(found[1]["images"])}
+            self._loaded = found  # last: whoever sees it needs the numbers
         return self._loaded
 
     def _entry(self, image_id: str) -> tuple[int, dict[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from tasks.base import DataSet, Json, Task
+from tasks.base import DataSet, Json, Task, VisionModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Segmentation"]
 
@@ -21,12 +24,42 @@ class Segmentation(Task):
     title: ClassVar[str] = "Semantic segmentation (mIoU in %)"
     shown: ClassVar[tuple[str, ...]] = ("mIoU",)
     version: ClassVar[str] = "1"
+    agreement: ClassVar[str] = "segmentation-agreement"
+
+    def __init__(self) -> None:
+        self._labels: tuple[str, ...] | None = None
+        self._places: NDArray[np.int64] | None = None
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+        """Match the values of the model's class map with those of the masks, by label.
+
+        What the model may say and the data set has no name for becomes *other*, which is wrong
+        wherever the truth counts. Masks without names (``data_set.named`` is False) take the
+        model's.
+
+        Args:
+            model: its `labels` count.
+            data_set: with ``named`` False it has ``highest``, the largest value of its masks.
+
+        Raises:
+            UserError: the data set has classes the model does not know.
+        """
+        from tasks.segmentation.labels import check_count, places_of
+
+        if getattr(data_set, "named", True):
+            self._labels = None
+            self._places = places_of(model, data_set)
+        else:
+            check_count(model, data_set)
+            self._labels = tuple(model.labels)
+            self._places = None
 
     def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
         """The image's confusion counts, sparse: ``classes`` and ``counts`` [true, pred, pixels].
 
         Args:
-            prediction: (height, width) class map, an integer array; 0 is background.
+            prediction: (height, width) class map, an integer array, index into the labels of the
+                model that was fitted (without one, into the data set's).
             data_set: gives the mask, 255 = ignored, and the number of classes.
             image_id: the image.
 
@@ -35,6 +68,7 @@ class Segmentation(Task):
             HarnessError: the prediction or the mask holds a class the data set does not have.
         """
         from tasks.segmentation.confusion import confusion, to_sparse
+        from tasks.segmentation.labels import placed_at
 
         if not isinstance(prediction, np.ndarray) or prediction.dtype.kind not in "iu":
             raise HarnessError(
@@ -49,14 +83,18 @@ class Segmentation(Task):
                 "use the mask of that very image, and a segmenter that keeps the size."
             )
         try:
-            matrix = confusion(truth, prediction, len(data_set.classes) + 1)
+            if self._places is None:
+                matrix = confusion(truth, prediction, len(self._names(data_set)))
+            else:
+                placed = placed_at(self._places, prediction)
+                matrix = confusion(truth, placed, len(self._names(data_set)), other=True)
         except HarnessError as error:
             raise HarnessError(f"Image {image_id!r} of {data_set.name}: {error}") from error
         return to_sparse(matrix)
 
     def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
-        """The class names, background first; the pixels are in the records already."""
-        return {"classes": ["background", *data_set.classes]}
+        """The class names, value 0 first; the pixels are in the records already."""
+        return {"classes": list(self._names(data_set))}
 
     def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
         """mIoU, aAcc, mAcc and ``IoU/<class>`` of all images' counts together.
@@ -73,6 +111,9 @@ class Segmentation(Task):
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
         names: list[str] = ground_truth["classes"]
         return figures(merge((r["outcome"] for r in records.values()), len(names)), names)
+
+    def _names(self, data_set: DataSet) -> tuple[str, ...]:
+        return data_set.labels if self._labels is None else self._labels
 
 
 def _size(shape: tuple[int, ...]) -> str:

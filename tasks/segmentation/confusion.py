@@ -1,4 +1,8 @@
-"""Confusion matrices: rows are the true class, columns the predicted one, entries pixels."""
+"""Confusion matrices: rows are the true class, columns the predicted one, entries pixels.
+
+A matrix of n classes has n columns, or one more for what a model says that the data set has no
+name for (*other*): wrong wherever the truth counts, and no class of its own in any mean.
+"""
 
 from __future__ import annotations
 
@@ -15,46 +19,54 @@ IGNORED = 255
 """The mask value of pixels that do not count."""
 
 
-def confusion(truth: NDArray[Any], prediction: NDArray[Any], classes: int) -> NDArray[np.int64]:
+def confusion(
+    truth: NDArray[Any], prediction: NDArray[Any], classes: int, other: bool = False
+) -> NDArray[np.int64]:
     """Count pixels by true and predicted class.
 
     Args:
         truth: (height, width), class index in 0..classes-1, or 255 for pixels that do not count.
-        prediction: (height, width), class index in 0..classes-1, everywhere.
+        prediction: (height, width), class index in 0..classes-1, everywhere; ``classes`` itself
+            for *other*.
         classes: number of classes, background included; at most 255.
+        other: whether *other* may be predicted.
 
     Returns:
-        (classes, classes) pixel counts.
+        (classes, classes) pixel counts, or (classes, classes + 1).
 
     Raises:
         HarnessError: a class out of range, in either.
     """
     valid = truth != IGNORED
     counted = truth[valid]
-    for what, values in (("predicted", prediction), ("true", counted)):
-        if values.size and not 0 <= int(values.min()) <= int(values.max()) < classes:
+    columns = classes + other
+    for what, values, end in (("predicted", prediction, columns), ("true", counted, classes)):
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) < end:
             wrong = int(values.min()) if int(values.min()) < 0 else int(values.max())
             raise HarnessError(
                 f"the {what} class {wrong} is outside 0..{classes - 1}: "
                 "segmenter and data set do not have the same classes."
             )
-    pairs = counted.astype(np.int64) * classes + prediction[valid]
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    pairs = counted.astype(np.int64) * columns + prediction[valid]
+    return np.bincount(pairs, minlength=classes * columns).reshape(classes, columns)
 
 
 def to_sparse(matrix: NDArray[np.int64]) -> Json:
-    """``{"classes": n, "counts": [[true, predicted, pixels], ...]}``, without the zeros."""
+    """``{"classes": n, "counts": [[true, predicted, pixels], ...]}``, without the zeros.
+
+    *Other* is predicted class n.
+    """
     counts = [[int(t), int(p), int(matrix[t, p])] for t, p in np.argwhere(matrix)]
     return {"classes": len(matrix), "counts": counts}
 
 
 def merge(outcomes: Iterable[Json], classes: int) -> NDArray[np.int64]:
-    """The sum of sparse matrices, (classes, classes).
+    """The sum of sparse matrices, (classes, classes), or (classes, classes + 1) with *other*.
 
     Raises:
         HarnessError: one has another number of classes.
     """
-    total = np.zeros((classes, classes), dtype=np.int64)
+    total = np.zeros((classes, classes + 1), dtype=np.int64)
     for outcome in outcomes:
         if outcome["classes"] != classes:
             raise HarnessError(
@@ -63,14 +75,14 @@ def merge(outcomes: Iterable[Json], classes: int) -> NDArray[np.int64]:
             )
         for true, predicted, pixels in outcome["counts"]:
             total[true, predicted] += pixels
-    return total
+    return total if total[:, classes].any() else total[:, :classes]
 
 
 def figures(matrix: NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
     """Accuracy and intersection over union (Everingham et al., PASCAL VOC, 2010, eq. 3).
 
     Args:
-        matrix: (n, n) pixel counts over the whole data set.
+        matrix: (n, n) pixel counts over the whole data set, or (n, n + 1) with *other*.
         names: the n class names.
 
     Returns:
@@ -79,7 +91,7 @@ def figures(matrix: NDArray[np.int64], names: Sequence[str]) -> dict[str, float]
         mean; one predicted but not there has IoU 0 and is in it, as in mmsegmentation.
     """
     right = np.diag(matrix).astype(np.float64)
-    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)[: len(matrix)]
     iou = _ratio(right, true + predicted - right)
     return {
         "mIoU": _mean(iou),

@@ -14,8 +14,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
 
     Args:
         recipe: the content of a ``configs/train`` file with ``trainer: pspnet``.
-        directory: where a run stopped, and where ``<name>.safetensors``, ``<name>.yaml`` and
-            ``log.csv`` are written.
+        directory: where a run stopped, and where weights, card and ``log.csv`` are written.
         report: receives a line of progress now and then.
 
     Returns:
@@ -34,11 +33,9 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.segmentation.network import PSPNet
     from tasks.segmentation.pspnet import PSPNetScenes
 
-    training.check_recipe(recipe, "pspnet")
-    torch.manual_seed(recipe["seed"])
+    training.begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)
-    if recipe["precision"] == "bf16":
-        training.in_bf16(module)
+    training.set_precision(recipe, module)
     batches = Batches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], masks=True
     )
@@ -49,8 +46,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         truth = torch.from_numpy(batch.masks).long()
         return {"cross_entropy": F.cross_entropy(logits, truth, ignore_index=255)}
 
-    weights = training.fit(recipe, directory, report, module, losses)
-    card = checkpoints.save_weights(recipe, directory, weights, PAPER, {})
-    measured = checkpoints.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
-    report(f"{recipe['name']}: {measured}")
-    return checkpoints.save_weights(recipe, directory, weights, PAPER, measured)
+    def measured(card: Path) -> dict[str, float | str]:
+        return checkpoints.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
+
+    return training.train(recipe, directory, report, module, losses, PAPER, measured)

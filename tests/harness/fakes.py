@@ -95,7 +95,10 @@ class World:
     def plan(self, qfs=(10, 20), tasks=("detection",), restorers=None, seed=0):
         restorers = restorers or [self.original, self.fake]
         cells = [
-            Cell(task, "fake", "brightness", "jpeg", qf, r.name, r.fingerprint(0))
+            Cell(
+                *(task, "fake", "brightness", "" if r.reference else "jpeg", qf),
+                *(r.name, r.fingerprint(0)),
+            )
             for task in tasks
             for r in restorers
             for qf in ((None,) if r.reference else qfs)
@@ -104,7 +107,7 @@ class World:
             Study(qf=qfs, task=tasks, dataset="fake", seed=seed),
             self.data,
             tuple(self.data.images()),
-            Jpeg(),
+            {"jpeg": Jpeg()},
             {r.name: r for r in restorers},
             {task: TaskPlan(FakeTask(), self.model) for task in tasks},
             tuple(cells),

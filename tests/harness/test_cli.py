@@ -149,11 +149,12 @@ def test_a_mistake_is_one_clear_sentence_and_exit_code_2(harness, arguments, sen
     assert out == ""
 
 
-def test_a_folder_of_images_has_no_boxes(harness, photos):
+def test_a_folder_of_images_needs_a_detector_that_is_fetched_when_asked_for(harness, photos):
     code, _, err = harness("run", "--task", "detection", "--dataset", photos)
 
     assert code == 2
-    assert "photos has no ground truth for detection; it has it for: fidelity" in err
+    assert "The weights fasterrcnn_resnet50_fpn are not on this machine" in err
+    assert "`harness fetch fasterrcnn_resnet50_fpn`" in err
 
 
 def test_an_output_that_holds_another_study_is_refused(harness, photos):
@@ -294,6 +295,22 @@ def test_an_interrupted_run_stops_cleanly_says_how_to_go_on_and_does(tmp_path, n
     assert "Traceback" not in err
     lines = sum(path.read_bytes().count(b"\n") for path in records.rglob("*.jsonl"))
     assert 0 < lines < 240
+
+
+def test_an_interrupted_command_leaves_threads_that_are_still_at_work(tmp_path):
+    code = """
+import threading, time
+from harness import cli
+def stopped(*arguments, **options):
+    threading.Thread(target=time.sleep, args=(60,), name="walk-0").start()
+    raise KeyboardInterrupt
+cli.app = stopped
+print("a table", end="")
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "a table", "")
 
 
 @pytest.fixture

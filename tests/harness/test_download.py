@@ -13,6 +13,7 @@ from harness.errors import HarnessError, UserError
 
 DATA = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(DATA).hexdigest()
+MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
@@ -63,7 +64,9 @@ def test_a_file_that_is_there_is_checked_and_not_asked_for(web, target):
     assert target.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("known", [{}, {"sha256": SHA256}, {"size": len(DATA)}])
+@pytest.mark.parametrize(
+    "known", [{}, {"sha256": SHA256}, {"sha256": SHA256[:8]}, {"md5": MD5}, {"size": len(DATA)}]
+)
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(web, target, known):
     web.cut = [100_000, 200_000]
 
@@ -94,15 +97,15 @@ def test_parts_of_two_versions_of_a_file_are_never_joined(web, target):
     assert target.read_bytes() == DATA[::-1]
 
 
-@pytest.mark.parametrize("sha256", ["", SHA256])
-def test_without_a_tag_only_a_checksum_lets_a_part_be_kept(web, target, sha256):
+@pytest.mark.parametrize("known", [{}, {"sha256": SHA256}, {"md5": MD5}])
+def test_without_a_tag_only_a_checksum_lets_a_part_be_kept(web, target, known):
     web.cut, web.etag = [300_000], ""
     with pytest.raises(HarnessError):
         get(web, target, tries=1)
     web.asked.clear()
 
-    assert get(web, target, sha256=sha256) == SHA256
-    assert web.asked == (["bytes=300000-"] if sha256 else [None])
+    assert get(web, target, **known) == SHA256
+    assert web.asked == (["bytes=300000-"] if known else [None])
 
 
 def test_a_server_that_cannot_resume_is_asked_for_all_of_it(web, target):
@@ -166,8 +169,28 @@ def test_another_file_than_expected_is_deleted(web, target):
         get(web, target, sha256="0" * 64)
     with pytest.raises(HarnessError, match="1024000 bytes instead of 5"):
         get(web, target, size=5)
+    with pytest.raises(HarnessError, match=rf"its sha256 is {SHA256[:12]}…, expected 01234567…"):
+        get(web, target, sha256="01234567")
+    with pytest.raises(HarnessError, match=rf"its md5 is {MD5[:12]}…, expected 000000000000…"):
+        get(web, target, sha256=SHA256, md5="0" * 32)
 
     nothing_but(target.parent)
+
+
+def test_offline_nothing_is_asked_for_and_what_is_here_is_checked(web, target, monkeypatch):
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+
+    with pytest.raises(UserError, match=r"Offline: http://.*/net\.pth is not downloaded\. Run wit"
+                                        rf"hout --offline .*put it at {target}\.$"):  # fmt: skip
+        get(web, target)
+    assert not target.parent.exists()
+
+    target.parent.mkdir(parents=True)
+    target.write_bytes(DATA)
+    assert get(web, target, sha256=SHA256) == SHA256
+    with pytest.raises(UserError, match="is there, but its md5"):
+        get(web, target, md5="0" * 32)
+    assert web.asked == []
 
 
 def test_no_network_is_one_sentence(target):
@@ -207,6 +230,8 @@ def test_a_folder_that_cannot_be_written_is_named(web, tmp_path):
 
     with pytest.raises(UserError, match=r"Cannot write .*net\.pth: .*Set HARNESS_CACHE"):
         get(web, tmp_path / "cache" / "net.pth")
+    with pytest.raises(UserError, match=r"Cannot write .*net\.pth: .*Set --data-root to a folder"):
+        get(web, tmp_path / "cache" / "net.pth", setting="--data-root")
     assert web.asked == []
 
 

@@ -1,5 +1,6 @@
 import itertools
 import os
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -76,9 +77,8 @@ def test_what_a_restorer_says_of_the_quality_factor_is_kept(world, directory):
 
 def test_luma_replaces_the_original_before_it_is_compressed(world, directory):
     plan = world.plan(qfs=(10,), restorers=[world.fake])
-    plan = replace(
-        plan, study=plan.study.model_copy(update={"luma": True}), codec=plan.codec.as_grey()
-    )
+    luma = plan.study.model_copy(update={"luma": True})
+    plan = replace(plan, study=luma, codecs={"jpeg": Jpeg().as_grey()})
     seen = []
     plain = world.fake.restore
     world.fake.restore = lambda c: (seen.append(c), plain(c))[1]
@@ -144,8 +144,9 @@ def test_an_interrupted_run_resumes_to_the_same_records(world, directory, tmp_pa
             if next(self.count) == after:
                 raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:  # whose traceback keeps the run's frames
         local.run(world.plan(), directory, Interrupting())
+    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")], caught
     outcome = local.run(world.plan(), directory)
     whole = RunDirectory(tmp_path / "whole")
     local.run(world.plan(), whole)
@@ -356,6 +357,6 @@ def test_the_manifest_says_what_was_measured_with_what(world, directory):
 
     assert manifest["environments"][0]["packages"]["torch"]
     assert manifest["environments"][0]["libjpeg_turbo"]
-    assert manifest["identity"]["codec"] == Jpeg().fingerprint()
+    assert manifest["identity"]["codecs"] == {"jpeg": Jpeg().fingerprint()}
     assert manifest["data_set"]["ids"] == ["0.png", "1.png", "2.png", "3.png"]
     assert directory.truth("detection") == {"ids": ["0.png", "1.png", "2.png", "3.png"]}

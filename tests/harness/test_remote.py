@@ -134,3 +134,40 @@ def test_the_official_files_can_be_named():
 
     assert names == {f"swinir-official-q{qf}" for qf in (10, 20, 30, 40)}
     assert all(path.stem == read_card(path).name for path, _ in remote.remote_cards("fbcnn"))
+
+
+CARD = """
+name: own
+task: detection
+framework: onnx
+file: near.pth
+sha256: "{sha256}"
+source: a test
+licence: MIT
+classes: coco
+input: {{layout: nchw, order: rgb, range: unit}}
+output: {{boxes: boxes, scores: scores, labels: labels, box_units: input, label_base: 1}}
+"""
+
+
+def test_a_models_card_named_by_its_path_is_fetched(harness, web, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    card = tmp_path / "own.yaml"
+    text = CARD.format(sha256=hashlib.sha256(DATA).hexdigest())
+    card.write_text(text + f"url: {web.url('near.pth')}\n")
+
+    code, out, err = harness("fetch", str(card))
+
+    assert code == 0, err
+    assert "own: " in out
+    assert (tmp_path / "cache" / "weights" / "near.pth").read_bytes() == DATA
+
+
+def test_a_card_without_an_address_is_refused(harness, tmp_path):
+    card = tmp_path / "own.yaml"
+    card.write_text(CARD.format(sha256="0" * 64))
+
+    code, _, err = harness("fetch", str(card))
+
+    assert code == 2
+    assert "names no address that its file can be downloaded from" in err

@@ -300,7 +300,7 @@ def test_compare_refuses_a_restorer_with_itself(directory):
     ("value", "text"), [(1.26, "+1.3"), (-1.26, "-1.3"), (math.inf, "∞"), (math.nan, "–")]
 )
 def test_a_difference_is_signed_and_has_no_words_for_numbers(value, text):
-    row = ["segmentation", "mIoU", 10, 1.0, 1.0, value, 3]
+    row = ["segmentation", "mIoU", "jpeg", 10, 1.0, 1.0, value, 3]
 
     lines = compare_lines(pd.DataFrame([row], columns=compare_module.COLUMNS), "a", "b")
 
@@ -321,6 +321,11 @@ def test_the_latest_run_is_the_one_whose_manifest_changed_last(directory):
 
     assert latest_run(directory.path.parent) == other.path
     assert latest_run(directory.path / "records") is None
+
+    inner = RunDirectory(other.path.parent / "named" / "scenes")  # of a study of two data sets
+    inner.write_manifest(directory.manifest())
+    os.utime(other.manifest_path, (2, 2))
+    assert latest_run(directory.path.parent) == inner.path
 
 
 @given(st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 100), min_size=2))

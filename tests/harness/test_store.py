@@ -223,6 +223,14 @@ def test_a_missing_broken_or_newer_manifest_is_named(tmp_path, text, sentence):
         RunDirectory(tmp_path).manifest()
 
 
+def test_a_folder_of_several_runs_names_them(tmp_path):
+    for name in ("scenes", "photos"):
+        RunDirectory(tmp_path / name).write_manifest({})
+
+    with pytest.raises(UserError, match=r"holds 2, name one: .*/photos, .*/scenes\.$"):
+        RunDirectory(tmp_path).manifest()
+
+
 def test_non_finite_numbers_become_strings_json_can_hold():
     value = {"psnr": float("inf"), "list": [float("nan"), 1.0, -float("inf")], "text": "a"}
 

@@ -100,3 +100,46 @@ def test_live1_has_29_images():
     images = ImageFolder(LIVE1).images()
     assert len(images) == 29
     assert (images[0].id, images[-1].id) == ("bikes.png", "womanhat.png")
+
+
+def sorted_into(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"1")
+    return ImageFolder(root)
+
+
+def test_first_level_folders_are_classes_where_every_image_is_in_one(tmp_path):
+    (tmp_path / "empty").mkdir()
+    data = sorted_into(tmp_path, "dog/b.png", "cat/a.jpg", "dog/young/c.png", "Zebra/z.png")
+    (tmp_path / "readme.txt").write_text("no image")
+    assert data.tasks == ("classification", "fidelity")
+    assert data.classes == ("Zebra", "cat", "dog")  # sorted as torchvision's ImageFolder does
+    assert {image.id: data.label(image.id) for image in data.images()} == {
+        "Zebra/z.png": 0, "cat/a.jpg": 1, "dog/b.png": 2, "dog/young/c.png": 2,
+    }  # fmt: skip
+
+
+def test_one_image_beside_the_folders_and_there_are_no_classes(tmp_path):
+    data = sorted_into(tmp_path, "dog/b.png", "cat/a.jpg", "cover.png")
+    assert (data.tasks, data.classes) == (("fidelity",), ())
+    with pytest.raises(NotImplementedError, match="has no class of an image"):
+        data.label("dog/b.png")
+
+
+def test_torchvisions_image_folder_gives_the_same_labels(tmp_path):
+    from torchvision.datasets import ImageFolder as Reference
+
+    data = sorted_into(
+        tmp_path, *(f"{c}/{k}.png" for c in ("b c", "B", "_x", "10", "9") for k in "12")
+    )
+    reference = Reference(str(tmp_path))
+    assert list(data.classes) == reference.classes
+    labels = {str(Path(path).relative_to(tmp_path)): label for path, label in reference.samples}
+    assert {image.id: data.label(image.id) for image in data.images()} == labels
+
+
+def test_it_is_asked_last_and_takes_no_options(folder):
+    assert ImageFolder.fallback and ImageFolder.options == ()
+    assert ImageFolder.accepts(folder, {}) and not ImageFolder.accepts(folder / "a.jpg")
+    assert set(ImageFolder.default_models) == {"detection", "segmentation", "classification"}

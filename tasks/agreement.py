@@ -1,0 +1,37 @@
+"""Agreement: a vision task whose truth is the model's own answer on the uncompressed image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from tasks.base import DataSet, Json, Task, VisionModel
+
+
+class Agreement(Task):
+    """What the agreement tasks have in common; to be mixed in before the task they stand in for.
+
+    The uncompressed images have 100 %, and a restorer has as much as the model's answers survive
+    compression and restoration. Nothing is said of whether the answers are right.
+    """
+
+    version: ClassVar[str] = "1"
+    agreement: ClassVar[str] = ""
+    against_model: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model_classes: tuple[str, ...] = ()
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+        """Take the model's classes: the data set's do not matter."""
+        self._model_classes = tuple(model.classes)
+
+    def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
+        """The model's class names; what it answered is in the records."""
+        return {"classes": list(self._model_classes)}
+
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """Those of the task it stands in for, with ``agreement`` before every name."""
+        found = super().metrics(records, ground_truth)  # type: ignore[safe-super]
+        return {f"agreement {name}": value for name, value in found.items()}

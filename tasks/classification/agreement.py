@@ -1,0 +1,41 @@
+"""Agreement in classification: the class of the uncompressed image, by the model, is the truth."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from harness.errors import HarnessError
+from tasks.agreement import Agreement
+from tasks.base import DataSet, Json
+from tasks.classification import Classification, surest
+
+
+class ClassificationAgreement(Agreement, Classification):
+    """Accuracy where the truth is the classifier's surest class of the uncompressed image."""
+
+    name: ClassVar[str] = "classification-agreement"
+    metric: ClassVar[str] = "agreement top-1"
+    title: ClassVar[str] = (
+        "Image classification, agreement with the model's own class of the uncompressed image, "
+        "no ground truth (top-1 accuracy in %)"
+    )
+    shown: ClassVar[tuple[str, ...]] = ("agreement top-1",)
+    vision: ClassVar[str] = "classification"
+
+    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+        """Not asked: see `compared`.
+
+        Raises:
+            HarnessError: always.
+        """
+        raise HarnessError(f"{self.name} compares two predictions, not one with a label.")
+
+    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+        """The reference's surest class as ``label`` and the prediction's ``top``, by place.
+
+        Raises:
+            HarnessError: one of them is no (classes,) array of scores.
+        """
+        count = len(self._model_classes)
+        truth = surest(reference, count, image_id)[0]
+        return {"label": truth, "top": surest(prediction, count, image_id)}

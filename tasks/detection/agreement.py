@@ -1,0 +1,79 @@
+"""Agreement in detection: box AP against the detector's own boxes on the uncompressed images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from harness.errors import HarnessError
+from tasks.agreement import Agreement
+from tasks.base import Json
+from tasks.detection import Detection
+from tasks.detection.predictions import Detections
+
+SURE = 0.5
+"""The score from which a box on the uncompressed image counts as an object to be found."""
+
+
+class DetectionAgreement(Agreement, Detection):
+    """COCO box AP where the truth is what the detector itself finds on the uncompressed image.
+
+    Boxes of a score of `SURE` or more count as objects.
+    """
+
+    name: ClassVar[str] = "detection-agreement"
+    metric: ClassVar[str] = "agreement mAP"
+    title: ClassVar[str] = (
+        "Object detection, agreement with the model's own boxes on the uncompressed images, "
+        "no ground truth (box mAP in %)"
+    )
+    shown: ClassVar[tuple[str, ...]] = ("agreement mAP",)
+    vision: ClassVar[str] = "detection"
+
+    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+        """The boxes found, and under ``reference`` those of the uncompressed image to be found.
+
+        Raises:
+            HarnessError: one of them is no `Detections`.
+        """
+        found, truth = (_checked(one, image_id) for one in (prediction, reference))
+        sure = truth.scores >= SURE
+        objects = Detections(truth.boxes[sure], truth.scores[sure], truth.labels[sure])
+        return {**found.to_json(), "reference": objects.to_json()}
+
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """`Detection.metrics` with ``agreement`` before every name."""
+        names = (ground_truth or {}).get("classes", [])
+        return super().metrics(records, _as_coco(records, names))
+
+
+def _checked(prediction: Any, image_id: str) -> Detections:
+    if not isinstance(prediction, Detections):
+        raise HarnessError(
+            f"The detector answered image {image_id!r} with {type(prediction).__name__}; "
+            "it must return tasks.detection.Detections."
+        )
+    return prediction
+
+
+def _as_coco(records: Mapping[str, Json], names: Sequence[str]) -> Json:
+    """The reference boxes of the records in COCO instances format."""
+    images: list[Json] = []
+    annotations: list[Json] = []
+    for number, (image, record) in enumerate(records.items(), start=1):
+        images.append({"id": number, "harness_id": image})
+        reference = record["outcome"]["reference"]
+        for (x0, y0, x1, y1), label in zip(reference["boxes"], reference["labels"], strict=True):
+            size = (x1 - x0, y1 - y0)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": label,
+                    "bbox": [x0, y0, *size],
+                    "area": size[0] * size[1],
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": i, "name": name} for i, name in enumerate(names, start=1)]
+    return {"images": images, "annotations": annotations, "categories": categories}

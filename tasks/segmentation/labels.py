@@ -1,0 +1,80 @@
+"""Which value of a segmenter's class map is which value of a data set's masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, UserError
+from tasks.base import DataSet, VisionModel
+from tasks.classes import places
+
+_NAMED = 6
+
+
+def places_of(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | None:
+    """For each label of the model its index among the data set's, or their number for *other*.
+
+    Returns:
+        (labels of the model,) or None where both have the same labels in the same order.
+
+    Raises:
+        UserError: the data set has labels the model does not know.
+    """
+    known, wanted = tuple(model.labels), tuple(data_set.labels)
+    found = places(wanted, known)
+    missing = [name for index, name in enumerate(wanted) if index not in found]
+    if missing:
+        raise UserError(
+            f"{model.name} does not know {len(missing)} of the {len(wanted)} labels of "
+            f"{data_set.name}: {_some(missing)}. It knows: {_some(known)}. Name a model that was "
+            "trained for these classes."
+        )
+    table = np.full(len(known), len(wanted), dtype=np.int64)
+    table[list(found.values())] = list(found)
+    same = np.array_equal(table, np.arange(len(wanted)))
+    return None if same else table
+
+
+def placed_at(table: NDArray[np.int64], prediction: NDArray[Any]) -> NDArray[np.int64]:
+    """A class map in the data set's values.
+
+    Args:
+        table: see `places_of`.
+        prediction: (height, width), integers, the model's values.
+
+    Raises:
+        HarnessError: a value the model has no label for.
+    """
+    if prediction.size:
+        low, high = int(prediction.min()), int(prediction.max())
+        if low < 0 or high >= len(table):
+            raise HarnessError(
+                f"the predicted class {low if low < 0 else high} is outside 0..{len(table) - 1}: "
+                "the segmenter has no label for it."
+            )
+    placed: NDArray[np.int64] = table[prediction]
+    return placed
+
+
+def check_count(model: VisionModel, data_set: DataSet) -> None:
+    """Whether the values of masks without names can be the model's.
+
+    Raises:
+        UserError: they go further than the model's labels.
+    """
+    highest: int = getattr(data_set, "highest", 0)
+    count = len(model.labels)
+    if highest >= count:
+        raise UserError(
+            f"A class count that does not fit the model: the masks of {data_set.name} hold values "
+            f"up to {highest}, and {model.name} has {count} classes, 0..{count - 1} (255 is "
+            "ignored everywhere). Name the masks' classes with --classes, or another model."
+        )
+
+
+def _some(names: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
