@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,7 @@ Directory = Annotated[
 ]
 
 _TASKS = "detection, segmentation, classification, fidelity"
+_INTERRUPTED = 130  # which typer makes of an interrupt too
 _LIST = "A comma-separated list, or the flag repeated."
 
 
@@ -64,7 +66,9 @@ def run(
     ] = None,
     qf: Annotated[
         list[str] | None,
-        typer.Option("--qf", metavar="NUMBERS", help=f"JPEG quality factors, 1..100. {_LIST}"),
+        typer.Option(
+            "--qf", metavar="NUMBERS", help=f"Quality factors of JPEG, or of --codec. {_LIST}"
+        ),
     ] = None,
     restorers: Annotated[
         list[str] | None,
@@ -86,10 +90,10 @@ def run(
         typer.Option("--dataset", help="auto, a name, or a path to images or annotations."),
     ] = None,
     images: Annotated[
-        str | None, typer.Option("--images", help="Folder of an annotation file's images.")
+        str | None, typer.Option("--images", help="With --dataset FILE.json: the images' folder.")
     ] = None,
     masks: Annotated[
-        str | None, typer.Option("--masks", help="Folder of an image folder's masks.")
+        str | None, typer.Option("--masks", help="With --dataset IMAGES: the masks' folder.")
     ] = None,
     classes: Annotated[
         str | None, typer.Option("--classes", help="File of class names, one a line.")
@@ -313,7 +317,8 @@ def _interrupt(number: int, frame: Any) -> None:
 
 def _leave(code: int) -> None:
     """Exit; at once where a second Ctrl-C left threads at work, which a usual exit would abort."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == _INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if any(thread.name.startswith("walk-") for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -329,17 +334,18 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without lines and dashes
     show_progress_logs()
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch(vision)?(\.|$)")
     try:
         arguments, debug = common_options(sys.argv[1:])
         code = app(arguments, prog_name="harness", standalone_mode=False)
-        _leave(code if isinstance(code, int) else 0)  # typer makes 130 of an interrupt
+        _leave(code if isinstance(code, int) else 0)
     except HarnessError as error:
         if debug:
             raise
         say(f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _leave(130)
+        _leave(_INTERRUPTED)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a mistake in the options
             error.show()

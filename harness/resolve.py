@@ -77,7 +77,10 @@ def data_set_of(study: Study) -> tuple[Any, list[str]]:
 
 def _opened(study: Study, path: Path) -> Any:
     formats = registry.formats()
-    openers = {name: formats.get(name) for name in formats}
+    openers = {}
+    for name in formats:
+        with contextlib.suppress(UserError):  # a plugin that cannot be loaded; `doctor` names it
+            openers[name] = formats.get(name)
     for name in sorted(openers, key=lambda name: getattr(openers[name], "fallback", False)):
         opener = openers[name]
         if opener.accepts(path, study.options):

@@ -70,6 +70,8 @@ class ModelCard(VisionModel):
         from tasks.model_files.card import read_model_card
 
         if path.suffix.lower() in SUFFIXES:
+            if not path.exists():
+                raise UserError(f"There is no vision model at {path}: check the path.")
             raise UserError(
                 f"{path} does not say what it takes and what it gives: write a card for it "
                 "(docs/model_cards.md) and name that, --model CARD.yaml. A checkpoint without its "

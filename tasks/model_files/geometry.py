@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import UserError
 from tasks.model_files.fields import Input, Size
+
+_LARGEST_FRACTION = 4.0
+"""Boxes may reach out of the image, but not by several images."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,17 @@ class Placement:
         Args:
             boxes: (N, 4), x1 y1 x2 y2.
             units: see `BoxesOutput`.
+
+        Raises:
+            UserError: they are said to be fractions of the sides, and are many times the sides.
         """
         (height, width), (rows, columns) = self.original, self.resized
         if units == "fraction":
+            if boxes.size and np.abs(boxes).max() > _LARGEST_FRACTION:
+                raise UserError(
+                    f"The model's card says box_units: fraction, and the network gives the "
+                    f"coordinate {np.abs(boxes).max():.1f}: those are pixels, input or original."
+                )
             boxes = boxes * (self.canvas[::-1] * 2)
         if units != "original":
             offset = (self.left, self.top) * 2

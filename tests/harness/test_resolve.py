@@ -89,6 +89,21 @@ def test_a_data_set_in_parts_is_asked_whether_enough_of_it_is_here(formats, tmp_
     assert formats == [7]
 
 
+def test_a_format_that_cannot_be_loaded_takes_nothing_else_down(formats, monkeypatch, tmp_path):
+    known = registry.formats()
+    get = known.get
+
+    def broken(name):
+        if name == "parted":
+            raise UserError("the format parted cannot be loaded")
+        return get(name)
+
+    monkeypatch.setattr(known, "get", broken)
+    (tmp_path / "a.json").touch()
+
+    assert data_set_of(Study(dataset=str(tmp_path / "a.json")))[0].name == "coco"
+
+
 def test_what_no_format_takes_says_what_there_is(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "formats", lambda: Known("format", coco=opener("c", ".json")))
 
@@ -263,6 +278,14 @@ def test_auto_serves_agreement_tasks_like_the_tasks_they_stand_in_for(coco):
     coco()
 
     assert split("detection-agreement") == {"scenes": ("detection-agreement",)}
+
+
+@pytest.mark.parametrize("name", ["nope.pt", "nope.onnx"])
+def test_a_model_file_that_is_not_there_is_said_to_be_missing(name, tmp_path):
+    study = Study(model=(str(tmp_path / name),))
+
+    with pytest.raises(UserError, match=f"There is no vision model at .*{name}: check the path"):
+        models_of(study, {"detection": TASKS["detection"]}, DATA)
 
 
 def test_a_model_file_may_not_be_a_made_up_path(models):

@@ -194,6 +194,7 @@ def test_bad_numbers_fail_the_image(folder, answer, changes, sentence):
         (np.ones((3, 7)), ROWS, "says N×6"),
         ({**found([[0, 0, 1, 1]]), "scores": np.ones(2)}, {}, "returns 1 boxes and 2 scores"),
         ({**found([[0, 0, 1, 1]]), "scores": np.ones((2, 2))}, {}, "says N numbers"),
+        (found([[0, 0, 8, 5]]), {"output.box_units": "fraction"}, "coordinate 8.0: those are pix"),
     ],
 )
 def test_a_card_that_does_not_fit_stops_the_study(folder, answer, changes, sentence):

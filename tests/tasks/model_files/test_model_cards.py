@@ -158,6 +158,9 @@ def test_which_paths_are_cards(tmp_path):
 
 
 def test_a_file_without_a_card_and_a_variant_are_refused(tmp_path):
+    with pytest.raises(UserError, match="There is no vision model at .*net.onnx: check the path"):
+        ModelCard.open(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx").touch()
     with pytest.raises(UserError, match=r"net.onnx does not say .* write a card"):
         ModelCard.open(tmp_path / "net.onnx")
     with pytest.raises(UserError, match="card.yaml has no variants, so not 'fast'"):
