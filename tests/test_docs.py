@@ -138,7 +138,7 @@ def test_the_photographs_table_is_that_of_its_csv(name):
 
 
 def test_the_photographs_jpeg_column_is_near_what_is_known_of_it():
-    """One thread here, two there: the last bits decide an int8 network's boxes, up to 0.9 points."""
+    """One thread here, two there: the last bits decide an int8 network's boxes."""
     frame = pd.read_csv(ROOT / "results" / "photographs" / "coco128.csv")
     values = frame.set_index(["restorer", "qf"])["value"]
 
