@@ -1,11 +1,17 @@
-"""One thread a process, as the harness runs its models: the tests run side by side."""
+"""What all tests share: one thread a process, and none of the user's own data sets."""
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for subprocesses
+# Set before torch is imported, and for subprocesses: the tests run side by side, each process on
+# one thread, as the harness runs its models.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where COCO is prepared, `auto` would take it.
+os.environ["HARNESS_DATA"] = str(Path(tempfile.gettempdir()) / "restoration-harness-no-data")
 
 
 @pytest.fixture(autouse=True)

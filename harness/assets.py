@@ -54,6 +54,8 @@ def settings() -> dict[str, str]:
     except (OSError, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"Cannot read the settings {path}: {reason}.") from error
+    if found is None:  # an empty file
+        return {}
     known = isinstance(found, dict) and set(found) <= {"data_root"}
     if not known or not all(isinstance(value, str) for value in found.values()):
         raise UserError(f"The settings {path} may hold one line, 'data_root: FOLDER'.")

@@ -1,7 +1,11 @@
 """Fixtures of the harness's tests."""
 
+import sys
+
 import pytest
 from fakes import World
+
+from harness import cli
 
 
 @pytest.fixture
@@ -9,3 +13,18 @@ def world(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     return World(folder)
+
+
+@pytest.fixture
+def harness(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process, in an empty folder: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        return stop.value.code or 0, captured.out, captured.err
+
+    return call

@@ -111,3 +111,23 @@ def test_what_is_known_of_a_remote_file_is_compared(remote, known, sentence):
 
     with pytest.raises(UserError, match=rf"{sentence}.*Delete it and `harness fetch net-far`"):
         checked_file(path)
+
+
+def test_of_a_published_checksum_the_first_digits_may_be_all_there_is(remote):
+    path, place = remote(sha256="03ac6742")  # of b"1234": 03ac674216f3e15c…
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"1234")
+    assert checked_file(path)[1] == place
+
+    place.write_bytes(b"4321")
+    with pytest.raises(UserError, match="expected 03ac6742…"):
+        checked_file(path)
+
+
+def test_what_is_published_of_a_model_survives_the_way_to_disk(remote):
+    said = {"published": {"mAP": 37.0}, "published_on": "coco", "published_images": 5000}
+    card = read_card(remote(**said, tolerance=0.3)[0])
+
+    assert (card.published, card.published_on, card.published_images, card.tolerance) == (
+        {"mAP": 37.0}, "coco", 5000, 0.3,
+    )  # fmt: skip

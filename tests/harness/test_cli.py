@@ -21,21 +21,6 @@ HARNESS = Path(sys.executable).with_name("harness")
 
 
 @pytest.fixture
-def harness(monkeypatch, capsys, tmp_path):
-    """Runs the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"
     for index in range(3):

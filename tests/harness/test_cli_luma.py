@@ -1,15 +1,14 @@
 """`--luma`, `--tile`, `--nearest-qf` and weights by path, as the user of the command meets them."""
 
 import csv
+import functools
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from harness import cli
 from harness.images import write_png
 from restorers.sources import SHIPPED
 
@@ -17,27 +16,17 @@ WEIGHTS = Path(__file__).parents[2] / "../shared/data/weights"
 
 
 @pytest.fixture
-def harness(monkeypatch, capsys, tmp_path):
-    """Runs the command in this process, in a folder with two images."""
-    monkeypatch.chdir(tmp_path)
+def fidelity(harness, tmp_path):
+    """Runs the command for fidelity, in a folder with two images."""
     for index in range(2):
         rng = np.random.default_rng(index)
         image = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
         write_png(image, tmp_path / "photos" / f"{index}.png")
-
-    def call(*arguments):
-        words = ["run", "--task", "fidelity", "--dataset", "photos", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", ["harness", *words])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
+    return functools.partial(harness, "run", "--task", "fidelity", "--dataset", "photos")
 
 
-def test_luma_has_its_own_metrics_heading_and_directory(harness, tmp_path):
-    code, out, err = harness("--luma", "--qf", "10", "--restorers", "jpeg,arcnn")
+def test_luma_has_its_own_metrics_heading_and_directory(fidelity, tmp_path):
+    code, out, err = fidelity("--luma", "--qf", "10", "--restorers", "jpeg,arcnn")
 
     assert code == 0
     assert "codec jpeg (grey, libjpeg" in out
@@ -48,23 +37,20 @@ def test_luma_has_its_own_metrics_heading_and_directory(harness, tmp_path):
     assert "-luma" in err.split("Records: ")[1].split()[0]
 
 
-def test_luma_and_colour_do_not_share_a_directory(harness):
-    harness("--qf", "10", "--restorers", "jpeg", "--output", "out")
+def test_luma_and_colour_do_not_share_a_directory(fidelity):
+    fidelity("--qf", "10", "--restorers", "jpeg", "--output", "out")
 
-    code, _, err = harness("--luma", "--qf", "10", "--restorers", "jpeg", "--output", "out")
+    code, _, err = fidelity("--luma", "--qf", "10", "--restorers", "jpeg", "--output", "out")
 
     assert code == 2
     assert "out holds another study" in err
 
 
-def test_luma_rows_of_the_csv_and_of_a_comparison(harness, monkeypatch, capsys):
-    code, out, _ = harness("--luma", "--qf", "10", "--restorers", "jpeg,arcnn", "--format", "csv",
+def test_luma_rows_of_the_csv_and_of_a_comparison(fidelity, harness):
+    code, out, _ = fidelity("--luma", "--qf", "10", "--restorers", "jpeg,arcnn", "--format", "csv",
                            "--output", "out")  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(out)))
-    monkeypatch.setattr(sys, "argv", ["harness", "compare", "jpeg", "arcnn", "--run", "out"])
-    with pytest.raises(SystemExit):
-        cli.main()
-    compared = capsys.readouterr().out
+    _, compared, _ = harness("compare", "jpeg", "arcnn", "--run", "out")
 
     assert code == 0
     metrics = ["PSNR-Y", "SSIM-Y", "PSNR-B-Y"]
@@ -87,26 +73,28 @@ def test_luma_rows_of_the_csv_and_of_a_comparison(harness, monkeypatch, capsys):
         (["--restorers", "photos/0.png"], "is in no known format of weights"),
     ],
 )
-def test_a_mistake_is_one_clear_sentence(harness, arguments, sentence):
-    code, out, err = harness(*arguments)
+def test_a_mistake_is_one_clear_sentence(fidelity, arguments, sentence):
+    code, out, err = fidelity(*arguments)
 
     assert (code, out) == (2, "")
     assert sentence in " ".join(err.split())
     assert "Traceback" not in err
 
 
-def test_the_nearest_checkpoint_is_said_in_the_table(harness):
-    code, out, _ = harness("--restorers", "arcnn", "--qf", "50", "--nearest-qf")
+def test_the_nearest_checkpoint_is_said_in_the_table(fidelity):
+    code, out, _ = fidelity("--restorers", "arcnn", "--qf", "50", "--nearest-qf")
 
     assert code == 0
     assert "nearest: where a multi-model restorer has no checkpoint for a QF" in out
 
 
-def test_weights_by_path_run_and_stand_in_the_table_and_the_study(harness, tmp_path):
+def test_weights_by_path_run_and_stand_in_the_table_and_the_study(fidelity, tmp_path):
     weights = tmp_path / "mine_q10.safetensors"
     weights.symlink_to(SHIPPED / "arcnn-q10.safetensors")
 
-    code, out, _ = harness("--restorers", f"arcnn,arcnn:{weights}", "--qf", "10", "--output", "out")
+    code, out, _ = fidelity(
+        "--restorers", f"arcnn,arcnn:{weights}", "--qf", "10", "--output", "out"
+    )
     manifest = yaml.safe_load((tmp_path / "out" / "manifest.json").read_text())
 
     assert code == 0
@@ -117,11 +105,11 @@ def test_weights_by_path_run_and_stand_in_the_table_and_the_study(harness, tmp_p
 
 
 @pytest.mark.skipif(not WEIGHTS.is_dir(), reason="the authors' weights are not in ../shared")
-def test_the_authors_weights_run_in_colour_and_on_luma(harness):
+def test_the_authors_weights_run_in_colour_and_on_luma(fidelity):
     names = ("--restorers", f"jpeg,arcnn:{WEIGHTS / 'arcnn'},{WEIGHTS / 'dncnn3/DnCNN3.mat'}")
 
     for more in ((), ("--luma",)):
-        code, out, _ = harness(*names, "--qf", "10", *more)
+        code, out, _ = fidelity(*names, "--qf", "10", *more)
         assert code == 0
         head = next(line for line in out.splitlines() if line.startswith("task"))
         assert head.split()[3:] == ["jpeg", "arcnn:arcnn", "DnCNN3"]

@@ -1,12 +1,11 @@
 """``harness fetch``: what a name stands for, and what is said."""
 
 import hashlib
-import sys
 
 import pytest
 from web import Web
 
-from harness import cli, registry, remote
+from harness import registry, remote
 from harness.assets import Card, read_card, write_card
 from harness.errors import UserError
 
@@ -56,18 +55,6 @@ def cards(web, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "datasets", list)
     monkeypatch.setattr(registry, "tasks", list)
     return tmp_path
-
-
-@pytest.fixture
-def harness(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import sys
 import tarfile
 import zipfile
 
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 from web import Web
 
-from harness import cli, registry, remote
+from harness import registry, remote
 from harness.assets import Download
 from harness.errors import HarnessError
 from tasks.classes import COCO, COCO_IDS
@@ -99,18 +98,6 @@ def serve(web, monkeypatch, module, name, data):
         "md5": hashlib.md5(data, usedforsecurity=False).hexdigest() if item.md5 else "",
     }
     monkeypatch.setattr(module, name, dataclasses.replace(item, url=web.url(item.file), **sums))
-
-
-@pytest.fixture
-def harness(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 def below(folder):

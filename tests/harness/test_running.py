@@ -4,26 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import cli
 from harness.images import write_png
 from tasks import scenes
 from tasks.scenes import Scenes
-
-
-@pytest.fixture
-def harness(monkeypatch, capsys, tmp_path):
-    """Runs the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HARNESS_DATA", str(tmp_path / "no-data"))
-
-    def call(*arguments):
-        monkeypatch.setattr("sys.argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
