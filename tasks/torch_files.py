@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
+from harness.pickles import load_pickle
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,25 +27,39 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         path: what ``torch.save`` writes, or safetensors.
 
     Raises:
-        UserError: no such file, a damaged one, or one that holds more than tensors.
+        UserError: no such file, a damaged one, or one that holds no weights.
+    """
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights in a file as `read_state_dict` gives them, and mmsegmentation's ``meta``.
+
+    What training keeps beside them (mmengine its logs, torchvision its command line) is left out,
+    and never loaded.
+
+    Raises:
+        UserError: as `read_state_dict`.
+    """
+    found = _safetensors(path) if path.suffix.lower() == ".safetensors" else None
+    found = load_pickle(path, stand_ins=True) if found is None else found
+    meta = found.get("meta") if isinstance(found, Mapping) else None
+    return weights_in(found, path), dict(meta) if isinstance(meta, Mapping) else {}
+
+
+def weights_in(found: Any, path: Path) -> dict[str, Tensor]:
+    """The weights of a loaded file, out of what holds them.
+
+    Args:
+        found: what was loaded.
+        path: from where, for messages.
+
+    Raises:
+        UserError: there are none.
     """
     import torch
     from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-    found: Any
-    try:
-        if path.suffix.lower() == ".safetensors":
-            from safetensors.torch import load_file
-
-            found = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except (PermissionError, FileNotFoundError, IsADirectoryError) as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(_refusal(path, str(error))) from error
-    except Exception as error:  # damaged files fail in torch in many ways
-        raise UserError(_damaged(path)) from error
     if isinstance(found, Mapping):
         inner = next((found[key] for key in _KEYS if isinstance(found.get(key), Mapping)), found)
         if inner and all(isinstance(value, torch.Tensor) for value in inner.values()):
@@ -56,6 +70,19 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         f"{path} holds no weights by name. Save a network's state_dict: "
         "torch.save(network.state_dict(), path)."
     )
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found: dict[str, Tensor] = load_file(path)
+    except OSError as error:
+        raise UserError(f"Cannot read the weights {path}: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise UserError(f"{path} is no safetensors file, or a damaged one: {error}.") from error
+    return found
 
 
 def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:
@@ -87,21 +114,3 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
             f"The weights {path} do not fit {what}: it has no '{odd.unexpected_keys[0]}'."
         )
     module.eval()
-
-
-def _refusal(path: Path, reason: str) -> str:
-    """Why a pickle was not loaded: it asks for something else than tensors, or is none."""
-    asked = re.search(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", reason)
-    if asked:
-        return (
-            f"{path} holds more than weights ({asked[1]}), and loading that could run code, so it "
-            "is not loaded. Save the state_dict alone: torch.save(network.state_dict(), path)."
-        )
-    return _damaged(path)
-
-
-def _damaged(path: Path) -> str:
-    return (
-        f"{path} is no checkpoint, or a damaged one. Download or copy it again, and compare its "
-        "size with the original's."
-    )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
-import re
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from spandrel import canonicalize_state_dict
 from torch import Tensor, nn
 
 from harness.errors import UserError
+from harness.pickles import load_pickle
 from restorers.checkpoint import fill, tensors_of
 
 
@@ -31,18 +28,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix.lower() == ".safetensors":
         return _canonical(tensors_of(path), path)
-    try:
-        # Mapped where the format allows it: reading the names then costs nothing.
-        found = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
-    except (PermissionError, FileNotFoundError, IsADirectoryError) as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(_refusal(path, str(error))) from error
-    except Exception as error:  # damaged files fail in torch in many ways
-        raise UserError(_damaged(path)) from error
-    return _canonical(found, path)
+    return _canonical(load_pickle(path), path)
 
 
 def network_from(
@@ -88,21 +74,3 @@ def _canonical(found: Any, path: Path) -> dict[str, Tensor]:
             "state_dict: torch.save(network.state_dict(), path)."
         )
     return tensors
-
-
-def _refusal(path: Path, reason: str) -> str:
-    """Why a pickle was not loaded: it asks for something else than tensors, or is none."""
-    asked = re.search(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", reason)
-    if asked:
-        return (
-            f"{path} holds more than weights ({asked[1]}), and loading that could run code, so it "
-            "is not loaded. Save the state_dict alone: torch.save(network.state_dict(), path)."
-        )
-    return _damaged(path)
-
-
-def _damaged(path: Path) -> str:
-    return (
-        f"{path} is no checkpoint, or a damaged one. Download or copy it again, and compare its "
-        "size with the original's."
-    )

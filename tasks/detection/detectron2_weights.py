@@ -11,8 +11,9 @@ from typing import Any
 
 from harness.assets import Card
 from harness.errors import UserError
+from harness.pickles import load_pickle
 from tasks import published
-from tasks.torch_files import read_state_dict
+from tasks.torch_files import weights_in
 
 SUFFIXES = (".pkl", ".pth")
 """What detectron2's checkpointer tells formats by."""
@@ -83,7 +84,7 @@ def refuse_code(path: Path) -> None:
         UserError: it asks for anything else, is damaged, or cannot be read.
     """
     if path.suffix != ".pkl":
-        read_state_dict(path)
+        weights_in(load_pickle(path), path)
         return
     try:
         with path.open("rb") as file, warnings.catch_warnings():

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, ImageError, UserError
 from tasks.base import RGB
-from tasks.segmentation.checkpoints import read_checkpoint
 from tasks.segmentation.segmenter import numbered
-from tasks.torch_files import fill
+from tasks.torch_files import fill, read_checkpoint
 
 _HEAD = re.compile(r"^decode_head\.(?:\d+\.)?conv_seg\.weight$")
 

@@ -14,9 +14,8 @@ from torchvision.models import get_model, get_model_weights
 
 from harness.errors import ImageError
 from tasks.base import RGB
-from tasks.segmentation.checkpoints import read_checkpoint
 from tasks.segmentation.segmenter import numbered
-from tasks.torch_files import fill
+from tasks.torch_files import fill, read_checkpoint
 
 _LONGEST = 16
 """Times the short side: what is longer would take many gigabytes at a short side of 520."""
