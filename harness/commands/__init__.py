@@ -1,0 +1,1 @@
+"""The subcommands of ``harness``: options in, a call, text out. No logic lives here."""

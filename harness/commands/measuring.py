@@ -1,0 +1,151 @@
+"""``harness run``, ``table`` and ``compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import Detail, Directory, Format
+from harness.terminal import check_format, print_table, run_directory, write
+
+_TASKS = "detection, segmentation, classification, fidelity."
+
+
+def run(
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", metavar="NAMES", help=_TASKS),
+    ] = None,
+    qf: Annotated[
+        list[str] | None,
+        typer.Option("--qf", metavar="NUMBERS", help="Quality factors of JPEG, or of --codec."),
+    ] = None,
+    restorers: Annotated[
+        list[str] | None,
+        typer.Option("--restorers", metavar="NAMES", help="Names, or all."),
+    ] = None,
+    nearest_qf: Annotated[
+        bool,
+        typer.Option("--nearest-qf", help="A QF without a checkpoint takes the nearest one's."),
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", help="Side of the restorers' tiles, pixels; 0: never in tiles."),
+    ] = None,
+    luma: Annotated[
+        bool, typer.Option("--luma", help="Compress and score luma alone (task fidelity).")
+    ] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="auto, a name, or a path to images or annotations."),
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option("--images", help="With --dataset FILE.json: the images' folder.")
+    ] = None,
+    masks: Annotated[
+        str | None, typer.Option("--masks", help="With --dataset IMAGES: the masks' folder.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", help="File of class names, one a line.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="List of images of a VOC-layout folder.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAMES", help="Vision model of a task: a name or a file."),
+    ] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option("--codec", metavar="NAMES", help="What degrades the images."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Run directory; results/runs/<study> by default."),
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="A study as YAML; flags are laid over it.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seeds every generator.")] = None,
+    show_study: Annotated[
+        bool, typer.Option("--show-study", help="Print the merged study and stop.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
+    ] = None,
+    no_gate: Annotated[
+        bool,
+        typer.Option("--no-gate", help="Go on where a model misses its published score."),
+    ] = False,
+    detail: Detail = False,
+    format: Format = "text",
+) -> None:
+    """Degrade, restore, predict, and print the table. The same command again resumes.
+
+    NAMES and NUMBERS are comma-separated lists, or the option is repeated.
+    """
+    from harness.study import read_study, study_yaml
+
+    flags = {
+        "task": task,
+        "qf": qf,
+        "restorers": restorers,
+        "nearest_qf": nearest_qf or None,
+        "tile": tile,
+        "luma": luma or None,
+        "dataset": dataset,
+        "images": images,
+        "masks": masks,
+        "classes": classes,
+        "split": split,
+        "model": model,
+        "codec": codec,
+        "limit": limit,
+        "seed": seed,
+    }
+    check_format(format)
+    merged = read_study(study, flags)
+    if show_study:
+        write(study_yaml(merged))
+        return
+    from harness.running import Options, run_studies
+
+    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format)
+    run_studies(merged, options)
+
+
+def table(directory: Directory = None, detail: Detail = False, format: Format = "text") -> None:
+    """Print the table of a run directory, from its records alone."""
+    check_format(format)
+    print_table(run_directory(directory), format, detail, None)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A restorer.")],
+    b: Annotated[str, typer.Argument(help="Another restorer.")],
+    directory: Annotated[
+        Path | None, typer.Option("--run", help="Run directory; the latest by default.")
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """Print the difference B - A per task and QF."""
+    from harness.report.compare import compare as compute
+    from harness.report.compare import compare_lines
+    from harness.report.render import render_lines
+
+    check_format(format)
+    frame = compute(run_directory(directory), a, b)
+    if format == "csv":
+        write(frame.to_csv(index=False))
+    else:
+        write(render_lines(compare_lines(frame, a, b), format))
