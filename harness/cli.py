@@ -13,7 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.commands import assets, measuring
+from harness.commands import assets
+from harness.commands.compare import compare
+from harness.commands.run import run
+from harness.commands.table import table
 from harness.errors import HarnessError
 from harness.terminal import common_options, say, show_progress_logs
 
@@ -43,9 +46,9 @@ def _main(
     """Options of every command, before or after its name (`main` reads them)."""
 
 
-app.command()(measuring.run)
-app.command()(measuring.table)
-app.command()(measuring.compare)
+app.command()(run)
+app.command()(table)
+app.command()(compare)
 app.command("list")(assets.list_)
 app.command()(assets.show)
 app.command()(assets.train)

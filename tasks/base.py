@@ -176,6 +176,69 @@ class VisionModel(ABC):
         """
 
 
+class Sample(ABC):
+    """What each image of a cell contributes to its metrics, ready to be aggregated again and again.
+
+    Made once from the records (`Task.sample`); the bootstrap then asks for the metrics of
+    thousands of data sets drawn from the same images.
+
+    Attributes:
+        images: image ids, in the order of the columns of weights.
+    """
+
+    images: tuple[str, ...]
+
+    @abstractmethod
+    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+        """The metrics of data sets that hold each image as often as ``weights`` says.
+
+        Args:
+            weights: (draws, images) counts, 0 and more.
+
+        Returns:
+            Metric name to (draws,) values, the same names and, for a row of ones, the same values
+            as `Task.metrics`; NaN where undefined.
+        """
+
+    @abstractmethod
+    def each(self) -> NDArray[np.float64]:
+        """The task's headline metric of every image alone, (images,); NaN where undefined."""
+
+
+@dataclass(frozen=True)
+class MarkedBox:
+    """A box to be drawn on a picture.
+
+    Attributes:
+        box: x1, y1, x2, y2 in pixels.
+        kind: ``found`` (right), ``missed`` (an annotation nothing was found for) or ``false``.
+        label: class name.
+        score: of a detection; None for an annotation.
+    """
+
+    box: tuple[float, float, float, float]
+    kind: str
+    label: str
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a vision model said of one image, in a form that can be drawn without knowing the task.
+
+    Attributes:
+        boxes: to be drawn.
+        class_map: (height, width) uint8 index into ``names``, or None; 255: not counted.
+        names: of the values of ``class_map``.
+        caption: one line in words, such as the class and whether it is right.
+    """
+
+    boxes: tuple[MarkedBox, ...] = ()
+    class_map: NDArray[np.uint8] | None = None
+    names: tuple[str, ...] = ()
+    caption: str = ""
+
+
 class Task(ABC):
     """A metric and how to get at it: per-image outcome first, then an aggregate over records.
 
@@ -235,3 +298,20 @@ class Task(ABC):
         Returns:
             Metric name to value, fractions in 0..1 (dB for PSNR); NaN where undefined.
         """
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample | None:
+        """What `metrics` is given, ready for resampling; None: no intervals for this task."""
+        return None
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """What to draw of a prediction on its image, right and wrong told apart.
+
+        Args:
+            prediction: what the vision model returned; None draws the ground truth itself.
+            data_set: has the ground truth.
+            image_id: the image.
+            reference: the model's prediction on the uncompressed image, where that is the truth.
+        """
+        return Drawing()

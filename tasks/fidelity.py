@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.errors import HarnessError
-from tasks.base import DataSet, Json, Task
+from tasks.base import DataSet, Json, Sample, Task
 
 FIGURES = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
 """Metric name to its key in a record's ``fidelity``."""
@@ -54,13 +57,50 @@ class Fidelity(Task):
         Raises:
             HarnessError: a record lacks one of them.
         """
-        luma = any("psnr_y" in record.get("fidelity", ()) for record in records.values())
-        means = {
-            name: _mean({image: _number(r, image, "fidelity", key) for image, r in records.items()})
-            for name, key in (LUMA_FIGURES if luma else FIGURES).items()
-        }
-        means["bpp"] = _mean({image: _number(r, image, "bpp") for image, r in records.items()})
-        return means
+        return {name: _mean(values) for name, values in _values(records).items()}
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """The values of every image."""
+        return _Means(tuple(records), _values(records))
+
+
+class _Means(Sample):
+    """Metrics that are means over the images."""
+
+    def __init__(self, images: tuple[str, ...], values: dict[str, list[float]]) -> None:
+        self.images = images
+        self._values = {name: np.asarray(found, np.float64) for name, found in values.items()}
+
+    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+        """Weighted means."""
+        return {name: weighted_mean(weights, values) for name, values in self._values.items()}
+
+    def each(self) -> NDArray[np.float64]:
+        """The PSNR of every image."""
+        return next(iter(self._values.values()))
+
+
+def weighted_mean(weights: NDArray[np.int32], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of data sets that hold the images as often as (draws, images) ``weights`` says.
+
+    An infinite value counts only in the draws that hold it, and so does a NaN.
+    """
+    finite = np.isfinite(values)
+    total = weights[:, finite] @ values[finite]
+    for place in np.flatnonzero(~finite):
+        total = total + np.where(weights[:, place] > 0, values[place], 0.0)
+    count = weights.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / count, np.float64)
+
+
+def _values(records: Mapping[str, Json]) -> dict[str, list[float]]:
+    luma = any("psnr_y" in record.get("fidelity", ()) for record in records.values())
+    values = {
+        name: [_number(record, image, "fidelity", key) for image, record in records.items()]
+        for name, key in (LUMA_FIGURES if luma else FIGURES).items()
+    }
+    return {**values, "bpp": [_number(record, image, "bpp") for image, record in records.items()]}
 
 
 def _number(record: Json, image: str, *keys: str) -> float:
@@ -76,6 +116,6 @@ def _number(record: Json, image: str, *keys: str) -> float:
         ) from error
 
 
-def _mean(values: Mapping[str, float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     # fsum is exact before its one rounding, so the order of the records cannot show.
-    return math.fsum(values.values()) / len(values) if values else float("nan")
+    return math.fsum(values) / len(values) if values else float("nan")

@@ -78,7 +78,7 @@ def measure(
         task = tasks.get(cell["task"])()
         # Taken before the records are read: what a run appends in between is of a later state,
         # so that a number is never cached for more records than it was made from.
-        state = _state(directory, cell, task.version) if only is None else None
+        state = state_of(directory, cell, task.version) if only is None else None
         records = directory.records(cell["key"], cell["fingerprint"])
         if only is not None:
             records = {image: record for image, record in records.items() if image in only}
@@ -122,7 +122,8 @@ def _metrics(
     return metrics
 
 
-def _state(directory: RunDirectory, cell: Json, version: str) -> str:
+def state_of(directory: RunDirectory, cell: Json, version: str) -> str:
+    """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
     records = directory.records_path(cell["key"], cell["fingerprint"])
     for path in (records, directory.truth_path(cell["task"])):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness import registry
 from harness.gate import gate_notes
 from harness.report.measure import CellResult, measure, places_of, scaled
 from harness.report.notes import notes_of
+from harness.statistics.inference import Interval
 from harness.store import RunDirectory, codecs_of
 from harness.study import Place, Study
 
@@ -18,6 +19,12 @@ Json = dict[str, Any]
 
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
 """Table IV's groups: one network a QF, or one for all."""
+
+SAME_AS_JPEG = "†"
+"""Marks a value whose difference from ``jpeg``'s is not significant."""
+
+SAME_AS_BEST = "‡"
+"""Marks a value whose difference from the row's best is not significant."""
 
 _LUMA = (
     "On luma alone: Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255 in 8 bits, compressed as a "
@@ -43,12 +50,17 @@ class Row:
         values: value as printed (percent or dB) by restorer.
         digits: decimals printed.
         ranked: restorers that compete for best and second (`original` does not).
+        intervals: 95 % intervals as printed, by restorer; of those that have one.
+        marks: what is said of a restorer's difference, by restorer: `SAME_AS_JPEG`,
+            `SAME_AS_BEST`, both or nothing.
     """
 
     labels: tuple[str, str, str]
     values: dict[str, float]
     digits: int
     ranked: tuple[str, ...]
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
 
     def text(self, restorer: str) -> str:
         """The value as printed; an en dash where there is none."""

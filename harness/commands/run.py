@@ -1,4 +1,4 @@
-"""``harness run``, ``table`` and ``compare``."""
+"""``harness run``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import Detail, Directory, Format
-from harness.terminal import check_format, print_table, run_directory, write
+from harness.commands.options import Detail, Format
+from harness.terminal import check_format, write
 
 _TASKS = "detection, segmentation, classification, fidelity."
 
@@ -122,30 +122,3 @@ def run(
 
     options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format)
     run_studies(merged, options)
-
-
-def table(directory: Directory = None, detail: Detail = False, format: Format = "text") -> None:
-    """Print the table of a run directory, from its records alone."""
-    check_format(format)
-    print_table(run_directory(directory), format, detail, None)
-
-
-def compare(
-    a: Annotated[str, typer.Argument(help="A restorer.")],
-    b: Annotated[str, typer.Argument(help="Another restorer.")],
-    directory: Annotated[
-        Path | None, typer.Option("--run", help="Run directory; the latest by default.")
-    ] = None,
-    format: Format = "text",
-) -> None:
-    """Print the difference B - A per task and QF."""
-    from harness.report.compare import compare as compute
-    from harness.report.compare import compare_lines
-    from harness.report.render import render_lines
-
-    check_format(format)
-    frame = compute(run_directory(directory), a, b)
-    if format == "csv":
-        write(frame.to_csv(index=False))
-    else:
-        write(render_lines(compare_lines(frame, a, b), format))

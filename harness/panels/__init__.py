@@ -1,0 +1,1 @@
+"""Pictures of what happened to an image: made again by the models, kept in the run directory."""

@@ -1,0 +1,1 @@
+"""How sure a number is: image-level bootstrap, intervals, tests, summaries over QFs."""
