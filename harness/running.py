@@ -26,6 +26,7 @@ class Options:
         gate: hold the vision models against their published scores.
         detail: print every metric.
         format: of the table.
+        draws: of the bootstrap behind its intervals.
     """
 
     output: Path | None
@@ -35,6 +36,7 @@ class Options:
     gate: bool
     detail: bool
     format: str
+    draws: int
 
 
 def run_studies(study: Study, options: Options) -> None:
@@ -77,7 +79,7 @@ def _run(plan: Plan, path: Path, options: Options) -> list[str]:
     if outcome.computed == 0:
         say(f"Complete already: nothing to compute in {directory.path}.")
     wanted = {cell.key for cell in plan.cells} | set(plan.absent)
-    print_table(directory, options.format, options.detail, wanted)
+    print_table(directory, options.format, options.detail, wanted, options.draws)
     say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     if not outcome.failed:
         return []

@@ -114,16 +114,18 @@ def run_directory(path: Path | None) -> RunDirectory:
     return RunDirectory(found)
 
 
-def print_table(directory: RunDirectory, format: str, detail: bool, keys: set[str] | None) -> None:
+def print_table(
+    directory: RunDirectory, format: str, detail: bool, keys: set[str] | None, draws: int
+) -> None:
     """The table of a run directory in one of the formats; only the cells ``keys``, if given."""
-    from harness.report.measure import long_form
+    from harness.report.long_form import long_form
     from harness.report.render import render_markdown, render_text
     from harness.report.table import build_table
 
     if format == "csv":
-        write(long_form(directory, keys, detail).to_csv(index=False))
+        write(long_form(directory, keys, detail, draws).to_csv(index=False))
         return
-    built = build_table(directory, keys, detail)
+    built = build_table(directory, keys, detail, draws)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     text = render_markdown(built) if format == "md" else render_text(built, colour)
     write(text)

@@ -12,3 +12,10 @@ Detail = Annotated[bool, typer.Option("--detail", help="Every metric, per class 
 Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
+DRAWS = 1000
+"""Of the bootstrap where nobody says otherwise; `harness.statistics.draws` needs numpy."""
+
+Draws = Annotated[
+    int,
+    typer.Option("--draws", min=0, help="Of the bootstrap behind intervals and marks; 0: neither."),
+]

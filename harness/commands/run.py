@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import Detail, Format
+from harness.commands.options import DRAWS, Detail, Draws, Format
 from harness.terminal import check_format, write
 
 _TASKS = "detection, segmentation, classification, fidelity."
@@ -88,6 +88,7 @@ def run(
         typer.Option("--no-gate", help="Go on where a model misses its published score."),
     ] = False,
     detail: Detail = False,
+    draws: Draws = DRAWS,
     format: Format = "text",
 ) -> None:
     """Degrade, restore, predict, and print the table. The same command again resumes.
@@ -120,5 +121,5 @@ def run(
         return
     from harness.running import Options, run_studies
 
-    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format)
+    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format, draws)
     run_studies(merged, options)

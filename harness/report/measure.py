@@ -9,23 +9,14 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import registry
 from harness.files import finite
 from harness.store import RunDirectory
 from harness.study import Place
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Json = dict[str, Any]
-
-COLUMNS = [
-    "task", "dataset", "model", "codec", "qf", "restorer",
-    "metric", "value", "ci_low", "ci_high", "images",
-]  # fmt: skip
-"""The columns of the long form."""
 
 
 @dataclass(frozen=True)
@@ -130,40 +121,6 @@ def state_of(directory: RunDirectory, cell: Json, version: str) -> str:
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def long_form(
-    directory: RunDirectory, keys: Collection[str] | None = None, detail: bool = False
-) -> pd.DataFrame:
-    """One row a number, columns `COLUMNS`.
-
-    A restorer that sees the uncompressed image (`original`) has one cell; its value stands in the
-    row of every codec and QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB,
-    SSIM in 0..1, all at full precision.
-
-    Args:
-        directory: the run directory.
-        keys: the cells wanted; all by default.
-        detail: every metric, per class too, instead of the ones a table shows.
-    """
-    import pandas as pd
-
-    results = measure(directory, keys)
-    places = places_of(results)
-    rows = []
-    for result in results:
-        cell = result.cell
-        task = registry.tasks().get(cell["task"])
-        names = list(result.metrics) if detail else [m for m in task.shown if m in result.metrics]
-        for place in [result.place] if result.place is not None else places:
-            codec, qf = place or (cell["codec"], None)
-            for name in names:
-                value = scaled(task, name, result.metrics[name])
-                head = [*(cell[key] for key in COLUMNS[:3]), codec, qf, cell["restorer"]]
-                rows.append([*head, name, value, None, None, result.images])
-    frame = pd.DataFrame(rows, columns=COLUMNS)
-    frame["qf"] = frame["qf"].astype("Int64")
-    return frame.astype({"ci_low": "float64", "ci_high": "float64"})
 
 
 def scaled(task: Any, metric: str, value: float) -> float:

@@ -15,7 +15,7 @@ _PLAIN_LEGEND = "* best, + second of its row (original does not compete)"
 
 
 def render_text(table: Table, colour: bool) -> str:
-    """The table for a terminal.
+    """The table for a terminal; under each row half the width of its intervals.
 
     Args:
         table: what to print.
@@ -25,26 +25,35 @@ def render_text(table: Table, colour: bool) -> str:
     labels = [
         max([len(head), *(len(line[i]) for line in body)], default=0) for i, head in enumerate(HEAD)
     ]
-    widths = _widths(table)
+    tails = {
+        name: max([0, *(len(_tail(r, name, colour)) for r in table.rows)])
+        for name in table.restorers
+    }
+    widths = _widths(table, tails)
     lines = [*table.title, ""]
     lines.append(_group_line(table, labels, widths))
     heads = [head.ljust(width) for head, width in zip(HEAD, labels, strict=True)]
-    heads += [name.rjust(widths[name]) for name in table.restorers]
-    lines.append("  ".join(heads))
+    heads += [(name + " " * tails[name]).rjust(widths[name]) for name in table.restorers]
+    lines.append("  ".join(heads).rstrip())
     lines.append("  ".join("─" * len(head) for head in heads))
     for label, row in zip(body, table.rows, strict=True):
         cells = [text.ljust(width) for text, width in zip(label, labels, strict=True)]
-        cells += [_cell(row, name, widths[name], colour) for name in table.restorers]
-        lines.append("  ".join(cells).rstrip() if not colour else "  ".join(cells))
+        cells += [_cell(row, n, widths[n], tails[n], colour) for n in table.restorers]
+        lines.append("  ".join(cells).rstrip())
+        if row.intervals:
+            cells = [" " * width for width in labels]
+            cells += [(row.half(n) + " " * tails[n]).rjust(widths[n]) for n in table.restorers]
+            lines.append("  ".join(cells).rstrip())
+    legend = list(table.legend)
     if not colour and any(row.rank(name) for row in table.rows for name in table.restorers):
-        lines += ["", _PLAIN_LEGEND]
-    if table.notes:
-        lines += ["", *table.notes]
+        legend = [_PLAIN_LEGEND, *legend]
+    for part in (legend, table.notes):
+        lines += ["", *part] if part else []
     return "\n".join(lines) + "\n"
 
 
 def render_markdown(table: Table) -> str:
-    """The table as GitHub Markdown, best in bold, second underlined."""
+    """The table as GitHub Markdown, best in bold, second underlined, intervals after their value."""
     lines = [f"{line}  " for line in table.title] + [""]
     grouped = " · ".join(f"{label}: {', '.join(names)}" for label, names in table.groups)
     lines += [f"Restorers — {grouped}", ""]
@@ -54,10 +63,11 @@ def render_markdown(table: Table) -> str:
         cells = []
         for name in table.restorers:
             text, rank = row.text(name), row.rank(name)
-            cells.append({1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text))
+            text = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text)
+            cells.append(" ".join(filter(None, [text + row.marks.get(name, ""), row.half(name)])))
         lines.append("| " + " | ".join([*row.labels, *cells]) + " |")
-    if table.notes:
-        lines += ["", *(f"{note}  " for note in table.notes)]
+    for part in (table.legend, table.notes):
+        lines += ["", *(f"{line}  " for line in part)] if part else []
     return "\n".join(lines) + "\n"
 
 
@@ -97,9 +107,10 @@ def _labels(table: Table, index: int) -> tuple[str, ...]:
     return task, metric, row[2]
 
 
-def _widths(table: Table) -> dict[str, int]:
+def _widths(table: Table, tails: dict[str, int]) -> dict[str, int]:
     return {
-        name: max([len(name), *(len(row.text(name)) + 1 for row in table.rows)])
+        name: tails[name]
+        + max([len(name), *(len(t) for r in table.rows for t in (r.text(name), r.half(name)))])
         for name in table.restorers
     }
 
@@ -115,10 +126,14 @@ def _group_line(table: Table, labels: Sequence[int], widths: dict[str, int]) -> 
     return "  ".join(parts)
 
 
-def _cell(row: Row, name: str, width: int, colour: bool) -> str:
-    text, rank = row.text(name), row.rank(name)
-    if not colour:
-        return (text + {1: "*", 2: "+"}.get(rank, " ")).rjust(width)
-    style = {1: _BOLD, 2: _UNDERLINE}.get(rank, "")
-    padding = " " * (width - len(text) - 1)
-    return f"{padding}{style}{text}{_RESET if style else ''} "
+def _tail(row: Row, name: str, colour: bool) -> str:
+    """What stands behind a value: its rank, where colour does not show it, and its marks."""
+    rank = "" if colour else {1: "*", 2: "+"}.get(row.rank(name), "")
+    return rank + row.marks.get(name, "")
+
+
+def _cell(row: Row, name: str, width: int, tail: int, colour: bool) -> str:
+    text, marks = row.text(name), _tail(row, name, colour)
+    style = {1: _BOLD, 2: _UNDERLINE}.get(row.rank(name), "") if colour else ""
+    padding = " " * (width - tail - len(text))
+    return f"{padding}{style}{text}{_RESET if style else ''}{marks.ljust(tail)}"

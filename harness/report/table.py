@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness import registry
 from harness.gate import gate_notes
+from harness.report.evidence import gather
 from harness.report.measure import CellResult, measure, places_of, scaled
 from harness.report.notes import notes_of
-from harness.statistics.inference import Interval
+from harness.report.significance import Assessment, Line, Verdict, assess
+from harness.statistics.draws import DRAWS
+from harness.statistics.inference import ALPHA, Interval
 from harness.store import RunDirectory, codecs_of
 from harness.study import Place, Study
 
@@ -19,6 +22,9 @@ Json = dict[str, Any]
 
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
 """Table IV's groups: one network a QF, or one for all."""
+
+FEW = 20
+"""Images below which the bootstrap's intervals cover clearly less than they say."""
 
 SAME_AS_JPEG = "†"
 """Marks a value whose difference from ``jpeg``'s is not significant."""
@@ -66,6 +72,13 @@ class Row:
         """The value as printed; an en dash where there is none."""
         return printed(self.values.get(restorer), self.digits)
 
+    def half(self, restorer: str) -> str:
+        """Half the width of the interval, with its sign; nothing where there is none."""
+        if restorer not in self.intervals:
+            return ""
+        low, high = self.intervals[restorer]
+        return f"±{printed((high - low) / 2, self.digits)}"
+
     def rank(self, restorer: str) -> int:
         """1 for the best, 2 for the second (ties share, as printed), 0 for the rest."""
         if restorer not in self.ranked or restorer not in self.values:
@@ -93,12 +106,14 @@ class Table:
         groups: group label and its restorers, in order.
         rows: the lines.
         notes: what a reader must know: subsets, failures, incomplete cells.
+        legend: what the intervals and marks mean.
     """
 
     title: tuple[str, ...]
     groups: tuple[tuple[str, tuple[str, ...]], ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    legend: tuple[str, ...] = ()
 
     @property
     def restorers(self) -> tuple[str, ...]:
@@ -107,7 +122,11 @@ class Table:
 
 
 def build_table(
-    directory: RunDirectory, keys: Collection[str] | None = None, detail: bool = False
+    directory: RunDirectory,
+    keys: Collection[str] | None = None,
+    detail: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Table:
     """The table of a run directory.
 
@@ -115,16 +134,60 @@ def build_table(
         directory: the records.
         keys: the cells wanted (`Cell.key`); all by default.
         detail: every metric, per class too.
+        draws: of the bootstrap behind intervals and marks; 0 for neither.
+        seed: of the draws.
     """
     manifest = directory.manifest()
     results = measure(directory, keys)
     tasks = {result.cell["task"] for result in results}
+    places, lines = lines_of(manifest, results, detail)
+    rows = _rows(places, lines, results)
+    legend: tuple[str, ...] = ()
+    if draws and rows:
+        evidence = gather(directory, keys, draws, seed)
+        found = assess(lines, evidence, draws, seed)
+        rows = [_judged(row, known) for row, known in zip(rows, found.lines, strict=True)]
+        legend = _legend(rows, found, draws)
     return Table(
         _title(manifest, results),
         _groups(manifest, results),
-        tuple(_rows(manifest, results, detail)),
+        tuple(rows),
         (*notes_of(manifest, results, keys), *gate_notes(directory, tasks)),
+        legend,
     )
+
+
+def _judged(row: Row, verdicts: dict[str, Verdict]) -> Row:
+    """The row with its intervals and marks, in the printed unit."""
+    task = registry.tasks().get(row.labels[0])
+    unit = scaled(task, row.labels[1], 1.0)
+    intervals, marks = {}, {}
+    for name, verdict in verdicts.items():
+        if not math.isnan(verdict.interval.low):
+            intervals[name] = Interval(*(unit * end for end in verdict.interval))
+        marks[name] = SAME_AS_JPEG * (verdict.p_jpeg >= ALPHA)
+        marks[name] += SAME_AS_BEST * (verdict.p_best >= ALPHA)
+    return replace(row, intervals=intervals, marks={n: m for n, m in marks.items() if m})
+
+
+def _legend(rows: list[Row], found: Assessment, draws: int) -> tuple[str, ...]:
+    """What the intervals and marks of the rows mean; nothing where there are none."""
+    lines = []
+    if any(row.intervals for row in rows):
+        lines.append(f"± half the 95 % interval (bootstrap over images, {draws} draws)")
+        if found.images < FEW:
+            lines.append(f"{found.images} images are few: their intervals are too narrow")
+    used = "".join(mark for row in rows for mark in row.marks.values())
+    tests = []
+    if SAME_AS_JPEG in used:
+        tests.append(f"{SAME_AS_JPEG} not significantly different from jpeg ({found.against_jpeg})")
+    if SAME_AS_BEST in used:
+        tests.append(
+            f"{SAME_AS_BEST} not significantly different from the row's best ({found.against_best})"
+        )
+    if tests:
+        lines.append(f"{'; '.join(tests)}: paired, p ≥ 0.05 after Holm's correction for as many")
+    return tuple(lines)
 
 
 def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
@@ -172,23 +235,46 @@ def _groups(manifest: Json, results: list[CellResult]) -> tuple[tuple[str, tuple
     return tuple(groups)
 
 
-def _rows(manifest: Json, results: list[CellResult], detail: bool) -> list[Row]:
-    rows = []
+def lines_of(
+    manifest: Json, results: list[CellResult], detail: bool
+) -> tuple[list[Place], list[Line]]:
+    """The lines of a table in order, and the codec and QF of each.
+
+    Args:
+        manifest: of the run directory.
+        results: its cells.
+        detail: every metric, instead of the ones a table shows.
+    """
+    places: list[Place] = []
+    lines = []
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
         mine = [result for result in results if result.cell["task"] == name]
         every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
         for metric in every if detail else [m for m in task.shown if m in every]:
             for place in places_of(mine):
-                values = {
-                    result.cell["restorer"]: scaled(task, metric, result.metrics[metric])
+                cells = {
+                    result.cell["restorer"]: result.cell["key"]
                     for result in mine
                     if result.place in (place, None) and metric in result.metrics
                 }
-                ranked = tuple(n for n in values if not manifest["restorers"][n]["reference"])
-                digits = task.digits.get(metric, 1)
-                competing = ranked if metric not in task.unranked else ()
-                rows.append(Row((name, metric, _shown(place, mine)), values, digits, competing))
+                ranked = tuple(n for n in cells if not manifest["restorers"][n]["reference"])
+                places.append(place)
+                lines.append(Line(metric, cells, ranked if metric not in task.unranked else ()))
+    return places, lines
+
+
+def _rows(places: list[Place], lines: list[Line], results: list[CellResult]) -> list[Row]:
+    by_key = {result.cell["key"]: result for result in results}
+    rows = []
+    for place, line in zip(places, lines, strict=True):
+        there = {name: by_key[key] for name, key in line.cells.items()}
+        name = next(iter(there.values())).cell["task"]
+        task = registry.tasks().get(name)
+        values = {n: scaled(task, line.metric, r.metrics[line.metric]) for n, r in there.items()}
+        shown = _shown(place, [result for result in results if result.cell["task"] == name])
+        digits = task.digits.get(line.metric, 1)
+        rows.append(Row((name, line.metric, shown), values, digits, line.ranked))
     return rows
 
 

@@ -13,7 +13,7 @@ from harness.engine import local
 from harness.errors import UserError
 from harness.plan import make_plan
 from harness.report.compare import compare, compare_lines
-from harness.report.measure import long_form
+from harness.report.long_form import long_form
 from harness.report.table import build_table
 from harness.store import RunDirectory, codecs_of
 from harness.study import Cell, Study

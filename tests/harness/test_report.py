@@ -10,7 +10,8 @@ from harness import registry
 from harness.errors import UserError
 from harness.report import compare as compare_module
 from harness.report.compare import compare, compare_lines
-from harness.report.measure import COLUMNS, latest_run, long_form, measure
+from harness.report.long_form import COLUMNS, long_form
+from harness.report.measure import latest_run, measure
 from harness.report.render import render_lines, render_markdown, render_text
 from harness.report.table import Row, Table, build_table
 from harness.store import RunDirectory
@@ -116,7 +117,7 @@ def test_the_columns_of_the_text_are_aligned(directory):
     first = lines[lines.index(head) + 2]
 
     for name, text in (("jpeg", "15.0"), ("dagn", "25.0")):
-        assert head.index(name) + len(name) == first.index(text) + len(text) + 1
+        assert head.index(name) + len(name) == first.index(text) + len(text)
 
 
 def test_markdown_is_a_table_with_best_in_bold(directory):

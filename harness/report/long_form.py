@@ -1,0 +1,78 @@
+"""Every number of a run directory as one row of a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from harness import registry
+from harness.report.evidence import gather
+from harness.report.measure import measure, scaled
+from harness.report.significance import Verdict, assess
+from harness.report.table import lines_of
+from harness.statistics.draws import DRAWS
+from harness.store import RunDirectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [
+    "task", "dataset", "model", "codec", "qf", "restorer",
+    "metric", "value", "ci_low", "ci_high", "images",
+    "minus_jpeg", "minus_jpeg_low", "minus_jpeg_high", "p_jpeg", "p_best",
+]  # fmt: skip
+"""The columns of the long form."""
+
+
+def long_form(
+    directory: RunDirectory,
+    keys: Collection[str] | None = None,
+    detail: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One row a number, columns `COLUMNS`.
+
+    A restorer that sees the uncompressed image (`original`) has one cell; its value stands in the
+    row of every codec and QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB,
+    SSIM in 0..1, all at full precision. ``ci_low`` and ``ci_high`` bound the 95 % interval;
+    ``minus_jpeg`` is the paired difference from the line's ``jpeg`` with its interval; ``p_jpeg``
+    and ``p_best`` belong to the differences from ``jpeg`` and from the line's best, corrected
+    over the table. What does not exist is empty.
+
+    Args:
+        directory: the run directory.
+        keys: the cells wanted; all by default.
+        detail: every metric, per class too, instead of the ones a table shows.
+        draws: of the bootstrap; 0 leaves intervals and p-values empty.
+        seed: of the draws.
+    """
+    import pandas as pd
+
+    results = {result.cell["key"]: result for result in measure(directory, keys)}
+    places, lines = lines_of(directory.manifest(), list(results.values()), detail)
+    evidence = gather(directory, keys, draws, seed) if draws and lines else {}
+    verdicts = assess(lines, evidence, draws, seed).lines
+    rows = []
+    for place, line, known in zip(places, lines, verdicts, strict=True):
+        for name, key in line.cells.items():
+            result = results[key]
+            cell, task = result.cell, registry.tasks().get(result.cell["task"])
+            codec, qf = place or (cell["codec"], None)
+            unit = scaled(task, line.metric, 1.0)
+            head = [cell["task"], cell["dataset"], cell["model"], codec, qf, name, line.metric]
+            value = scaled(task, line.metric, result.metrics[line.metric])
+            found = _verdict(known.get(name, Verdict()), unit)
+            rows.append([*head, value, *found[:2], result.images, *found[2:]])
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame["qf"] = frame["qf"].astype("Int64")
+    return frame.astype(dict.fromkeys([*COLUMNS[8:10], *COLUMNS[11:]], "float64"))
+
+
+def _verdict(verdict: Verdict, unit: float) -> list[float]:
+    """What is known of a number, columns ``ci_low``, ``ci_high`` and those after ``images``."""
+    gap = verdict.against_jpeg
+    paired = [math.nan] * 3 if gap is None else [gap.value, *gap.interval]
+    ends = [unit * end for end in (*verdict.interval, *paired)]
+    return [*ends, verdict.p_jpeg, verdict.p_best]
