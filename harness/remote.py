@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
 import shutil
 import time
@@ -86,11 +87,14 @@ def remote_cards(name: str) -> list[tuple[Path, Card]]:
     if not fitting and name in registry.restorers():
         fitting = [pair for pair in known if pair[1].name.startswith(f"{name}-")]
     if not fitting:
-        listed = ", ".join(card.name for _, card in known) or "none"
-        data_sets = ", ".join(registry.datasets())
+        listed = [card.name for _, card in known]
+        data_sets = list(registry.datasets())
+        near = difflib.get_close_matches(name.lower(), [*listed, *data_sets], n=1, cutoff=0.5)
         raise UserError(
-            f"Nothing is downloaded under the name '{name}'. Downloads: {listed}."
-            + (f" Data sets: {data_sets}." if data_sets else "")
+            f"Nothing is downloaded under the name '{name}'."
+            + (f" Did you mean '{near[0]}'?" if near else "")
+            + f" Downloads: {', '.join(listed) or 'none'}."
+            + (f" Data sets: {', '.join(data_sets)}." if data_sets else "")
         )
     return fitting
 

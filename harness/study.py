@@ -18,6 +18,10 @@ SMALLEST_TILE = 32
 """Pixels a side: less than that, and a tile is nothing but overlap."""
 
 
+_SHOWN = 80
+"""Characters of a bad value that are shown."""
+
+
 class Study(BaseModel):
     """A grid of cells: tasks × QFs × restorers on one data set with one vision model a task.
 
@@ -143,10 +147,12 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         known = ", ".join(Study.model_fields)
         return f"A study has no field '{field}'{where}. Fields: {known}."
     given = first["input"]
-    if first["type"] in ("int_parsing", "int_type", "int_from_float"):
-        return f"Bad value for {field}{where}: {given!r} is not a whole number."
-    reason = first["msg"].removeprefix("Value error, ")
     shown = ", ".join(map(str, given)) if isinstance(given, list | tuple) else repr(given)
+    if len(shown) > _SHOWN:  # a whole annotations file was taken for a study
+        shown = f"{shown[:_SHOWN]}…"
+    if first["type"] in ("int_parsing", "int_type", "int_from_float"):
+        return f"Bad value for {field}{where}: {shown} is not a whole number."
+    reason = first["msg"].removeprefix("Value error, ")
     return f"Bad value for {field}{where}: {reason} (got {shown})."
 
 

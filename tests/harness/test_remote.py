@@ -158,3 +158,11 @@ def test_a_card_without_an_address_is_refused(harness, tmp_path):
 
     assert code == 2
     assert "names no address that its file can be downloaded from" in err
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(cards):
+    with pytest.raises(UserError, match=r"'net-oficial-q10'\. Did you mean 'net-official-q10'\?"):
+        remote.remote_cards("net-oficial-q10")
+    with pytest.raises(UserError) as error:
+        remote.remote_cards("zzz")
+    assert "Did you mean" not in str(error.value)

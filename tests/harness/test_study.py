@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import yaml
 from hypothesis import given
@@ -147,3 +149,11 @@ def test_a_key_names_one_file_whatever_the_restorer_is_called(restorer, qf):
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=5))
 def test_the_order_of_keys_does_not_matter(values):
     assert hash_of(values) == hash_of(dict(reversed(values.items())))
+
+
+def test_a_long_bad_value_is_shown_in_short(tmp_path):
+    path = tmp_path / "annotations.json"
+    path.write_text(json.dumps({"images": [{"id": k} for k in range(1000)]}))
+    with pytest.raises(UserError, match="Bad value for images") as error:
+        read_study(path, {})
+    assert len(str(error.value)) < 300 and str(error.value).endswith("…).")
