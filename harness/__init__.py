@@ -1,3 +1,49 @@
-"""Downstream vision-task evaluation of image restoration."""
+"""Downstream vision-task evaluation of image restoration.
+
+As a library::
+
+    import harness
+
+    run = harness.evaluate(task="detection", qf=10, restorers=["jpeg", "arcnn"], limit=16)
+    run.table()
+
+What stands here is imported when it is asked for: ``import harness`` is light. Type checkers read
+``__init__.pyi``: imports for them alone would open every door to whoever asks for the version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "HarnessError",
+    "Run",
+    "Study",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "restorer",
+]  # open is not: `from harness import *` would hide Python's
+
+
+def __getattr__(name: str) -> Any:
+    homes = {
+        "HarnessError": "harness.errors",
+        "Run": "harness.library.results",
+        "Study": "harness.study",
+        "UserError": "harness.errors",
+        "evaluate": "harness.library.evaluate",
+        "open": "harness.library.evaluate",
+        "restorer": "harness.library.own_restorers",
+    }
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(homes[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "open"})

@@ -15,6 +15,9 @@ import typer
 
 from harness.commands import assets
 from harness.commands.compare import compare
+from harness.commands.figures import figures
+from harness.commands.panels import panels
+from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.table import table
 from harness.errors import HarnessError
@@ -49,6 +52,9 @@ def _main(
 app.command()(run)
 app.command()(table)
 app.command()(compare)
+app.command()(panels)
+app.command()(figures)
+app.command()(report)
 app.command("list")(assets.list_)
 app.command()(assets.show)
 app.command()(assets.train)

@@ -46,8 +46,16 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file in one step, its folder made if need be; see `writing` for what is raised."""
+    """Replace a file in one step, its folder made if need be; see `writing` for what is raised.
+
+    A link is followed. What is neither a file nor a folder (/dev/null, a pipe) is written into:
+    root could otherwise put a file in its place.
+    """
     with writing(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".tmp")
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from harness import registry
 from harness.assets import read_card
 from harness.errors import UserError
+from harness.library.own import NONE
 from harness.study import Study
 
 ALL = "all"
@@ -60,12 +61,16 @@ def reference_of() -> Any:
     )
 
 
-def lineup_of(study: Study) -> Lineup:
+def lineup_of(study: Study, own: Mapping[str, Any] = NONE) -> Lineup:
     """The restorers of ``study``, ready for its QFs.
 
     ``all`` are the registered ones. One of them that cannot be loaded, or has no weights of its own
     and cannot run at any of the QFs, is left out; one without weights at some QF is unready there.
     What the user named must run.
+
+    Args:
+        study: names them.
+        own: restorers by name that are taken as they are.
 
     Raises:
         UserError: an unknown name or variant, a file that nobody can open, no weights for a QF,
@@ -78,7 +83,7 @@ def lineup_of(study: Study) -> Lineup:
     wanted = set()
     for spec, named in _specs(study):
         try:
-            restorer = _make(spec, study)
+            restorer = own[spec] if spec in own else _make(spec, study)
             reasons = _prepare(restorer, study.qf, named)
         except UserError as error:
             if named:

@@ -9,6 +9,7 @@ from typing import Any
 from harness import registry
 from harness.errors import UserError
 from harness.grid import TaskPlan, cells_of, image_list_hash, unready_cells
+from harness.library.own import NOTHING, Own
 from harness.lineup import lineup_of, reference_of
 from harness.resolve import data_set_of, group_of, models_of, studies_of
 from harness.study import Cell, Study, hash_of
@@ -60,13 +61,14 @@ class Plan:
         return {name: plan.model_name for name, plan in self.tasks.items()}
 
 
-def make_plan(study: Study, gate: bool = True) -> Plan:
+def make_plan(study: Study, gate: bool = True, own: Own = NOTHING) -> Plan:
     """Resolve and check every name of ``study``; load and check weights.
 
     Args:
         study: what is to be measured, on one data set.
         gate: where somebody says what a vision model scores on the uncompressed images, measure
             it, whether the study names the uncompressed images or not.
+        own: objects that stand for names of the study.
 
     Raises:
         UserError: an unknown name, weights missing for a QF, a data set without ground truth
@@ -79,15 +81,15 @@ def make_plan(study: Study, gate: bool = True) -> Plan:
     study, chosen = parts[0]
     task_types = {name: registry.tasks().get(name) for name in study.task}
     _check_luma(study, task_types)
-    lineup = lineup_of(study)
+    lineup = lineup_of(study, own.restorers)
     codecs = {name: registry.codecs().get(name)() for name in study.codec}
     if study.luma:
         codecs = {name: codec.as_grey() for name, codec in codecs.items()}
-    data_set, notices = data_set_of(study)
+    data_set, notices = own.found() or data_set_of(study)
     notices = [*chosen, *notices]
     notices += [f"Left out: {reason}" for reason in lineup.left_out]
     task_types = _with_truth(task_types, data_set, notices)
-    models = models_of(study, task_types, data_set)
+    models = _models(study, task_types, data_set, own)
     tasks = {
         name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
     }
@@ -129,6 +131,14 @@ def make_plan(study: Study, gate: bool = True) -> Plan:
         tuple(notices),
         gates,
     )
+
+
+def _models(study: Study, task_types: dict[str, Any], data_set: Any, own: Own) -> dict[str, Any]:
+    """The vision model of each task that needs one: the caller's own, else as the study says."""
+    groups = {name: group_of(name, part) for name, part in task_types.items() if part.needs_model}
+    mine = {name: own.models[group] for name, group in groups.items() if group in own.models}
+    rest = {name: part for name, part in task_types.items() if name not in mine}
+    return {**models_of(study, rest, data_set), **mine}
 
 
 def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:

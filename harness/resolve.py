@@ -43,11 +43,16 @@ def studies_of(study: Study) -> tuple[tuple[Study, list[str]], ...]:
 
 def _is_only_for(spec: str, tasks: set[str]) -> bool:
     """Whether a vision model is one of these tasks and of no other."""
-    name = spec.partition(":")[0]
-    serves = {task for task in registry.tasks() if name in registry.models(task)}
+    serves = served_by(spec)
     if not serves and (model := _model_file(spec)) is not None:
         serves = {model.task}
     return bool(serves) and serves <= tasks
+
+
+def served_by(spec: str) -> set[str]:
+    """The tasks that have a registered vision model of this name; none for a file."""
+    name = spec.partition(":")[0]
+    return {task for task in registry.tasks() if name in registry.models(task)}
 
 
 def data_set_of(study: Study) -> tuple[Any, list[str]]:

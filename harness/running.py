@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.library.own import NOTHING, Own
 from harness.study import Study
 from harness.terminal import error_console, print_table, say
 
@@ -45,21 +46,41 @@ def run_studies(study: Study, options: Options) -> None:
     Raises:
         HarnessError: see `harness.plan.make_plan` and `harness.engine.local.run`; images failed.
     """
+    failed = []
+    for plan, notices, path in plans_of(study, options.output, options.gate):
+        for notice in notices:
+            say(notice)
+        failed += _run(plan, path, options)
+    if failed:
+        raise UserError(failed[0])
+
+
+def plans_of(
+    study: Study, output: Path | None, gate: bool, own: Own = NOTHING
+) -> list[tuple[Plan, tuple[str, ...], Path]]:
+    """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
+
+    Args:
+        study: what is to be measured.
+        output: run directory; the default one if None. Several get a folder each in it.
+        gate: see `harness.plan.make_plan`.
+        own: see `harness.plan.make_plan`.
+
+    Raises:
+        UserError: see `harness.plan.make_plan`.
+    """
     from harness.plan import default_directory, make_plan
     from harness.resolve import studies_of
 
     # All are planned before one is run: a model missing from the last is said at once.
-    plans = [(make_plan(one, options.gate), notices) for one, notices in studies_of(study)]
-    failed = []
+    plans = [(make_plan(one, gate, own), notices) for one, notices in studies_of(study)]
+    found = []
     for plan, notices in plans:
-        for notice in (*notices, *plan.notices):
-            say(notice)
-        path = options.output or default_directory(plan)
-        if len(plans) > 1 and (options.output or study.name):
+        path = output or default_directory(plan)
+        if len(plans) > 1 and (output or study.name):
             path = path / plan.data_set.name
-        failed += _run(plan, path, options)
-    if failed:
-        raise UserError(failed[0])
+        found.append((plan, (*notices, *plan.notices), path))
+    return found
 
 
 def _run(plan: Plan, path: Path, options: Options) -> list[str]:

@@ -30,36 +30,48 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field("", description="names the default run directory")
+    name: str = Field(default="", description="names the default run directory")
     task: tuple[str, ...] = Field(
-        ("detection",), description="detection, segmentation, classification, fidelity"
+        default=("detection",), description="detection, segmentation, classification, fidelity"
     )
     dataset: str = Field(
-        "auto",
+        default="auto",
         description="auto, a data set's name, or a path to images or annotations",
         min_length=1,
     )
-    images: str | None = Field(None, description="folder of the images of an annotations file")
-    masks: str | None = Field(None, description="folder of the masks of an image folder")
-    classes: str | None = Field(None, description="file of class names, one a line")
-    split: str | None = Field(None, description="list of images of a VOC-layout folder")
-    model: tuple[str, ...] = Field((), description="vision models; empty: the data set's own")
-    codec: tuple[str, ...] = Field(("jpeg",), description="what degrades the images")
+    images: str | None = Field(
+        default=None, description="folder of the images of an annotations file"
+    )
+    masks: str | None = Field(default=None, description="folder of the masks of an image folder")
+    classes: str | None = Field(default=None, description="file of class names, one a line")
+    split: str | None = Field(default=None, description="list of images of a VOC-layout folder")
+    model: tuple[str, ...] = Field(
+        default=(), description="vision models; empty: the data set's own"
+    )
+    codec: tuple[str, ...] = Field(default=("jpeg",), description="what degrades the images")
     qf: tuple[int, ...] = Field(
-        (10, 20, 30, 40), description="quality factors (or qualities of another codec), 1..100"
+        default=(10, 20, 30, 40),
+        description="quality factors (or qualities of another codec), 1..100",
     )
     restorers: tuple[str, ...] = Field(
-        ("all",), description="names, names with a variant (fbcnn:told), weights files, or all"
+        default=("all",),
+        description="names, names with a variant (fbcnn:told), weights files, or all",
     )
     nearest_qf: bool = Field(
-        False, description="a QF without a checkpoint takes the nearest one's", strict=True
+        default=False, description="a QF without a checkpoint takes the nearest one's", strict=True
     )
     tile: int | None = Field(
-        None, description="side of the restorers' tiles in pixels; 0: never in tiles", strict=True
+        default=None,
+        description="side of the restorers' tiles in pixels; 0: never in tiles",
+        strict=True,
     )
-    luma: bool = Field(False, description="compress and score luma alone", strict=True)
-    limit: int | None = Field(None, description="only the first N images", ge=1, strict=True)
-    seed: int = Field(0, description="seeds every random generator", ge=0, lt=2**32, strict=True)
+    luma: bool = Field(default=False, description="compress and score luma alone", strict=True)
+    limit: int | None = Field(
+        default=None, description="only the first N images", ge=1, strict=True
+    )
+    seed: int = Field(
+        default=0, description="seeds every random generator", ge=0, lt=2**32, strict=True
+    )
 
     @field_validator("task", "qf", "restorers", "model", "codec", mode="before")
     @classmethod

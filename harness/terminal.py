@@ -118,14 +118,24 @@ def print_table(
     directory: RunDirectory, format: str, detail: bool, keys: set[str] | None, draws: int
 ) -> None:
     """The table of a run directory in one of the formats; only the cells ``keys``, if given."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    write(table_text(directory, format, detail, keys, draws, colour))
+
+
+def table_text(
+    directory: RunDirectory,
+    format: str,
+    detail: bool,
+    keys: set[str] | None,
+    draws: int,
+    colour: bool = False,
+) -> str:
+    """What `print_table` prints."""
+    from harness.report.building import build_table
     from harness.report.long_form import long_form
     from harness.report.render import render_markdown, render_text
-    from harness.report.table import build_table
 
     if format == "csv":
-        write(long_form(directory, keys, detail, draws).to_csv(index=False))
-        return
+        return str(long_form(directory, keys, detail, draws).to_csv(index=False))
     built = build_table(directory, keys, detail, draws)
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = render_markdown(built) if format == "md" else render_text(built, colour)
-    write(text)
+    return render_markdown(built) if format == "md" else render_text(built, colour)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from tasks.base import DataSet, Json, Task, VisionModel
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.base import DataSet, Json, Sample, Task, VisionModel
 
 
 class Agreement(Task):
@@ -35,3 +38,26 @@ class Agreement(Task):
         """Those of the task it stands in for, with ``agreement`` before every name."""
         found = super().metrics(records, ground_truth)  # type: ignore[safe-super]
         return {f"agreement {name}": value for name, value in found.items()}
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """That of the task it stands in for, with ``agreement`` before every name."""
+        found = super().sample(records, ground_truth)
+        assert found is not None, "the task it stands in for has one"
+        return _Agreeing(found)
+
+
+class _Agreeing(Sample):
+    """A sample whose metrics have ``agreement`` before their names."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self.images = sample.images
+
+    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+        """Those of the sample."""
+        found = self._sample.figures(weights)
+        return {f"agreement {name}": value for name, value in found.items()}
+
+    def each(self) -> NDArray[np.float64]:
+        """Those of the sample."""
+        return self._sample.each()

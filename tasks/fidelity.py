@@ -86,7 +86,8 @@ def weighted_mean(weights: NDArray[np.int32], values: NDArray[np.float64]) -> ND
     An infinite value counts only in the draws that hold it, and so does a NaN.
     """
     finite = np.isfinite(values)
-    total = weights[:, finite] @ values[finite]
+    # Not a matrix product, whose last bits depend on how many rows are asked for at once.
+    total = (weights[:, finite] * values[finite]).sum(axis=1)
     for place in np.flatnonzero(~finite):
         total = total + np.where(weights[:, place] > 0, values[place], 0.0)
     count = weights.sum(axis=1)

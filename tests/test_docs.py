@@ -14,6 +14,9 @@ import yaml
 from harness import registry
 from harness.assets import read_card
 from harness.images import write_png
+from harness.report.building import build_table
+from harness.report.render import render_text
+from harness.store import RunDirectory
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -128,13 +131,32 @@ def test_the_photographs_table_is_that_of_its_csv(name):
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     columns, rows = lines[0][3:], {int(line[2]): line[3:] for line in lines[1:5]}
     frame = pd.read_csv(ROOT / "results" / "photographs" / f"{name}.csv")
-    values = frame.set_index(["restorer", "qf"])["value"]
+    numbers = frame.set_index(["restorer", "qf"])
+    values, p_jpeg, p_best = (numbers[name] for name in ("value", "p_jpeg", "p_best"))
+    half = (numbers["ci_high"] - numbers["ci_low"]) / 2
 
     assert list(rows) == [10, 20, 30, 40]
     assert {"original", "jpeg", "arcnn", "dagn"} < set(columns)
     for qf, cells in rows.items():
-        shown = [float(re.sub(r"[*]|</?u>", "", cell)) for cell in cells]
+        shown = [float(re.sub(r"[*†‡]|</?u>", "", cell.split()[0])) for cell in cells]
         assert shown == [round(values[column, qf], 1) for column in columns]
+        halves = [float(cell.split("±")[1]) for cell in cells]
+        assert halves == [round(half[column, qf], 1) for column in columns]
+        for mark, known in (("†", p_jpeg), ("‡", p_best)):
+            assert [mark in cell for cell in cells] == [known[name, qf] >= 0.05 for name in columns]
+
+
+def test_on_photographs_every_restorer_helps_at_qf_10_and_no_more_is_certain():
+    """As docs/photographs.md says."""
+    frame = pd.read_csv(ROOT / "results" / "photographs" / "coco128.csv")
+    lowest = frame[(frame.qf == 10) & frame.p_jpeg.notna()]
+
+    assert len(lowest) == 7 and (lowest.p_jpeg < 0.05).all() and (lowest.minus_jpeg > 0).all()
+    assert lowest.minus_jpeg.agg(["min", "max"]).round(1).tolist() == [3.6, 6.6]
+    assert (frame[frame.qf > 10].p_jpeg.dropna() >= 0.05).all()
+    assert (frame[frame.restorer != "jpeg"].p_best.dropna() >= 0.05).all()
+    few = pd.read_csv(ROOT / "results" / "photographs" / "tinycoco.csv")
+    assert (few.p_jpeg.dropna() >= 0.05).all()
 
 
 def test_the_photographs_jpeg_column_is_near_what_is_known_of_it():
@@ -148,14 +170,15 @@ def test_the_photographs_jpeg_column_is_near_what_is_known_of_it():
 
 
 def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
-    """Its rows stand in the committed records too (the timings and notices are not printed)."""
-    printed = after("run").split("```\n", 2)[1]
-    rows = [line.split() for line in printed.splitlines() if line.startswith("detection ")]
-    done = subprocess.run([HARNESS, "table", EMBEDDED], capture_output=True, text=True, check=True)
-    committed = [line.split() for line in done.stdout.splitlines() if line.startswith("detection ")]
+    """The committed records' cells of that command print the very same block."""
+    held = RunDirectory(EMBEDDED)
+    keys = {
+        cell["key"]
+        for cell in held.manifest()["cells"]
+        if cell["task"] == "detection" and cell["qf"] in (10, None)
+    }
 
-    assert rows == committed[:1]
-    assert rows[0][:3] == ["detection", "mAP", "10"]
+    assert after("run").split("```\n", 2)[1] == render_text(build_table(held, keys), colour=False)
 
 
 def test_the_table_of_the_shipped_checkpoints_is_what_their_cards_say():
@@ -182,6 +205,18 @@ def test_every_shipped_restorer_gains_half_a_decibel_on_live1_at_qf_10():
         before = measured.get("live1_q10_psnr_jpeg", measured.get("live1_psnr_jpeg"))
         after = measured.get("live1_q10_psnr", measured.get("live1_psnr"))
         assert after - before >= 0.5, name
+
+
+def test_the_readmes_python_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+    names = {}
+
+    with pytest.warns(UserWarning, match="median"):  # without a version it is never reused
+        exec(code.replace("limit=16", "limit=2"), names)  # a document's code
+
+    frame = names["run"].table()
+    assert {"jpeg", "median"} <= set(frame.columns)
 
 
 def test_the_plugin_of_the_documents_works(tmp_path):

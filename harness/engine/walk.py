@@ -53,7 +53,7 @@ def walk(
         return
     import torch
 
-    _deterministic(plan.study.seed)
+    deterministic(plan.study.seed)
     threads = torch.get_num_threads()
     todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
@@ -117,7 +117,8 @@ class _Crew:
                 yield item
 
 
-def _deterministic(seed: int) -> None:
+def deterministic(seed: int) -> None:
+    """Seed the process's random generators and make torch prefer deterministic algorithms."""
     import numpy as np
     import torch
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 import math
 import os
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,6 +26,9 @@ from harness.store import RunDirectory
 
 Json = dict[str, Any]
 Values = NDArray[np.float64]
+
+_LOG = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LINES = 5.0
 
 VERSION = "1"
 """Bumped whenever a draw's value can change; part of the cache's state."""
@@ -51,7 +56,8 @@ class Evidence:
 
     def interval(self, metric: str) -> Interval:
         """The 95 % interval of a metric, NaN on both sides where there is none."""
-        return interval(self.draws.get(metric, np.empty(0)), len(self.images))
+        drawn = self.draws.get(metric, np.empty(0))
+        return interval(drawn, len(self.images), estimate=self.values.get(metric))
 
 
 class Difference(NamedTuple):
@@ -98,22 +104,52 @@ def gather(
 
     # numpy lets other threads work while it computes; the order is kept.
     with ThreadPoolExecutor(max(1, min(len(cells), os.cpu_count() or 1))) as pool:
-        found = list(pool.map(one, cells))
+        found = list(_told(pool.map(one, cells), len(cells)))
     return {item.cell["key"]: item for item in found if item is not None}
 
 
+def _told(results: Iterable[Evidence | None], count: int) -> Iterator[Evidence | None]:
+    """The results as they come, with a line now and then where they take long."""
+    began = last = time.monotonic()
+    for done, item in enumerate(results, start=1):
+        now = time.monotonic()
+        if now - last > _SECONDS_BETWEEN_LINES and done < count:
+            last = now
+            left = (now - began) / done * (count - done)
+            _LOG.info("intervals: %d of %d cells, about %.0f s left", done, count, left)
+        yield item
+
+
+Kept = dict[tuple[str, str, frozenset[str]], Evidence]
+"""Evidence on some of a cell's images, by run directory, cell key and images."""
+
+
 def differences(
-    a: Evidence, b: Evidence, metrics: Iterable[str], draws: int = DRAWS, seed: int = 0
+    a: Evidence,
+    b: Evidence,
+    metrics: Iterable[str],
+    draws: int = DRAWS,
+    seed: int = 0,
+    kept: Kept | None = None,
 ) -> dict[str, Difference]:
     """``b - a`` for each metric both have, on the images both have.
 
     Where one lacks images the other has, both are computed again on the common ones.
+
+    Args:
+        a: one cell.
+        b: another.
+        metrics: the metrics wanted.
+        draws: of the bootstrap, as those of ``a`` and ``b``.
+        seed: of the draws.
+        kept: holds what is computed again, for whoever asks for many pairs.
     """
-    common = set(a.images) & set(b.images)
+    common = frozenset(a.images) & frozenset(b.images)
     if not common:
         return {}
+    kept = {} if kept is None else kept
     left, right = (
-        item if len(item.images) == len(common) else _again(item, draws, seed, common)
+        item if len(item.images) == len(common) else _again(item, draws, seed, common, kept)
         for item in (a, b)
     )
     return {
@@ -138,10 +174,13 @@ def _difference(a: Evidence, b: Evidence, metric: str) -> Difference:
     )
 
 
-def _again(item: Evidence, draws: int, seed: int, only: set[str]) -> Evidence:
-    found = _evidence(item.directory, item.cell, draws, seed, only)
-    assert found is not None, "a cell with records of these images has evidence on them"
-    return found
+def _again(item: Evidence, draws: int, seed: int, only: frozenset[str], kept: Kept) -> Evidence:
+    place = (str(item.directory.path), item.cell["key"], only)
+    if place not in kept:
+        found = _evidence(item.directory, item.cell, draws, seed, only)
+        assert found is not None, "a cell with records of these images has evidence on them"
+        kept[place] = found
+    return kept[place]
 
 
 def _evidence(
@@ -151,7 +190,9 @@ def _evidence(
     # Before the records are read, as in `measure`.
     state = f"{VERSION}-{draws}-{seed}-{state_of(directory, cell, task.version)}"
     if only is not None:
-        state += "-" + hashlib.sha256("\n".join(sorted(only)).encode()).hexdigest()
+        state += (
+            "-" + hashlib.sha256("\n".join(sorted(only)).encode(errors="surrogatepass")).hexdigest()
+        )
     held = _read(directory, cell, state)
     if held is not None:
         return held

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from harness import registry
+from harness.report.building import lines_of
 from harness.report.evidence import gather
 from harness.report.measure import measure, scaled
 from harness.report.significance import Verdict, assess
-from harness.report.table import lines_of
 from harness.statistics.draws import DRAWS
 from harness.store import RunDirectory
 
@@ -39,7 +39,7 @@ def long_form(
     SSIM in 0..1, all at full precision. ``ci_low`` and ``ci_high`` bound the 95 % interval;
     ``minus_jpeg`` is the paired difference from the line's ``jpeg`` with its interval; ``p_jpeg``
     and ``p_best`` belong to the differences from ``jpeg`` and from the line's best, corrected
-    over the table. What does not exist is empty.
+    over the table. What does not exist is empty. Cells stand in the manifest's order.
 
     Args:
         directory: the run directory.
@@ -54,7 +54,8 @@ def long_form(
     places, lines = lines_of(directory.manifest(), list(results.values()), detail)
     evidence = gather(directory, keys, draws, seed) if draws and lines else {}
     verdicts = assess(lines, evidence, draws, seed).lines
-    rows = []
+    at = {key: number for number, key in enumerate(results)}
+    rows, order = [], []
     for place, line, known in zip(places, lines, verdicts, strict=True):
         for name, key in line.cells.items():
             result = results[key]
@@ -65,7 +66,9 @@ def long_form(
             value = scaled(task, line.metric, result.metrics[line.metric])
             found = _verdict(known.get(name, Verdict()), unit)
             rows.append([*head, value, *found[:2], result.images, *found[2:]])
-    frame = pd.DataFrame(rows, columns=COLUMNS)
+            order.append((at[key], places.index(place)))
+    by_cell = sorted(range(len(rows)), key=order.__getitem__)
+    frame = pd.DataFrame([rows[number] for number in by_cell], columns=COLUMNS)
     frame["qf"] = frame["qf"].astype("Int64")
     return frame.astype(dict.fromkeys([*COLUMNS[8:10], *COLUMNS[11:]], "float64"))
 

@@ -53,7 +53,7 @@ def render_text(table: Table, colour: bool) -> str:
 
 
 def render_markdown(table: Table) -> str:
-    """The table as GitHub Markdown, best in bold, second underlined, intervals after their value."""
+    """The table as GitHub Markdown, best in bold, second underlined, intervals after values."""
     lines = [f"{line}  " for line in table.title] + [""]
     grouped = " · ".join(f"{label}: {', '.join(names)}" for label, names in table.groups)
     lines += [f"Restorers — {grouped}", ""]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.report.evidence import Difference, Evidence, differences
+from harness.report.evidence import Difference, Evidence, Kept, differences
 from harness.statistics.draws import DRAWS
 from harness.statistics.inference import NO_INTERVAL, Interval, holm
 
@@ -41,7 +42,8 @@ class Verdict:
         against_jpeg: paired difference from the row's ``jpeg``; None for itself, and where one is
             missing.
         p_jpeg: of that difference, corrected; NaN where there is none.
-        p_best: of the paired difference from the row's best, corrected; NaN for the best itself.
+        p_best: of the paired difference from the row's best, corrected for its having been chosen;
+            NaN for the best itself.
     """
 
     interval: Interval = NO_INTERVAL
@@ -57,13 +59,13 @@ class Assessment:
     Attributes:
         lines: by line of the table, in its order: restorer to verdict.
         against_jpeg: the number of differences from ``jpeg`` that were tested together.
-        against_best: the number of differences from the best.
+        pairs: the number of differences between any two of a line that were tested together.
         images: the fewest images that an interval stands on; 0 without intervals.
     """
 
     lines: tuple[dict[str, Verdict], ...]
     against_jpeg: int = 0
-    against_best: int = 0
+    pairs: int = 0
     images: int = 0
 
 
@@ -89,8 +91,10 @@ def assess(
 ) -> Assessment:
     """Intervals of every number of a table and tests of its differences.
 
-    All differences from ``jpeg`` in the table are one family of tests, all differences from the
-    best of their line another; each is corrected after Holm (1979).
+    All differences from ``jpeg`` in the table are one family of tests, corrected after Holm (1979).
+    The best of a line is chosen by the numbers it is tested with; so another family holds the
+    differences of all pairs of a line, whichever turns out best, and those from the best are read
+    off it.
 
     Args:
         lines: of the table.
@@ -99,28 +103,31 @@ def assess(
         seed: of the draws.
     """
     verdicts: list[dict[str, Verdict]] = []
-    from_jpeg, from_best = _Tests(), _Tests()
+    from_jpeg, of_pairs = _Tests(), _Tests()
+    kept: Kept = {}
     for number, line in enumerate(lines):
         held = {name: evidence[key] for name, key in line.cells.items() if key in evidence}
         known = {name: one for name, one in held.items() if line.metric in one.draws}
-        row = {name: Verdict(one.interval(line.metric)) for name, one in known.items()}
-        verdicts.append(row)
+        verdicts.append({name: Verdict(one.interval(line.metric)) for name, one in known.items()})
         best = _best(line, held)
-        for name in (n for n in line.ranked if n in known):
-            if name != BASELINE and BASELINE in known:
-                found = _difference(known[BASELINE], known[name], line.metric, draws, seed)
-                row[name].against_jpeg = found
-                from_jpeg.add(number, name, math.nan if found is None else found.p)
-            if best in known and name != best:
-                found = _difference(known[best], known[name], line.metric, draws, seed)
-                from_best.add(number, name, math.nan if found is None else found.p)
+        ranked = [name for name in line.ranked if name in known]
+        for a, b in itertools.combinations(sorted(ranked, key=lambda name: name != BASELINE), 2):
+            pair = (known[a], known[b], (line.metric,), draws, seed, kept)
+            found = differences(*pair).get(line.metric)
+            p = math.nan if found is None else found.p
+            # Whom it is of, where it is one from the best.
+            of_pairs.add(number, b if a == best else a if b == best else "", p)
+            if a == BASELINE:
+                verdicts[number][b].against_jpeg = found
+                from_jpeg.add(number, b, p)
     for number, name, p in from_jpeg.corrected():
         verdicts[number][name].p_jpeg = p
-    for number, name, p in from_best.corrected():
-        verdicts[number][name].p_best = p
+    for number, name, p in of_pairs.corrected():
+        if name:
+            verdicts[number][name].p_best = p
     counted = [len(one.images) for one in evidence.values() if one.draws]
     return Assessment(
-        tuple(verdicts), len(from_jpeg.values), len(from_best.values), min(counted, default=0)
+        tuple(verdicts), len(from_jpeg.values), len(of_pairs.values), min(counted, default=0)
     )
 
 
@@ -132,7 +139,3 @@ def _best(line: Line, held: Mapping[str, Evidence]) -> str:
         if name in held and not math.isnan(held[name].values.get(line.metric, math.nan))
     }
     return max(values, key=lambda name: values[name]) if len(values) > 1 else ""
-
-
-def _difference(a: Evidence, b: Evidence, metric: str, draws: int, seed: int) -> Difference | None:
-    return differences(a, b, (metric,), draws, seed).get(metric)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from tasks.base import DataSet, Json, Task, VisionModel
+from tasks.base import DataSet, Drawing, Json, Sample, Task, VisionModel
 from tasks.classes import places
 
 __all__ = ["Classification"]
@@ -108,6 +108,32 @@ class Classification(Task):
             "top-5": mean(np.asarray([within(outcome, KEPT) for outcome in outcomes])),
             **{f"top-1/{names[k]}": mean(first[labels == k]) for k in np.unique(labels)},
         }
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """Which images are right.
+
+        Raises:
+            HarnessError: the run kept no class names.
+        """
+        from tasks.classification.sample import ClassificationSample
+
+        if ground_truth is None:
+            raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
+        outcomes = [record["outcome"] for record in records.values()]
+        return ClassificationSample(list(records), outcomes, ground_truth["classes"])
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The surest class in words, and whether it is right."""
+        from tasks.classification.drawing import drawn, name_of
+
+        label = int(data_set.label(image_id))
+        true = name_of(data_set.classes, label)
+        if prediction is None:
+            return drawn(None, True, true, true)
+        said = self.outcome(prediction, data_set, image_id)["top"][0]
+        return drawn(prediction, said == label, name_of(data_set.classes, said), true)
 
 
 def surest(prediction: Any, count: int, image_id: str) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from harness.errors import HarnessError
 from tasks.agreement import Agreement
-from tasks.base import DataSet, Json
+from tasks.base import DataSet, Drawing, Json
 from tasks.classification import Classification, surest
 
 
@@ -39,3 +39,16 @@ class ClassificationAgreement(Agreement, Classification):
         count = len(self._model_classes)
         truth = surest(reference, count, image_id)[0]
         return {"label": truth, "top": surest(prediction, count, image_id)}
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The surest class in words, right where it is the reference's."""
+        from tasks.classification.drawing import drawn, name_of
+
+        names = self._model_classes
+        true, said = (
+            surest(one, len(names), image_id)[0]
+            for one in (reference, reference if prediction is None else prediction)
+        )
+        return drawn(prediction, said == true, name_of(names, said), name_of(names, true))

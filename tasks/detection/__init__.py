@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from tasks.base import DataSet, Json, Task, VisionModel
+from tasks.base import DataSet, Drawing, Json, Sample, Task, VisionModel
 from tasks.classes import places
 from tasks.detection.predictions import Detections
 
@@ -98,6 +98,33 @@ class Detection(Task):
             {key: Detections.from_json(record["outcome"]) for key, record in records.items()},
             ground_truth,
         )
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """Matches by pycocotools, to be accumulated for each draw.
+
+        Raises:
+            HarnessError: there is no ground truth, or it lacks an image of ``records``.
+        """
+        from tasks.detection.sample import DetectionSample
+
+        if ground_truth is None:
+            raise HarnessError("mAP needs the ground truth, and this run kept none: run it again.")
+        return DetectionSample(
+            {key: Detections.from_json(record["outcome"]) for key, record in records.items()},
+            ground_truth,
+        )
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """Detections of a score of 0.5 or more, found or false, and the objects missed."""
+        from tasks.detection.drawing import drawn, objects_of
+
+        truth = data_set.coco([image_id])
+        names = {category["id"]: category["name"] for category in truth["categories"]}
+        if prediction is not None and self._categories is not None:
+            prediction = prediction.relabelled(self._categories)
+        return drawn(prediction, objects_of(truth), names)
 
 
 def _counted(missing: Sequence[str], data_set: DataSet) -> str:

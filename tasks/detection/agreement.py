@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from harness.errors import HarnessError
 from tasks.agreement import Agreement
-from tasks.base import Json
+from tasks.base import DataSet, Drawing, Json, Sample
 from tasks.detection import Detection
 from tasks.detection.predictions import Detections
 
@@ -45,6 +47,23 @@ class DetectionAgreement(Agreement, Detection):
         """`Detection.metrics` with ``agreement`` before every name."""
         names = (ground_truth or {}).get("classes", [])
         return super().metrics(records, _as_coco(records, names))
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """`Detection.sample` with ``agreement`` before every name."""
+        names = (ground_truth or {}).get("classes", [])
+        return super().sample(records, _as_coco(records, names))
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """As in detection, the objects being the reference's boxes of a score of `SURE` or more."""
+        from tasks.detection.drawing import Objects, drawn
+
+        truth = _checked(reference, image_id)
+        sure = truth.scores >= SURE
+        boxes = truth.boxes[sure].astype(np.float64)
+        objects = Objects(boxes, truth.labels[sure], np.zeros(len(boxes), np.bool_))
+        return drawn(prediction, objects, dict(enumerate(self._model_classes, start=1)))
 
 
 def _checked(prediction: Any, image_id: str) -> Detections:

@@ -40,25 +40,44 @@ def evaluate(detections: Mapping[str, Detections], ground_truth: Json) -> dict[s
     Raises:
         HarnessError: an image is not in the ground truth.
     """
-    from pycocotools.cocoeval import COCOeval
-
-    by_image = _by_image(detections, ground_truth)
-    truth = _truth(ground_truth, set(by_image))
-    found = {**truth, "annotations": _results(by_image)}
-    with _quiet():
-        evaluation = COCOeval(_indexed(truth), _indexed(found), "bbox")
-        evaluation.params.imgIds = sorted(by_image)
+    evaluation, names = evaluator(detections, ground_truth)
+    with quiet():
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     figures = {name: _or_nan(value) for name, value in zip(FIGURES, evaluation.stats, strict=True)}
-    names = {category["id"]: category["name"] for category in truth["categories"]}
     # precision: (IoU thresholds, recalls, categories, areas, detections an image)
     precision = evaluation.eval["precision"][:, :, :, 0, -1]
     for index, category in enumerate(evaluation.params.catIds):
         # A category without annotations is -1 throughout, so the mean is -1 too.
         figures[f"AP/{names[category]}"] = _or_nan(precision[:, :, index].mean())
     return figures
+
+
+def evaluator(
+    detections: Mapping[str, Detections], ground_truth: Json
+) -> tuple[Any, dict[int, str]]:
+    """A ``COCOeval`` of exactly these images, not yet evaluated, and the class names.
+
+    Args:
+        detections: as of `evaluate`.
+        ground_truth: as of `evaluate`.
+
+    Returns:
+        The COCOeval, ``params.imgIds`` sorted, and the name of each category id.
+
+    Raises:
+        HarnessError: an image is not in the ground truth.
+    """
+    from pycocotools.cocoeval import COCOeval
+
+    by_image = _by_image(detections, ground_truth)
+    truth = _truth(ground_truth, set(by_image))
+    found = {**truth, "annotations": _results(by_image)}
+    with quiet():
+        evaluation = COCOeval(_indexed(truth), _indexed(found), "bbox")
+    evaluation.params.imgIds = sorted(by_image)
+    return evaluation, {category["id"]: category["name"] for category in truth["categories"]}
 
 
 def _or_nan(value: float) -> float:
@@ -145,7 +164,7 @@ class _OtherThreads:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence pycocotools' prints; a progress bar in another thread goes on drawing."""
     stream: Any = _OtherThreads(sys.stdout)
     with _STDOUT_LOCK, contextlib.redirect_stdout(stream):

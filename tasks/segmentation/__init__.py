@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from tasks.base import DataSet, Json, Task, VisionModel
+from tasks.base import DataSet, Drawing, Json, Sample, Task, VisionModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,6 +111,30 @@ class Segmentation(Task):
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
         names: list[str] = ground_truth["classes"]
         return figures(merge((r["outcome"] for r in records.values()), len(names)), names)
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """The pixels of each image by class.
+
+        Raises:
+            HarnessError: the records are not of the data set the class names are of.
+        """
+        from tasks.segmentation.sample import SegmentationSample
+
+        if ground_truth is None:
+            raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
+        outcomes = [record["outcome"] for record in records.values()]
+        return SegmentationSample(list(records), outcomes, ground_truth["classes"])
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The class map in the data set's values, and how many pixels are right."""
+        from tasks.segmentation.drawing import drawn
+        from tasks.segmentation.labels import placed_at
+
+        if prediction is not None and self._places is not None:
+            prediction = placed_at(self._places, prediction)
+        return drawn(prediction, data_set.mask(image_id), self._names(data_set))
 
     def _names(self, data_set: DataSet) -> tuple[str, ...]:
         return data_set.labels if self._labels is None else self._labels

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.errors import HarnessError, UserError
 from tasks.agreement import Agreement
-from tasks.base import DataSet, Json, VisionModel
+from tasks.base import DataSet, Drawing, Json, VisionModel
 from tasks.segmentation import Segmentation
 
 
@@ -62,3 +62,11 @@ class SegmentationAgreement(Agreement, Segmentation):
                 f"names {len(self._model_classes)}."
             )
         return to_sparse(confusion(reference, prediction, len(self._model_classes)))
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The class map, right where it is the reference's."""
+        from tasks.segmentation.drawing import drawn
+
+        return drawn(prediction, np.asarray(reference, np.uint8), self._model_classes)

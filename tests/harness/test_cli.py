@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def test_a_run_prints_its_table_and_says_where_the_records_are(harness, photos):
     code, out, err = harness(*fidelity(photos, "--qf", "10,40", "--output", "out"))
 
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[-6::2]] == ["fidelity", "SSIM", "PSNR-B"]
+    assert re.findall(r"^(?:fidelity)? +(\S+) +10 ", out, re.M) == ["PSNR", "SSIM", "PSNR-B"]
+    assert len(re.findall(r" ±\d", out)) == 6
     assert "Data set photos (3 images), codec jpeg (4:2:0, libjpeg" in out
     assert "Records: out (6 of 6 computed now)" in err
 
@@ -77,8 +79,10 @@ def test_csv_goes_to_standard_output_alone(harness, photos):
 
     assert code == 0
     assert list(rows[0]) == (
-        "task,dataset,model,codec,qf,restorer,metric,value,ci_low,ci_high,images".split(",")
+        "task,dataset,model,codec,qf,restorer,metric,value,ci_low,ci_high,images,"
+        "minus_jpeg,minus_jpeg_low,minus_jpeg_high,p_jpeg,p_best".split(",")
     )
+    assert all(float(r["ci_low"]) <= float(r["value"]) <= float(r["ci_high"]) for r in rows)
     assert [(row["qf"], row["metric"]) for row in rows][:2] == [("10", "PSNR"), ("10", "SSIM")]
     assert all(float(row["value"]) > 0 and row["images"] == "3" for row in rows)
 
@@ -87,12 +91,15 @@ def test_compare_prints_the_difference(harness, photos):
     harness(*fidelity(photos, "--restorers", "arcnn", "--qf", "10", "--output", "out"))
 
     code, out, _ = harness("compare", "jpeg", "arcnn", "--run", "out")
+    lines = [line.split() for line in out.splitlines()]
+    head = "task metric QF jpeg arcnn B − A 95 % interval p better/same/worse images"
 
     assert code == 0
-    assert out.splitlines()[0].split() == (
-        ["task", "metric", "QF", "jpeg", "arcnn", "difference", "images"]
-    )
-    assert len(out.splitlines()) == 4
+    assert lines[:2] == [["A", "=", "jpeg", "of", "out"], ["B", "=", "arcnn", "of", "out"]]
+    assert head.split() in lines
+    assert [line[:3] for line in lines if line[:1] == ["fidelity"] and line[-1] == "3"] == [
+        ["fidelity", name, "10"] for name in ("PSNR", "SSIM", "PSNR-B")
+    ]
 
 
 def test_flags_lie_over_the_study_and_show_study_prints_the_merger(harness, tmp_path):

@@ -12,9 +12,12 @@ from harness.codec import Jpeg
 from harness.engine import local
 from harness.errors import UserError
 from harness.plan import make_plan
-from harness.report.compare import compare, compare_lines
+from harness.report.building import build_table
+from harness.report.compare.comparison import compare
+from harness.report.compare.export import frame
+from harness.report.compare.show import show
+from harness.report.compare.sides import sides_of
 from harness.report.long_form import long_form
-from harness.report.table import build_table
 from harness.store import RunDirectory, codecs_of
 from harness.study import Cell, Study
 
@@ -116,11 +119,13 @@ def test_compare_pairs_within_a_codec(world, directory):
             "study": plan.study.model_dump(mode="json"),
         }
     )
-    frame = compare(directory, "a", "b")
-    psnr = frame[frame["metric"] == "PSNR"].set_index("codec")["difference"]
+    found = compare(*sides_of("a", "b", directory))
+    table = frame(found)
+    psnr = table[table["metric"] == "PSNR"].set_index("codec")["difference"]
 
     assert psnr.to_dict() == {"jpeg": 1.0, "webp": 4.0}
-    assert {line[2] for line in compare_lines(frame, "a", "b")[1:]} == {"10", "webp 10"}
+    assert {line.split(" | ")[2] for line in show(found, (), "md").splitlines() if "PSNR" in line
+            } == {"10", "webp 10"}  # fmt: skip
 
 
 class Other(Jpeg):

@@ -5,7 +5,7 @@ import pytest
 from harness.engine import local
 from harness.errors import HarnessError
 from harness.plan import make_plan
-from harness.report.table import build_table
+from harness.report.building import build_table
 from harness.store import RunDirectory
 from harness.study import Study
 from tasks import scenes

@@ -22,7 +22,7 @@ def photos(tmp_path):
 def values(out):
     """The numbers of the table's rows, by task."""
     rows = [line.split() for line in out.splitlines()]
-    return {row[0]: [float(cell.strip("*+")) for cell in row[4:]] for row in rows if "10" in row}
+    return {row[0]: [float(cell.strip("*+†‡")) for cell in row[4:]] for row in rows if "10" in row}
 
 
 def test_a_folder_without_labels_is_scored_by_agreement(harness, photos):

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from harness.errors import HarnessError
 from tasks.detection import Detection, Detections
-from tasks.detection.coco_metric import _quiet
+from tasks.detection.coco_metric import quiet
 
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -90,7 +90,7 @@ def test_other_predictions_are_refused():
 def test_silence_is_for_one_thread_only(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr("sys.stdout", stream)
-    with _quiet():
+    with quiet():
         sys.stdout.write("ours\n")
         other = threading.Thread(target=lambda: sys.stdout.write("theirs\n"))
         other.start()

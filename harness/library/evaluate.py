@@ -1,0 +1,233 @@
+"""The harness as a library: a study in, its numbers out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from harness.errors import UserError
+from harness.library.arguments import check_fields, path_of, whole
+from harness.library.own import Own
+from harness.library.parts import Part
+from harness.library.results import Run
+from harness.library.undisturbed import undisturbed
+from harness.store import RunDirectory
+from harness.study import Study, read_study
+
+if TYPE_CHECKING:
+    from torch import nn
+    from typing_extensions import Unpack
+
+    from harness.engine.progress import Progress
+    from harness.library.own_restorers import OwnRestorer
+
+    RestorerLike = str | Callable[..., Any] | nn.Module | OwnRestorer
+    """A name, a function, a module, `harness.restorer(...)`, or a `restorers.base.Restorer`."""
+
+
+class Fields(TypedDict, total=False):
+    """The fields of a `Study` as keywords; a field's default where it is not given."""
+
+    name: str
+    task: str | Sequence[str]
+    dataset: Any
+    images: str | os.PathLike[str]
+    masks: str | os.PathLike[str]
+    classes: str | os.PathLike[str]
+    split: str | os.PathLike[str]
+    model: Any
+    codec: str | Sequence[str]
+    qf: int | Sequence[int]
+    restorers: RestorerLike | Sequence[RestorerLike] | Any
+    nearest_qf: bool
+    tile: int | None
+    luma: bool
+    limit: int | None
+    seed: int
+
+
+_KEYWORDS = ("output", "workers", "gate", "fail_fast", "retry_failed", "progress")
+
+
+def evaluate(
+    study: Study | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    gate: bool = True,
+    fail_fast: bool = False,
+    retry_failed: bool = False,
+    progress: bool | None = None,
+    **fields: Unpack[Fields],
+) -> Run:
+    """Measure a study, or what is missing of it, as ``harness run`` does.
+
+    ::
+
+        run = harness.evaluate(task="detection", qf=10, restorers=["jpeg", "arcnn"], limit=16)
+        run.table()
+
+    Nothing goes to standard output, and nothing is downloaded. It may be called from any thread,
+    from a running event loop (which waits), and again and again; two calls at the same moment
+    take turns.
+
+    Args:
+        study: a `Study`, a mapping of its fields, or the path of a YAML file.
+        output: run directory; ``results/runs/<study>`` in the current folder by default. Where
+            ``auto`` means several data sets, each gets a folder in it.
+        workers: images at a time, one thread each; the cores by default, up to 8. It changes no
+            number.
+        gate: stop where a vision model misses its published score on the uncompressed images.
+        fail_fast: raise at the first image that fails, instead of recording it.
+        retry_failed: compute images again that failed before.
+        progress: tell on standard error what goes on: a bar on a terminal, a line every 15 seconds
+            elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
+        **fields: fields of the study, laid over ``study``: ``task``, ``qf``, ``dataset``,
+            ``restorers``, ``limit``... What stands in ``restorers`` is a name, a function of an
+            RGB image, a `torch.nn.Module`, a `harness.restorer`, or a `restorers.base.Restorer`;
+            ``dataset`` and ``model`` may be a `tasks.base.DataSet` and a `tasks.base.VisionModel`.
+
+    Returns:
+        The numbers. Images that failed are in none of them: see `Run.failed`; a warning says so.
+
+    Raises:
+        UserError: the study cannot be: an unknown name, a bad value, missing weights.
+        HarnessError: something failed, such as the clean gate or the disk.
+    """
+    from harness.library.objects import check_models, objects_of
+    from harness.library.once import cells_once, forget
+    from harness.running import plans_of
+
+    check_fields(fields, Fields.__annotations__, _KEYWORDS)
+    path, values = _given(study, dict(fields))
+    plain, own = objects_of(values)
+    merged = read_study(path, plain)
+    check_models(merged, own)
+    where = None if output is None else path_of(output, "output")
+    workers = None if workers is None else whole(workers, "workers", 1)
+    _warn_of_unknown_code(own)
+    interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
+    shown = interactive if progress is None else progress
+    with undisturbed(), _telling(shown) as tell:
+        plans = plans_of(merged, where, gate, own)
+        parts: list[Part] = []
+        notices: list[str] = []
+        failed: dict[str, str] = {}
+        computed = images = 0
+        for plan, said, directory in plans:
+            from harness.engine.local import run
+
+            for notice in said:
+                tell.notice(notice)
+            held = RunDirectory(directory.absolute())
+            once = cells_once(held)
+            outcome = run(plan, held, tell.progress(), fail_fast, retry_failed, workers, gate)
+            forget(held, once)
+            keys = frozenset({cell.key for cell in plan.cells} | set(plan.absent))
+            parts.append(Part(held, keys))
+            notices += said
+            failed |= outcome.failed
+            computed += outcome.computed
+            images += len(plan.images)
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {images} images failed and are in no number of their cells; "
+            f"Run.failed says why. The first: {next(iter(failed.values()))}",
+            stacklevel=2,
+        )
+    return Run(tuple(parts), computed, tuple(dict.fromkeys(notices)), failed, own)
+
+
+def open(path: str | os.PathLike[str]) -> Run:
+    """The numbers of a run directory that is there already; nothing is run.
+
+    Args:
+        path: a run directory, or the folder of several whose tasks differ, as ``auto`` makes it.
+
+    Raises:
+        UserError: it is none.
+    """
+    directory = RunDirectory(path_of(path, "path").absolute())
+    inner = sorted(directory.path.glob("*/manifest.json"))
+    if directory.manifest_path.exists() or not inner:
+        directory.manifest()
+        return Run((Part(directory),))
+    parts = [Part(RunDirectory(found.parent)) for found in inner]
+    tasks = [task for part in parts for task in {cell["task"] for cell in part.cells}]
+    if len(tasks) > len(set(tasks)):
+        directory.manifest()  # raises: it is none, and names those in it
+    return Run(tuple(parts))
+
+
+def _given(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The YAML file of a study, if it is one, and the values that are given here.
+
+    Raises:
+        UserError: it is neither a study, nor a mapping, nor a path.
+    """
+    if study is None:
+        return None, fields
+    if isinstance(study, Study):
+        return None, {**study.model_dump(), **fields}
+    if isinstance(study, Mapping):
+        return None, {**{str(key): value for key, value in study.items()}, **fields}
+    if isinstance(study, str | os.PathLike):
+        return Path(study).expanduser(), fields
+    raise UserError(
+        f"A study is a Study, a mapping or the path of a YAML file, not {type(study).__name__}."
+    )
+
+
+def _warn_of_unknown_code(own: Own) -> None:
+    names = [name for name, one in own.restorers.items() if not getattr(one, "reusable", True)]
+    if names:
+        warnings.warn(
+            f"{', '.join(names)}: nothing tells whether the code is that of an earlier run, so "
+            "every image is computed again. harness.restorer(..., version='1') promises that it "
+            "is, until the version changes.",
+            stacklevel=3,
+        )
+
+
+class _Tell:
+    """Says nothing, or what goes on on standard error."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+
+    def notice(self, sentence: str) -> None:
+        """A line."""
+        if self.shown:
+            sys.stderr.write(f"{sentence}\n")
+
+    def progress(self) -> Progress | None:
+        """What the engine tells; None for nothing."""
+        if not self.shown:
+            return None
+        from harness.engine.progress import ConsoleProgress
+        from harness.terminal import error_console
+
+        return ConsoleProgress(error_console())
+
+
+@contextlib.contextmanager
+def _telling(shown: bool) -> Iterator[_Tell]:
+    """Also what the packages say of long work, such as data that are rendered first."""
+    handler = logging.StreamHandler()
+    loggers = [logging.getLogger(name) for name in ("harness", "restorers", "tasks")]
+    levels = [log.level for log in loggers]
+    for log in loggers if shown else []:
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    try:
+        yield _Tell(shown)
+    finally:
+        for log, level in zip(loggers, levels, strict=True) if shown else []:
+            log.removeHandler(handler)
+            log.setLevel(level)

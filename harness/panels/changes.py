@@ -1,0 +1,93 @@
+"""How much each image changes between two restorers, by the records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import registry
+from harness.report.evidence import gather
+from harness.report.measure import scaled
+from harness.store import RunDirectory
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Two restorers' values of each image, in printed units.
+
+    Attributes:
+        metric: what the values are of, in words.
+        digits: decimals printed.
+        images: ids.
+        a, b: (images,) values; NaN where undefined.
+    """
+
+    metric: str
+    digits: int
+    images: tuple[str, ...]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+
+    def any(self) -> bool:
+        """Whether any image changes."""
+        return bool(((self.a != self.b) & np.isfinite(self.a) & np.isfinite(self.b)).any())
+
+
+def changes_of(directory: RunDirectory, pair: Sequence[Json], own: bool = True) -> Changes:
+    """The headline metric of each image alone; PSNR where the task has none, or not ``own``."""
+    task = registry.tasks().get(pair[0]["task"])
+    evidence = gather(directory, [cell["key"] for cell in pair])
+    sides = []
+    for cell in pair:
+        item = evidence.get(cell["key"])
+        each = item.each if item is not None else np.empty(0)
+        names = item.images if item is not None else ()
+        sides.append(dict(zip(names, each.tolist(), strict=False)) if len(each) else {})
+    metric, digits = f"own {task.metric}", task.digits.get(task.metric, 1)
+    unit = scaled(task, task.metric, 1.0)
+    if not own or not all(sides):
+        sides = [_psnr(directory, cell) for cell in pair]
+        metric, digits, unit = "PSNR", 2, 1.0
+    images = tuple(image for image in sides[0] if image in sides[1])
+    a, b = (np.asarray([side[image] for image in images]) * unit for side in sides)
+    return Changes(metric, digits, images, a, b)
+
+
+def _psnr(directory: RunDirectory, cell: Json) -> dict[str, float]:
+    records = directory.records(cell["key"], cell["fingerprint"])
+    return {
+        image: float(record["fidelity"].get("psnr", record["fidelity"].get("psnr_y", math.nan)))
+        for image, record in sorted(records.items())
+        if "error" not in record
+    }
+
+
+def split(
+    change: NDArray[np.float64], top: int, worst: bool = False
+) -> tuple[list[int], list[int]]:
+    """The places of the largest rises and of the largest falls, largest first.
+
+    Half of ``top`` each, one more rise where it is odd; where one kind has too few, the other
+    fills up. Equal changes come in the order of the places; none and undefined ones never.
+
+    Args:
+        change: (images,) differences.
+        top: how many places in all.
+        worst: only falls.
+    """
+    valid = np.isfinite(change)
+    order = np.argsort(np.where(valid, -change, 0.0), kind="stable")
+    rises = [int(place) for place in order if valid[place] and change[place] > 0]
+    order = np.argsort(np.where(valid, change, 0.0), kind="stable")
+    falls = [int(place) for place in order if valid[place] and change[place] < 0]
+    if worst:
+        return [], falls[:top]
+    up = min(len(rises), max((top + 1) // 2, top - len(falls)))
+    return rises[:up], falls[: top - up]

@@ -1,0 +1,1 @@
+"""Restorers or whole runs held against each other, and a gate for continuous integration."""

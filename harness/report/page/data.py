@@ -1,0 +1,179 @@
+"""Everything a page says, computed from a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from harness.report.building import build_table, lines_of
+from harness.report.evidence import gather
+from harness.report.measure import CellResult, measure
+from harness.report.page.grids import Grid, TaskTables, task_tables
+from harness.report.page.images import Failure, failures_of, image_data
+from harness.report.page.overall import summary_grids
+from harness.report.page.provenance import (
+    Asset,
+    assets_of,
+    citation_of,
+    command_of,
+    notice_of,
+    packages_of,
+    study_text,
+)
+from harness.report.page.words import (
+    Finding,
+    abstract,
+    best_gain,
+    findings,
+    page_title,
+    significance_note,
+)
+from harness.report.significance import assess
+from harness.report.summaries import summaries, summary_notes
+from harness.report.table import Table
+from harness.statistics.draws import DRAWS
+from harness.store import RunDirectory
+
+Json = dict[str, Any]
+
+
+_AGAIN = "results/again"
+"""Where the command that makes a run again puts it: not where this one happens to lie."""
+
+
+@dataclass(frozen=True)
+class CellState:
+    """One cell: what is there of it, and what identifies it."""
+
+    key: str
+    images: int
+    failed: int
+    expected: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page of a run says; pictures come to it when it is built.
+
+    Attributes:
+        title: of the page.
+        abstract: one paragraph: what was measured on what.
+        notice: what the data set wants read before the numbers, or nothing.
+        findings: by task and metric, in sentences.
+        judged: how differences were judged, or nothing.
+        legend: what stands below the numbers of the tables, and what their marks mean.
+        gain: the largest one, a sentence, or nothing.
+        table: as ``harness table`` prints it; its legend and notes are the page's.
+        tasks: the tables of each task.
+        overall: mPC, rPC and shares recovered, a table a task.
+        overall_notes: what is missing in them.
+        images: `harness.report.page.images.image_data`.
+        failures: images that are in no number.
+        cells: every cell.
+        study: YAML.
+        command: that makes the run again.
+        environments: a fact a line, one value an environment.
+        assets: restorers and vision models with their cards.
+        citation: how to name the numbers.
+        version: of the harness that measured.
+        created, updated: the manifest's dates.
+    """
+
+    title: str
+    abstract: str
+    notice: str
+    findings: tuple[Finding, ...]
+    judged: str
+    legend: tuple[str, ...]
+    gain: str
+    table: Table
+    tasks: tuple[TaskTables, ...]
+    overall: tuple[Grid, ...]
+    overall_notes: tuple[str, ...]
+    images: Json
+    failures: tuple[Failure, ...]
+    cells: tuple[CellState, ...]
+    study: str
+    command: str
+    environments: tuple[tuple[str, tuple[str, ...]], ...]
+    assets: tuple[Asset, ...]
+    citation: str
+    version: str
+    created: str
+    updated: str
+
+
+def page_of(directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: int = 0) -> Page:
+    """What the page of a run directory says.
+
+    Args:
+        directory: the records.
+        title: of the page; made from the study by default.
+        draws: of the bootstrap; 0 for no intervals and no tests.
+        seed: of the draws.
+
+    Raises:
+        UserError: it is no run directory.
+    """
+    manifest = directory.manifest()
+    results = measure(directory)
+    table = build_table(directory, draws=draws, seed=seed)
+    evidence = gather(directory, None, draws, seed)
+    lines = lines_of(manifest, results, False)[1]
+    assessment = assess(lines, evidence if draws else {}, draws, seed)
+    overall = summaries(directory, None, draws, seed) if draws else []
+    return Page(
+        title or page_title(manifest),
+        abstract(manifest, table),
+        notice_of(manifest),
+        findings(table, assessment),
+        significance_note(assessment, draws),
+        _legend(table, draws),
+        best_gain(table),
+        table,
+        task_tables(manifest, table, assessment, results),
+        summary_grids(overall),
+        tuple(summary_notes(overall)),
+        image_data(manifest, directory, results, evidence),
+        failures_of(results),
+        _cells(manifest, results),
+        study_text(manifest),
+        command_of(manifest, _AGAIN),
+        packages_of(manifest),
+        assets_of(manifest),
+        citation_of(manifest),
+        str(manifest.get("harness", "")),
+        _date(str(manifest.get("created", ""))),
+        _date(str(manifest.get("updated", ""))),
+    )
+
+
+def _legend(table: Table, draws: int) -> tuple[str, ...]:
+    """The table's legend; the page shows whole intervals, not half their width."""
+    if not any(row.intervals for row in table.rows):
+        return table.legend
+    first = f"Below each number is its 95 % interval (bootstrap over images, {draws} draws)."
+    return (first, *(f"{line}." for line in table.legend if not line.startswith("±")))
+
+
+def _date(moment: str) -> str:
+    """A date of the manifest as people write it; as it is where it is none."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{found:%Y-%m-%d %H:%M}" + (" UTC" if found.utcoffset() == timedelta(0) else "")
+
+
+def _cells(manifest: Json, results: Sequence[CellResult]) -> tuple[CellState, ...]:
+    by_key = {result.cell["key"]: result for result in results}
+    expected = int(manifest["data_set"]["images"])
+    found = []
+    for cell in manifest["cells"]:
+        result = by_key.get(cell["key"])
+        images, failed = (result.images, len(result.failed)) if result else (0, 0)
+        found.append(CellState(cell["key"], images, failed, expected, cell["fingerprint"]))
+    return tuple(found)

@@ -1,0 +1,173 @@
+"""What panels a run directory holds: ``panels/index.json``, written by ``harness panels``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.files import write_atomic
+
+Json = dict[str, Any]
+
+FORMAT = 1
+NAME = "index.json"
+
+
+@dataclass(frozen=True)
+class View:
+    """One column of a panel.
+
+    Attributes:
+        restorer: its name in the run.
+        label: what to print over the picture.
+        picture: lossless PNG of the pixels, relative to the index.
+        overlay: transparent RGBA PNG of the same proportions and as large or larger, what the
+            vision model says drawn on nothing; None where there is nothing to draw.
+        psnr: dB; None for the uncompressed image itself.
+        ssim: -1..1; None likewise, and for images too small for it.
+        score: the image's own headline metric, in the unit tables print; None without one.
+        caption: what the vision model says in one line, or nothing.
+        same: whether the outcome computed again equals the recorded one up to rounding; True too
+            where the run recorded none.
+        fingerprint: of the cell the picture was made for; empty where the run has no such cell.
+        note: a sentence where the picture is not made as the run's was.
+        legend: classes of a class map with their colours ``#rrggbb``.
+        drawn: the version of the drawing, see `harness.panels.draw`.
+    """
+
+    restorer: str
+    label: str
+    picture: str
+    overlay: str | None
+    psnr: float | None
+    ssim: float | None
+    score: float | None
+    caption: str
+    same: bool
+    fingerprint: str = ""
+    note: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
+    drawn: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One image at one codec and QF, seen through several restorers.
+
+    Attributes:
+        task: task name.
+        image: image id.
+        codec: codec name.
+        qf: quality factor.
+        width: of the image, pixels.
+        height: likewise.
+        reason: why this image was chosen.
+        file: the composed picture, relative to the index.
+        views: original, then jpeg, then the restorers.
+        crop: x, y, width, height of the enlarged detail in pixels, or None.
+        notes: sentences the reader of the panel should know.
+    """
+
+    task: str
+    image: str
+    codec: str
+    qf: int
+    width: int
+    height: int
+    reason: str
+    file: str
+    views: tuple[View, ...]
+    crop: tuple[int, int, int, int] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Of two panels with the same key the later one replaces the earlier."""
+        return (self.task, self.image, self.codec, self.qf)
+
+
+def view_of(found: Mapping[str, Any]) -> View:
+    """A view from its JSON; unknown keys are passed over.
+
+    Raises:
+        TypeError: a key is missing.
+    """
+    known = {one.name for one in fields(View)}
+    values = {key: value for key, value in found.items() if key in known}
+    legend = tuple((str(name), str(colour)) for name, colour in found.get("legend", ()))
+    return View(**{**values, "legend": legend})
+
+
+def json_of(view: View) -> Json:
+    """A view as JSON, in which a number that is not finite is null."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in asdict(view).items()
+    }
+
+
+def read_index(folder: Path) -> tuple[Panel, ...]:
+    """The panels of a folder, in the order they were first made; none where there is no index.
+
+    Args:
+        folder: ``RUN/panels``.
+
+    Raises:
+        HarnessError: the index is damaged, or of another format.
+    """
+    path = folder / NAME
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise HarnessError(_damaged(path, error)) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise HarnessError(_damaged(path, f"it is not of format {FORMAT}"))
+    try:
+        return tuple(_panel(panel) for panel in found["panels"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise HarnessError(_damaged(path, f"{type(error).__name__} {error}")) from error
+
+
+def write_index(folder: Path, panels: Sequence[Panel]) -> None:
+    """Replace the index of a folder in one step.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    written = [
+        {**asdict(panel), "views": [json_of(view) for view in panel.views]} for panel in panels
+    ]
+    text = json.dumps({"format": FORMAT, "panels": written}, indent=1)
+    write_atomic(folder / NAME, (text + "\n").encode())
+
+
+def _panel(found: Json) -> Panel:
+    crop = found.get("crop")
+    return Panel(
+        str(found["task"]),
+        str(found["image"]),
+        str(found["codec"]),
+        int(found["qf"]),
+        int(found["width"]),
+        int(found["height"]),
+        str(found["reason"]),
+        str(found["file"]),
+        tuple(view_of(view) for view in found["views"]),
+        None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
+        tuple(str(note) for note in found.get("notes", ())),
+    )
+
+
+def _damaged(path: Path, why: object) -> str:
+    reason = " ".join(str(why).split()).rstrip(".")
+    return (
+        f"{path} cannot be read: {reason}. Delete the folder {path.parent} and run "
+        "'harness panels' again."
+    )
