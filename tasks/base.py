@@ -183,7 +183,7 @@ class Sample(ABC):
     thousands of data sets drawn from the same images.
 
     Attributes:
-        images: image ids, in the order of the columns of weights.
+        images: image ids, in the order of the columns of weights, which is that of the records.
     """
 
     images: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.options import DRAWS, Detail
+from harness.commands.options import DRAWS, Detail, enough
 from harness.errors import UserError
 from harness.terminal import run_directory, say, write
 
@@ -33,7 +33,8 @@ def compare(
         bool, typer.Option("--common-images", help="Allow other image lists; use what both have.")
     ] = False,
     draws: Annotated[
-        int, typer.Option("--draws", min=0, help="Of the paired bootstrap; 0: values alone.")
+        int,
+        typer.Option("--draws", callback=enough, help="Of the paired bootstrap; 0: values alone."),
     ] = DRAWS,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     top: Annotated[
@@ -105,8 +106,9 @@ def _check_points(points: float | None, draws: int) -> None:
         return
     if not 0 <= points < float("inf"):
         raise UserError(f"--fail-below {points:g} is no loss to allow: give 0 or more points.")
-    if not draws:
-        raise UserError("--fail-below judges by intervals, which --draws 0 leaves out.")
+    from harness.report.compare.gate import check_draws
+
+    check_draws(draws)
 
 
 def _split(values: list[str] | None) -> tuple[str, ...]:

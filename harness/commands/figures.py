@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import Directory
+from harness.commands.options import Directory, enough
 from harness.terminal import run_directory, say, write
 
 
@@ -33,7 +33,7 @@ def figures(
         typer.Option("--qf", help="QF of cost and classes; the lowest of the run by default."),
     ] = None,
     draws: Annotated[
-        int, typer.Option("--draws", min=0, help="Of the bootstrap; 0: no intervals.")
+        int, typer.Option("--draws", callback=enough, help="Of the bootstrap; 0: no intervals.")
     ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws.")] = 0,
     training: Annotated[

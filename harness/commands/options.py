@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+_FEWEST, _MOST = 20, 100_000
+
 Format = Annotated[str, typer.Option("--format", help="text, md or csv.")]
 Detail = Annotated[bool, typer.Option("--detail", help="Every metric, per class too.")]
 Directory = Annotated[
@@ -15,7 +17,17 @@ Directory = Annotated[
 DRAWS = 1000
 """Of the bootstrap where nobody says otherwise; `harness.statistics.draws` needs numpy."""
 
+
+def enough(draws: int) -> int:
+    """Refuse numbers of draws whose intervals would mean nothing, or that no machine holds."""
+    if draws and not _FEWEST <= draws <= _MOST:
+        raise typer.BadParameter(f"{draws}: give {_FEWEST} to {_MOST}, or 0 for no intervals.")
+    return draws
+
+
 Draws = Annotated[
     int,
-    typer.Option("--draws", min=0, help="Of the bootstrap behind intervals and marks; 0: neither."),
+    typer.Option(
+        "--draws", callback=enough, help="Of the bootstrap behind intervals and marks; 0: neither."
+    ),
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.options import DRAWS, Directory
+from harness.commands.options import DRAWS, Directory, enough
 from harness.errors import UserError
 from harness.terminal import error_console, run_directory, say, write
 
@@ -29,7 +29,10 @@ def report(
         bool, typer.Option("--no-panels", help="Run no model and show no pictures.")
     ] = False,
     draws: Annotated[
-        int, typer.Option("--draws", min=0, help="Of the bootstrap; 0: no intervals, no tests.")
+        int,
+        typer.Option(
+            "--draws", callback=enough, help="Of the bootstrap; 0: no intervals, no tests."
+        ),
     ] = DRAWS,
     title: Annotated[str, typer.Option("--title", help="Of the page.")] = "",
 ) -> None:

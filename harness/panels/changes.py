@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness import registry
 from harness.report.evidence import gather
-from harness.report.measure import scaled
+from harness.report.measure import headline, scaled
 from harness.store import RunDirectory
 
 Json = dict[str, Any]
@@ -50,8 +50,8 @@ def changes_of(directory: RunDirectory, pair: Sequence[Json], own: bool = True) 
         each = item.each if item is not None else np.empty(0)
         names = item.images if item is not None else ()
         sides.append(dict(zip(names, each.tolist(), strict=False)) if len(each) else {})
-    metric, digits = f"own {task.metric}", task.digits.get(task.metric, 1)
-    unit = scaled(task, task.metric, 1.0)
+    name = headline(task, {name for item in evidence.values() for name in item.values})
+    metric, digits, unit = f"own {name}", task.digits.get(name, 1), scaled(task, name, 1.0)
     if not own or not all(sides):
         sides = [_psnr(directory, cell) for cell in pair]
         metric, digits, unit = "PSNR", 2, 1.0

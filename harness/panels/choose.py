@@ -15,7 +15,7 @@ from harness import registry
 from harness.errors import UserError
 from harness.panels.changes import Changes, changes_of, split
 from harness.panels.reasons import asked, ordinal, values
-from harness.report.measure import measure
+from harness.report.measure import headline, measure
 from harness.store import RunDirectory
 
 Json = dict[str, Any]
@@ -202,7 +202,7 @@ def _usual_pair(
     task = registry.tasks().get(next(iter(cells.values()))["task"])
 
     def value(name: str) -> float:
-        found = metrics[name].get(task.metric, math.nan)
+        found = metrics[name].get(headline(task, metrics[name]), math.nan)
         return -math.inf if math.isnan(found) else found
 
     ranked = sorted((name for name in shown if name in metrics), key=value, reverse=True)

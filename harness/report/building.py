@@ -75,7 +75,8 @@ def judged(row: Row, verdicts: dict[str, Verdict]) -> Row:
         if not math.isnan(verdict.interval.low):
             intervals[name] = Interval(*(unit * end for end in verdict.interval))
         marks[name] = SAME_AS_JPEG * (verdict.p_jpeg >= ALPHA)
-        marks[name] += SAME_AS_BEST * (verdict.p_best >= ALPHA)
+        # As good as the best in print, a number is a best one too.
+        marks[name] += SAME_AS_BEST * (verdict.p_best >= ALPHA and row.rank(name) != 1)
     return replace(row, intervals=intervals, marks={n: m for n, m in marks.items() if m})
 
 

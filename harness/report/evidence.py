@@ -10,7 +10,6 @@ import math
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import registry
+from harness.errors import HarnessError
 from harness.report.measure import state_of
 from harness.statistics.draws import DRAWS, multiplicities
 from harness.statistics.inference import Interval, interval, p_value
@@ -102,9 +102,12 @@ def gather(
     def one(cell: Json) -> Evidence | None:
         return _evidence(directory, cell, draws, seed, only)
 
-    # numpy lets other threads work while it computes; the order is kept.
-    with ThreadPoolExecutor(max(1, min(len(cells), os.cpu_count() or 1))) as pool:
-        found = list(_told(pool.map(one, cells), len(cells)))
+    # One after the other: matching holds Python's lock, and two at a time take longer than in turn.
+    try:
+        found = list(_told(map(one, cells), len(cells)))
+    except KeyboardInterrupt:
+        _LOG.info("Stopped. The intervals computed so far are kept.")
+        raise
     return {item.cell["key"]: item for item in found if item is not None}
 
 
@@ -208,6 +211,12 @@ def _evidence(
     sample = task.sample(good, truth) if draws and hasattr(task, "sample") else None
     if sample is None:
         return Evidence(directory, cell, tuple(good), dict(task.metrics(good, truth)))
+    if tuple(sample.images) != tuple(good):
+        # Draws are paired between cells by their columns.
+        raise HarnessError(
+            f"The sample of the task {cell['task']} does not have the images of the records in "
+            "their order: mend its `sample` (docs/plugins.md)."
+        )
     ones = np.ones((1, len(good)), np.int32)
     values = {name: float(figure[0]) for name, figure in sample.figures(ones).items()}
     drawn = sample.figures(multiplicities(len(good), draws, seed))

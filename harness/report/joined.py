@@ -106,7 +106,7 @@ def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) ->
 
     Raises:
         UserError: one is no run directory, two hold the same cell, or two of the same data set do
-            not hold the same images.
+            not hold the same images, or predictions by other weights of the vision model.
     """
     sources = []
     for index, directory in enumerate(directories):
@@ -127,6 +127,7 @@ def _add(block: Block, source: Source, result: CellResult) -> None:
     if source not in block.sources:
         if block.sources:
             _check_same_images(block, source)
+            _check_same_weights(block, source, result)
         block.sources.append(source)
     place = result.cell["restorer"], result.cell["qf"]
     if place in block.cells:
@@ -146,6 +147,16 @@ def _check_same_images(block: Block, source: Source) -> None:
         raise UserError(
             f"{first.directory.path} and {source.directory.path} are both on {block.dataset}, but "
             "not on the same images with the same codec: their numbers cannot stand in one row."
+        )
+
+
+def _check_same_weights(block: Block, source: Source, result: CellResult) -> None:
+    first, held = next(iter(block.cells.values()))
+    one, other = (found.cell["inputs"].get("model") or {} for found in (held, result))
+    if one.get("weights") != other.get("weights"):
+        raise UserError(
+            f"{first.directory.path} and {source.directory.path} are by other weights of "
+            f"{block.model}: their numbers cannot stand in one row."
         )
 
 

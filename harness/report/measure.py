@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def _metrics(
         # Only a cache: a run directory that cannot be written to can still be read.
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp")
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
             temporary.write_text(json.dumps({"state": state, "metrics": finite(metrics)}))
             temporary.replace(path)
     return metrics
@@ -126,6 +127,12 @@ def state_of(directory: RunDirectory, cell: Json, version: str) -> str:
 def scaled(task: Any, metric: str, value: float) -> float:
     """``value`` in the unit that is printed: percent, unless the task names decimals for it."""
     return value if metric in task.digits else 100.0 * value
+
+
+def headline(task: Any, names: Container[str]) -> str:
+    """The headline metric of a task among ``names``: in a run of luma alone, that of luma."""
+    known = (task.metric, *task.shown)
+    return str(next((name for name in known if name in names), task.metric))
 
 
 def latest_run(root: Path) -> Path | None:

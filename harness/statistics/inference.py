@@ -49,12 +49,12 @@ def interval(
 
     Args:
         draws: (draws,) values of the statistic; NaN or infinite where a draw has none.
-        images: that were drawn from; one image has no interval.
+        images: that were drawn from; one image has no interval, nor has one draw.
         level: its nominal coverage.
         estimate: the statistic on the images themselves, for a bias-corrected interval.
     """
     known = draws[np.isfinite(draws)]
-    if images < 2 or not len(draws) or len(known) < _DEFINED * len(draws):
+    if images < 2 or len(known) < max(2.0, _DEFINED * len(draws)):
         return NO_INTERVAL
     if estimate is not None and not math.isfinite(estimate):
         return NO_INTERVAL

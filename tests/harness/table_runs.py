@@ -13,7 +13,9 @@ KNOWN = {
 CODEC = {"codec": "jpeg", "subsampling": "4:2:0"}
 
 
-def write_run(path, task, model, values, dataset="live1", images=IMAGES, data="1", study=()):
+def write_run(
+    path, task, model, values, dataset="live1", images=IMAGES, data="1", study=(), weights="1"
+):
     """A run directory.
 
     Args:
@@ -25,12 +27,14 @@ def write_run(path, task, model, values, dataset="live1", images=IMAGES, data="1
         images: ids.
         data: version of the data.
         study: fields of the study that are not the default ones.
+        weights: sha256 of the vision model's.
     """
     found = RunDirectory(path)
     cells = []
     for (restorer, qf), value in values.items():
         codec = "" if qf is None else "jpeg"
-        cell = Cell(task, dataset, model, codec, qf, restorer, {"images": images, "data": data})
+        inputs = {"images": images, "data": data, "model": {"weights": weights}}
+        cell = Cell(task, dataset, model, codec, qf, restorer, inputs)
         cells.append(cell)
         for index, image in enumerate(images):
             found.append(cell, {"image": image, "bpp": 1.0, **outcome_of(task, value, index)})

@@ -103,12 +103,20 @@ def test_a_loss_that_the_images_can_show_is_found(tmp_path):
     assert found >= 19
 
 
-@pytest.mark.parametrize(("images", "fails"), [(4, False), (5, False), (12, True)])
-def test_a_few_images_prove_nothing_even_if_all_lose_the_same(tmp_path, images, fails):
-    """Such draws have no standard error; the sign test of n images has no p below 1/2^n."""
+@pytest.mark.parametrize("images", [4, 5])
+def test_a_gate_on_so_few_images_that_none_could_fail_is_refused(tmp_path, images):
+    """The sign test of n images has no one-sided p below 1/2^n."""
     sides = two(tmp_path, {10: [30.0] * images}, {10: [29.0] * images})
 
-    assert bool(judge(compare(*sides), 0.5).failed) is fails
+    with pytest.raises(UserError, match=f"{images} images are too few to judge 1 rows? by"):
+        judge(compare(*sides), 0.5)
+
+
+def test_images_that_all_lose_the_same_fail_where_they_are_enough(tmp_path):
+    """Such draws have no standard error."""
+    sides = two(tmp_path, {10: [30.0] * 12}, {10: [29.0] * 12})
+
+    assert judge(compare(*sides), 0.5).failed
 
 
 def test_the_same_numbers_pass_and_count_for_nothing_in_the_correction(tmp_path):
@@ -200,6 +208,20 @@ def test_the_exit_codes(harness, tmp_path):
     assert harness(*gate, "nan")[0] == 2
     assert harness(*gate, "1", "--draws", "0")[0] == 2
     assert harness("compare", "base", "nix", "--fail-below", "1")[0] == 2
+
+
+@pytest.mark.parametrize("draws", ["20", "99"])
+def test_a_gate_does_not_pass_by_too_few_draws(harness, tmp_path, draws):
+    base, worse = noisy(-5.0)
+    two(tmp_path, {10: base}, {10: worse})
+    few = ("compare", "base", "cand", "--draws", draws)
+
+    code, _, err = harness(*few, "--fail-below", "0.5")
+
+    assert (code, "--draws 100 or more" in err) == (2, True)
+    assert harness(*few)[0] == 0
+    with pytest.raises(UserError, match="too few"):
+        judge(compare(*two(tmp_path / "again", {10: base}, {10: worse}), draws=int(draws)), 0.5)
 
 
 def test_the_verdict_is_machine_readable(harness, tmp_path):

@@ -1,5 +1,6 @@
 """What is gathered of a run is the same from the cache, by any number of threads, and for parts."""
 
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from harness import registry
+from harness.errors import HarnessError
 from harness.report.evidence import differences, gather
 from harness.store import RunDirectory
 
 EMBEDDED = Path(__file__).parents[2] / "results" / "embedded"
+NAMES = b'"background"', b'"nothing"'
 KEYS = ("detection/jpeg-q10", "detection/arcnn-q10", "segmentation/jpeg-q10")
 
 
@@ -81,3 +84,34 @@ def test_a_difference_is_paired_also_where_one_side_lacks_images(run):
     both = gather(run, KEYS[:2], draws=200, only=jpeg.images[::2])
     assert half.images == len(jpeg.images[::2])
     assert half == differences(*(both[key] for key in KEYS[:2]), ["mAP"], draws=200)["mAP"]
+
+
+def test_what_was_kept_is_not_read_for_other_draws_records_or_truth(run, monkeypatch):
+    key = KEYS[2]
+    cell = next(cell for cell in run.manifest()["cells"] if cell["key"] == key)
+    task = registry.tasks().get("segmentation")
+    first = gather(run, [key], draws=10)[key]
+
+    other = gather(run, [key], draws=10, seed=1)[key]
+    assert not np.array_equal(other.draws["mIoU"], first.draws["mIoU"])
+    truth = run.truth_path("segmentation")
+    truth.write_bytes(gzip.compress(gzip.decompress(truth.read_bytes()).replace(*NAMES)))
+    assert "IoU/nothing" in gather(run, [key], draws=10, seed=1)[key].values
+    records = run.records_path(key, cell["fingerprint"])
+    records.write_text("".join(records.read_text().splitlines(keepends=True)[1:]))
+    assert len(gather(run, [key], draws=10, seed=1)[key].images) == len(first.images) - 1
+    monkeypatch.setattr(task, "version", "another")
+    monkeypatch.setattr(task, "sample", lambda *_: None)
+    assert gather(run, [key], draws=10, seed=1)[key].draws == {}
+
+
+def test_a_task_whose_sample_is_in_another_order_is_refused(run, monkeypatch):
+    task = registry.tasks().get("segmentation")
+    whole = task.sample
+
+    def backwards(self, records, truth):
+        return whole(self, dict(reversed(records.items())), truth)
+
+    monkeypatch.setattr(task, "sample", backwards)
+    with pytest.raises(HarnessError, match="sample of the task segmentation"):
+        gather(run, KEYS[2:], draws=10)

@@ -212,9 +212,19 @@ def test_images_that_failed_everywhere_are_counted_in_the_caption(tmp_path):
     run = make_run(tmp_path / "run", qfs=(10, 20))
     for path in run.path.rglob("*.jsonl"):
         path.write_text("".join(path.read_text().splitlines(True)[1:]))
-    (figure,) = quality.make(Material(run, draws=DRAWS))
+    material = Material(run, draws=DRAWS)
+    (figure,) = quality.make(material)
 
     assert "Incomplete: cells have 11 of 12 images." in figure.caption
+    assert material.note == "data set scenes, n = 11 of 12"
+
+
+def test_of_one_image_the_caption_claims_no_intervals(tmp_path):
+    material = Material(make_run(tmp_path / "run", qfs=(10, 20), images=1), draws=DRAWS)
+    (figure,) = quality.make(material)
+
+    assert "No intervals: one image has none." in figure.caption
+    assert material.note == "data set scenes, subset, n = 1 of 12"
 
 
 def test_one_qf_gives_what_it_can(tmp_path):

@@ -206,6 +206,7 @@ def test_it_can_be_called_from_threads_and_a_running_loop(photos):
 def test_the_process_is_left_as_it_was(photos, capfd):
     import torch
 
+    torch.use_deterministic_algorithms(False)  # a command run in this process may have left it on
     handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
     torch.manual_seed(7)
     np.random.seed(7)

@@ -122,6 +122,14 @@ def test_markdown_has_value_mark_and_interval_in_one_cell(directory):
     assert f"{row.text('fbcnn')}{SAME_AS_JPEG} {row.half('fbcnn')}" in text
 
 
+def test_a_number_that_is_best_in_print_is_not_said_to_be_as_good_as_the_best(tmp_path):
+    scores = {"jpeg": [28.0, 29.0], "arcnn": [31.0, 33.0], "dagn": [31.001, 33.0]}
+    run = fidelity_run(tmp_path / "run", {n: {10: named(v)} for n, v in scores.items()})
+    row = row_of(run)
+    assert row.rank("arcnn") == row.rank("dagn") == 1
+    assert SAME_AS_BEST not in row.marks["arcnn"] + row.marks["dagn"]
+
+
 def test_few_images_are_said_to_be_few(tmp_path):
     few = {"jpeg": {10: {"a": 28.0, "b": 29.0}}, "arcnn": {10: {"a": 29.0, "b": 31.0}}}
     legend = build_table(fidelity_run(tmp_path / "run", few)).legend
@@ -131,7 +139,8 @@ def test_few_images_are_said_to_be_few(tmp_path):
 def test_one_image_has_no_interval_and_no_marks(tmp_path):
     one = {"jpeg": {10: {"a": 28.0}}, "arcnn": {10: {"a": 29.0}}}
     table = build_table(fidelity_run(tmp_path / "run", one))
-    assert not any(row.intervals or row.marks for row in table.rows) and table.legend == ()
+    assert not any(row.intervals or row.marks for row in table.rows)
+    assert table.legend == ("no intervals and no tests: one image has none",)
 
 
 def test_a_pair_is_compared_on_the_images_both_have(tmp_path):

@@ -91,6 +91,7 @@ def test_the_corrected_interval_follows_the_bias_and_holds_the_estimate():
     [
         ([], 10, None),
         ([1.0, 2.0], 1, None),
+        ([1.0], 10, None),
         ([math.nan, math.nan, 1.0], 10, None),
         ([math.inf, math.inf, 30.0], 10, None),
         ([1.0, 2.0], 10, math.inf),

@@ -131,3 +131,11 @@ def test_table_iii_counts_only_unless_told(harness, monkeypatch):
         (True, 512, "published"),
     ]
     assert "DAGN" in out and "2.0" in out
+
+
+@pytest.mark.parametrize("draws", ["-1", "1", "19", "100001", "99999999999999"])
+def test_a_number_of_draws_that_means_nothing_is_refused(harness, draws):
+    for command in (["table"], ["compare", "a", "b"], ["figures"], ["report"], ["run"]):
+        code, out, err = harness(*command, "--draws", draws)
+        assert (code, out) == (2, "")
+        assert f"{draws}: give 20 to 100000, or 0 for no intervals." in err

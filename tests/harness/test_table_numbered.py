@@ -183,6 +183,14 @@ def test_the_same_cell_in_two_runs_is_refused(tmp_path):
         join([runs[0], runs[0]], LAYOUTS["IV"].takes)
 
 
+def test_runs_by_other_weights_of_the_vision_model_are_not_joined_in_one_row(tmp_path):
+    one = segmentation(tmp_path / "a", {("jpeg", 10): 40})
+    two = segmentation(tmp_path / "b", {("arcnn", 10): 40}, weights="2")
+
+    with pytest.raises(UserError, match="other weights of pspnet"):
+        build_numbered(LAYOUTS["IV"], [one, two], 0)
+
+
 def test_runs_of_other_images_are_not_joined_in_one_row(tmp_path):
     one = segmentation(tmp_path / "a", {("jpeg", 10): 40})
     two = segmentation(tmp_path / "b", {("arcnn", 10): 40}, images=IMAGES[:4])

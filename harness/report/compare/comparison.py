@@ -17,7 +17,7 @@ from harness.report.compare.pairs import Pair, pair
 from harness.report.compare.rows import MEAN, Comparison, Place, Row, Tally
 from harness.report.compare.sides import Side
 from harness.report.evidence import Evidence, differences, gather
-from harness.report.measure import scaled
+from harness.report.measure import headline, scaled
 from harness.statistics.draws import DRAWS
 from harness.statistics.inference import Interval, holm
 
@@ -106,7 +106,7 @@ def _places(
         )
         one, other = (_on(item, mine & theirs, draws, seed) for item in (one, other))
         task = types[found.task]
-        metric = headline(task, one)
+        metric = headline(task, one.values)
         unit = task.digits.get(metric, 1), scaled(task, metric, 1.0)
         places.append(Place(found, metric, *unit, one, other, tuple(lost), tuple(gained)))
     return places, unmeasured
@@ -192,20 +192,14 @@ def _row(
         Interval(low, high),
         difference.p,
         math.nan,
-        tally(a, b) if metric == headline(task, a) and len(a.each) else None,
+        tally(a, b) if metric == headline(task, a.values) and len(a.each) else None,
         difference.images,
         task.digits.get(metric, 1),
         scaled(task, metric, 1.0),
         metric not in task.unranked,
-        metric == headline(task, a),
+        metric == headline(task, a.values),
         (a, b),
     )
-
-
-def headline(task: Any, item: Evidence) -> str:
-    """The task's own metric; that of luma, in a run of luma alone."""
-    names = (task.metric, *task.shown)
-    return str(next((name for name in names if name in item.values), task.metric))
 
 
 def tally(a: Evidence, b: Evidence) -> Tally:

@@ -12,6 +12,9 @@ from harness.report.evidence import Evidence, differences
 from harness.statistics.inference import ALPHA, holm
 from harness.study import Study
 
+LEAST_DRAWS = 100
+"""Fewer have no ends of an interval to speak of, and a verdict would be chance."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -62,8 +65,9 @@ def judge(
 
     Raises:
         UserError: a cell or an image of the baseline is missing in the candidate, or there is
-            nothing to judge.
+            nothing to judge, or not enough draws or images to judge by.
     """
+    check_draws(found.draws)
     if not allow_missing:
         _check_whole(found, metrics)
     wanted = [
@@ -80,6 +84,7 @@ def judge(
         )
     if not judged:
         raise UserError("Nothing could be judged: no number of both sides has an interval.")
+    _check_enough(judged)
     p = holm([math.nan if row.identical else _p(row, points) for row in judged])
     failed = [
         (row, value)
@@ -88,6 +93,35 @@ def judge(
     ]
     notes = [f"not judged: {label(row)} has no interval" for row in blind]
     return Judgement(points, tuple(judged), tuple(failed), tuple(notes))
+
+
+def _check_enough(judged: Sequence[Row]) -> None:
+    """Refuse a gate that nothing could fail: no p-value is below what so many images can show.
+
+    Raises:
+        UserError: no loss, however large, would be significant.
+    """
+    tests = [row for row in judged if not row.identical]
+    most = max((row.images for row in tests), default=0)
+    if tests and 2.0**-most * len(tests) >= ALPHA / 2:
+        counted = "1 row" if len(tests) == 1 else f"{len(tests)} rows"
+        raise UserError(
+            f"{most} images are too few to judge {counted} by: however much worse the "
+            "candidate were, it would not be significant. Measure more images."
+        )
+
+
+def check_draws(draws: int) -> None:
+    """Refuse to judge by too few draws.
+
+    Raises:
+        UserError: there are fewer than `LEAST_DRAWS`.
+    """
+    if draws < LEAST_DRAWS:
+        raise UserError(
+            f"A gate judges by intervals, and {draws} draws are too few for them: "
+            f"give --draws {LEAST_DRAWS} or more."
+        )
 
 
 def label(row: Row) -> str:

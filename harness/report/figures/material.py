@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from harness import registry
 from harness.report.evidence import Evidence, gather
 from harness.report.figures.style import Style, style_of
-from harness.report.measure import scaled
+from harness.report.measure import headline, scaled
 from harness.report.table import GROUPS
 from harness.statistics.draws import DRAWS
 from harness.statistics.inference import LEVEL, Interval
@@ -77,11 +77,8 @@ class Material:
 
     def metric(self, task: str) -> str:
         """The headline metric of a task; that of luma, in a run of luma alone."""
-        kind = task_of((task, ""))
-        names = (kind.metric, *kind.shown)
         mine = [one for one in self.evidence if one.cell["task"] == task]
-        held = {name for one in mine for name in one.values}
-        return str(next((name for name in names if name in held), kind.metric))
+        return headline(task_of((task, "")), {name for one in mine for name in one.values})
 
     def grid(self, place: Place) -> dict[str, dict[int, Evidence]]:
         """The evidence of a panel by restorer, in a table's order, and QF, rising."""
@@ -127,11 +124,10 @@ class Material:
     def note(self) -> str:
         """The line above a figure: which data set, how much of it."""
         data = self.manifest["data_set"]
-        whole = data["images"] >= data["of"]
-        count = (
-            f"n = {data['images']}" if whole else f"subset, n = {data['images']} of {data['of']}"
-        )
-        return f"data set {data['name']}, {count}"
+        subset = "" if data["images"] >= data["of"] else "subset, "
+        count = self._counted()
+        of = "" if count == str(data["of"]) else f" of {data['of']}"
+        return f"data set {data['name']}, {subset}n = {count}{of}"
 
     def what(self, places: Iterable[Place]) -> str:
         """A caption's sentences on what was measured on what."""
@@ -153,12 +149,16 @@ class Material:
         return " ".join(sentence for sentence in sentences if sentence)
 
     def _fewer(self) -> str:
-        counts = {len(one.images) for one in self.evidence}
-        expected = self.manifest["data_set"]["images"]
-        if not counts or counts == {expected}:
+        expected, counted = self.manifest["data_set"]["images"], self._counted()
+        if counted == str(expected):
             return ""
-        some = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
-        return f"Incomplete: cells have {some} of {expected} images."
+        return f"Incomplete: cells have {counted} of {expected} images."
+
+    def _counted(self) -> str:
+        """How many images the numbers are of; from the fewest to the most."""
+        counts = {len(one.images) for one in self.evidence}
+        counts = counts or {self.manifest["data_set"]["images"]}
+        return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
     @staticmethod
     def _notice(name: str) -> str:
@@ -177,6 +177,8 @@ class Material:
         bare = sorted({e.cell["task"] for e in self.evidence if not e.draws} & tasks)
         if not self.draws or bare == sorted(tasks):
             return "No intervals were computed."
+        if max(len(e.images) for e in self.evidence) == 1:
+            return "No intervals: one image has none."
         end = f", none for {', '.join(bare)}" if bare else ""
         return (
             f"{round(100 * LEVEL)} % bootstrap intervals of {of}, from {self.draws} draws of "
