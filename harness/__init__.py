@@ -31,12 +31,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     homes = {
         "HarnessError": "harness.errors",
-        "Run": "harness.library.results",
+        "Run": "harness.api.results",
         "Study": "harness.study",
         "UserError": "harness.errors",
-        "evaluate": "harness.library.evaluate",
-        "open": "harness.library.evaluate",
-        "restorer": "harness.library.own_restorers",
+        "evaluate": "harness.api.evaluate",
+        "open": "harness.api.evaluate",
+        "restorer": "harness.api.own_restorers",
     }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

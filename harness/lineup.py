@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.api.own import NONE
 from harness.assets import read_card
 from harness.errors import UserError
-from harness.library.own import NONE
 from harness.study import Study
 
 ALL = "all"

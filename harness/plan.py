@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.api.own import NOTHING, Own
 from harness.errors import UserError
 from harness.grid import TaskPlan, cells_of, image_list_hash, unready_cells
-from harness.library.own import NOTHING, Own
 from harness.lineup import lineup_of, reference_of
 from harness.resolve import data_set_of, group_of, models_of, studies_of
 from harness.study import Cell, Study, hash_of

@@ -58,16 +58,6 @@ def download(name: str, say: Callable[[str], None], limit: int | None = None) ->
         yield f"{card.name}: {target}\n  sha256 {sha256}{unknown}"
 
 
-def known_downloads(name: str) -> tuple[str, ...]:
-    """The data set, or the cards' names, that a name stands for; empty if there are none."""
-    if name in registry.datasets():
-        return (name,)
-    try:
-        return tuple(card.name for _, card in remote_cards(name))
-    except UserError:
-        return ()
-
-
 def remote_cards(name: str) -> list[tuple[Path, Card]]:
     """The cards with a URL that a name stands for; see `download`.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.own import NOTHING, Own
 from harness.errors import UserError
-from harness.library.own import NOTHING, Own
 from harness.study import Study
 from harness.terminal import error_console, print_table, say
 

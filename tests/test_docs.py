@@ -81,11 +81,12 @@ def test_commands_that_need_a_download_are_understood(line):
         assert words[0] in ("pip", "export"), f"a command that is not looked at: {line}"
         return
     if words[1] == "fetch":
-        from harness.remote import known_downloads
+        from harness.remote import remote_cards
 
         names = [word for word in words[2:] if not word.startswith("-") and not word.isdigit()]
         assert names
-        assert not [name for name in names if not known_downloads(name)]
+        for name in names:
+            assert name in registry.datasets() or remote_cards(name)
         return
     assert words[1] == "run", line
     done = subprocess.run(

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.api.own import NOTHING, Own
 from harness.engine.progress import Progress, Silent
 from harness.errors import HarnessError, UserError
 from harness.images import read_image
-from harness.library.own import NOTHING, Own
 from harness.lineup import reference_of
 from harness.panels import crop as crops
 from harness.panels.choose import UNDONE, Choice, Json, Request, choose

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harness.api.own import NOTHING, Own
 from harness.engine.progress import Progress
 from harness.errors import HarnessError
-from harness.library.own import NOTHING, Own
 from harness.panels.choose import Request
 from harness.panels.make import Options, Say, make_panels
 from harness.store import RunDirectory

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness import registry
+from harness.api.own import NONE, NOTHING, Own
 from harness.errors import UserError
-from harness.library.own import NONE, NOTHING, Own
 from harness.lineup import lineup_of, reference_of
 from harness.panels.choose import UNDONE
 from harness.plan import Plan, make_plan

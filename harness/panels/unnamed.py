@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 
 from harness import registry
-from harness.library.own_restorers import GIVEN
+from harness.api.own_restorers import GIVEN
 from harness.panels.choose import Json
 
 

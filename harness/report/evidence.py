@@ -78,6 +78,12 @@ class Difference(NamedTuple):
     p: float
     images: int
 
+    def reversed(self) -> Difference:
+        """``a - b``."""
+        low, high = self.interval
+        ends = Interval(-high, -low)
+        return Difference(self.b, self.a, -self.value, ends, self.p, self.images)
+
 
 def gather(
     directory: RunDirectory,
@@ -127,6 +133,29 @@ Kept = dict[tuple[str, str, frozenset[str]], Evidence]
 """Evidence on some of a cell's images, by run directory, cell key and images."""
 
 
+def on_images(
+    item: Evidence, images: frozenset[str], draws: int, seed: int, kept: Kept | None = None
+) -> Evidence:
+    """The evidence of a cell on some of its images, computed again unless they are all.
+
+    Args:
+        item: the cell.
+        images: of its images, at least one.
+        draws: of the bootstrap.
+        seed: of the draws.
+        kept: holds what is computed again, for whoever asks often.
+    """
+    if len(item.images) == len(images):
+        return item
+    kept = {} if kept is None else kept
+    place = (str(item.directory.path), item.cell["key"], images)
+    if place not in kept:
+        found = _evidence(item.directory, item.cell, draws, seed, images)
+        assert found is not None, "a cell with records of these images has evidence on them"
+        kept[place] = found
+    return kept[place]
+
+
 def differences(
     a: Evidence,
     b: Evidence,
@@ -150,11 +179,7 @@ def differences(
     common = frozenset(a.images) & frozenset(b.images)
     if not common:
         return {}
-    kept = {} if kept is None else kept
-    left, right = (
-        item if len(item.images) == len(common) else _again(item, draws, seed, common, kept)
-        for item in (a, b)
-    )
+    left, right = (on_images(item, common, draws, seed, kept) for item in (a, b))
     return {
         metric: _difference(left, right, metric)
         for metric in metrics
@@ -175,15 +200,6 @@ def _difference(a: Evidence, b: Evidence, metric: str) -> Difference:
     return Difference(
         left, right, value, interval(drawn, count), p_value(value, drawn, count), count
     )
-
-
-def _again(item: Evidence, draws: int, seed: int, only: frozenset[str], kept: Kept) -> Evidence:
-    place = (str(item.directory.path), item.cell["key"], only)
-    if place not in kept:
-        found = _evidence(item.directory, item.cell, draws, seed, only)
-        assert found is not None, "a cell with records of these images has evidence on them"
-        kept[place] = found
-    return kept[place]
 
 
 def _evidence(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import registry
 from harness.report.building import lines_of
-from harness.report.evidence import gather
+from harness.report.evidence import Difference, gather
 from harness.report.measure import measure, scaled
 from harness.report.significance import Verdict, assess
 from harness.statistics.draws import DRAWS
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 COLUMNS = [
     "task", "dataset", "model", "codec", "qf", "restorer",
     "metric", "value", "ci_low", "ci_high", "images",
-    "minus_jpeg", "minus_jpeg_low", "minus_jpeg_high", "p_jpeg", "p_best",
+    "minus_jpeg", "minus_jpeg_low", "minus_jpeg_high", "p_jpeg",
+    "minus_best", "minus_best_low", "minus_best_high", "p_best",
 ]  # fmt: skip
 """The columns of the long form."""
 
@@ -37,9 +38,9 @@ def long_form(
     A restorer that sees the uncompressed image (`original`) has one cell; its value stands in the
     row of every codec and QF of the grid. mAP, mIoU and their kin are in percent, PSNR in dB,
     SSIM in 0..1, all at full precision. ``ci_low`` and ``ci_high`` bound the 95 % interval;
-    ``minus_jpeg`` is the paired difference from the line's ``jpeg`` with its interval; ``p_jpeg``
-    and ``p_best`` belong to the differences from ``jpeg`` and from the line's best, corrected
-    over the table. What does not exist is empty. Cells stand in the manifest's order.
+    ``minus_jpeg`` and ``minus_best`` are the paired differences from the line's ``jpeg`` and from
+    its best, with their intervals; ``p_jpeg`` and ``p_best`` belong to them, corrected over the
+    table. What does not exist is empty. Cells stand in the manifest's order.
 
     Args:
         directory: the run directory.
@@ -75,7 +76,14 @@ def long_form(
 
 def _verdict(verdict: Verdict, unit: float) -> list[float]:
     """What is known of a number, columns ``ci_low``, ``ci_high`` and those after ``images``."""
-    gap = verdict.against_jpeg
-    paired = [math.nan] * 3 if gap is None else [gap.value, *gap.interval]
-    ends = [unit * end for end in (*verdict.interval, *paired)]
-    return [*ends, verdict.p_jpeg, verdict.p_best]
+    own = [unit * end for end in verdict.interval]
+    return [
+        *own,
+        *(*_paired(verdict.against_jpeg, unit), verdict.p_jpeg),
+        *(*_paired(verdict.against_best, unit), verdict.p_best),
+    ]
+
+
+def _paired(gap: Difference | None, unit: float) -> list[float]:
+    """A difference and the ends of its interval."""
+    return [math.nan] * 3 if gap is None else [unit * one for one in (gap.value, *gap.interval)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import registry
-from harness.report.evidence import Evidence, gather
+from harness.report.evidence import Evidence, Kept, gather, on_images
 from harness.report.significance import BASELINE
 from harness.report.table import GROUPS
 from harness.statistics.draws import DRAWS
@@ -76,7 +76,7 @@ def series_of(
     """
     manifest = directory.manifest()
     evidence = gather(directory, keys, draws, seed)
-    aligner = _Aligner(directory, draws, seed)
+    aligner = _Aligner(draws, seed)
     known = registry.tasks()
     found = []
     for task, codec in _places(evidence.values()):
@@ -98,9 +98,9 @@ def series_of(
 class _Aligner:
     """Brings the evidence of a series to the same images, each cell once."""
 
-    def __init__(self, directory: RunDirectory, draws: int, seed: int) -> None:
-        self._directory, self._draws, self._seed = directory, draws, seed
-        self._held: dict[tuple[str, frozenset[str]], Evidence] = {}
+    def __init__(self, draws: int, seed: int) -> None:
+        self._draws, self._seed = draws, seed
+        self._kept: Kept = {}
 
     def aligned(self, series: Series) -> Series | None:
         """The same on the common images; None where there are none."""
@@ -115,13 +115,7 @@ class _Aligner:
         return replace(series, own=own, jpeg=jpeg, original=original)
 
     def _on(self, images: frozenset[str], one: Evidence) -> Evidence:
-        if len(one.images) == len(images):
-            return one
-        key = one.cell["key"]
-        if (key, images) not in self._held:
-            again = gather(self._directory, [key], self._draws, self._seed, images)
-            self._held[key, images] = again[key]
-        return self._held[key, images]
+        return on_images(one, images, self._draws, self._seed, self._kept)
 
 
 def _places(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:

@@ -42,13 +42,15 @@ class Verdict:
         against_jpeg: paired difference from the row's ``jpeg``; None for itself, and where one is
             missing.
         p_jpeg: of that difference, corrected; NaN where there is none.
-        p_best: of the paired difference from the row's best, corrected for its having been chosen;
-            NaN for the best itself.
+        against_best: paired difference from the row's best; None for the best itself.
+        p_best: of that difference, corrected for the best's having been chosen; NaN where there
+            is none.
     """
 
     interval: Interval = NO_INTERVAL
     against_jpeg: Difference | None = None
     p_jpeg: float = math.nan
+    against_best: Difference | None = None
     p_best: float = math.nan
 
 
@@ -115,8 +117,10 @@ def assess(
             pair = (known[a], known[b], (line.metric,), draws, seed, kept)
             found = differences(*pair).get(line.metric)
             p = math.nan if found is None else found.p
-            # Whom it is of, where it is one from the best.
-            of_pairs.add(number, b if a == best else a if b == best else "", p)
+            other = b if a == best else a if b == best else ""
+            of_pairs.add(number, other, p)
+            if other and found is not None:
+                verdicts[number][other].against_best = found if a == best else found.reversed()
             if a == BASELINE:
                 verdicts[number][b].against_jpeg = found
                 from_jpeg.add(number, b, p)

@@ -80,7 +80,8 @@ def test_csv_goes_to_standard_output_alone(harness, photos):
     assert code == 0
     assert list(rows[0]) == (
         "task,dataset,model,codec,qf,restorer,metric,value,ci_low,ci_high,images,"
-        "minus_jpeg,minus_jpeg_low,minus_jpeg_high,p_jpeg,p_best".split(",")
+        "minus_jpeg,minus_jpeg_low,minus_jpeg_high,p_jpeg,"
+        "minus_best,minus_best_low,minus_best_high,p_best".split(",")
     )
     assert all(float(r["ci_low"]) <= float(r["value"]) <= float(r["ci_high"]) for r in rows)
     assert [(row["qf"], row["metric"]) for row in rows][:2] == [("10", "PSNR"), ("10", "SSIM")]

@@ -250,7 +250,7 @@ def test_what_a_modules_hash_covers():
     import torch
     from torch import nn
 
-    from harness.library.own_modules import described
+    from harness.api.own_modules import described
 
     def network(**options):
         torch.manual_seed(0)
@@ -286,7 +286,7 @@ def test_what_a_modules_hash_covers():
 def test_a_helper_that_a_module_calls_is_in_its_hash():
     import torch
 
-    from harness.library.own_modules import described
+    from harness.api.own_modules import described
 
     source = """
 import torch
@@ -308,7 +308,7 @@ def test_a_modules_hash_is_the_same_in_another_process():
     code = """
 import functools, sys, torch
 from torch import nn
-from harness.library.own_modules import described
+from harness.api.own_modules import described
 class Net(nn.Module):
     def __init__(self):
         super().__init__()

@@ -13,7 +13,7 @@ from web import Web
 
 from harness import registry, remote
 from harness.assets import Download
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UserError
 from tasks.classes import COCO, COCO_IDS
 from tasks.datasets import coco, voc
 
@@ -266,9 +266,10 @@ def test_with_a_limit_weights_come_whole_and_it_is_said(root, web, harness, monk
 
 
 def test_what_a_name_stands_for_is_known_without_downloading(root, web):
-    assert remote.known_downloads("coco-val2017") == ("coco-val2017",)
-    assert remote.known_downloads("fbcnn:official-grey") == ("fbcnn-official-grey",)
-    assert remote.known_downloads("nothing") == ()
+    (card,) = (card for _, card in remote.remote_cards("fbcnn:official-grey"))
+    assert card.name == "fbcnn-official-grey"
+    with pytest.raises(UserError, match="Nothing is downloaded under the name 'nothing'"):
+        remote.remote_cards("nothing")
     assert web.asked == []
 
 

@@ -12,6 +12,7 @@ from harness.report.render import render_markdown, render_text
 from harness.report.significance import Line, assess
 from harness.report.table import SAME_AS_BEST, SAME_AS_JPEG
 from harness.statistics.draws import multiplicities
+from harness.statistics.inference import interval
 
 IMAGES = [f"i{number:03}" for number in range(60)]
 
@@ -91,6 +92,19 @@ def test_the_paired_interval_is_far_narrower_than_those_of_its_two_sides(directo
     arcnn = frame[(frame.metric == "PSNR") & (frame.restorer == "arcnn")].iloc[0]
     assert arcnn.ci_high - arcnn.ci_low > 5 * (arcnn.minus_jpeg_high - arcnn.minus_jpeg_low)
     assert arcnn.minus_jpeg_low < arcnn.minus_jpeg < arcnn.minus_jpeg_high
+
+
+def test_differences_from_the_best_are_paired_and_signed(directory, scores):
+    frame = long_form(directory)
+    found = frame[frame.metric == "PSNR"].set_index("restorer")
+    best = found.value.idxmax()
+    assert math.isnan(found.minus_best[best]) and math.isnan(found.p_best[best])
+    for name in set(scores) - {best}:  # jpeg stands first of its pair, the others on either side
+        gaps = multiplicities(60, 1000) @ (scores[name] - scores[best]) / 60
+        low, high = interval(gaps, 60)
+        row = found.loc[name]
+        assert row.minus_best == pytest.approx(row.value - found.value[best])
+        assert (row.minus_best_low, row.minus_best_high) == pytest.approx((low, high), abs=1e-9)
 
 
 def test_without_draws_a_table_has_neither_intervals_nor_marks(directory):

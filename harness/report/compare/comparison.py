@@ -16,7 +16,7 @@ from harness.report.compare.notes import result_notes
 from harness.report.compare.pairs import Pair, pair
 from harness.report.compare.rows import MEAN, Comparison, Place, Row, Tally
 from harness.report.compare.sides import Side
-from harness.report.evidence import Evidence, differences, gather
+from harness.report.evidence import Evidence, differences, gather, on_images
 from harness.report.measure import headline, scaled
 from harness.statistics.draws import DRAWS
 from harness.statistics.inference import Interval, holm
@@ -104,20 +104,14 @@ def _places(
             sorted(alone if ids is None else alone.intersection(ids))
             for alone, ids in ((mine - theirs, lists[1]), (theirs - mine, lists[0]))
         )
-        one, other = (_on(item, mine & theirs, draws, seed) for item in (one, other))
+        one, other = (
+            on_images(item, frozenset(mine & theirs), draws, seed) for item in (one, other)
+        )
         task = types[found.task]
         metric = headline(task, one.values)
         unit = task.digits.get(metric, 1), scaled(task, metric, 1.0)
         places.append(Place(found, metric, *unit, one, other, tuple(lost), tuple(gained)))
     return places, unmeasured
-
-
-def _on(item: Evidence, images: set[str], draws: int, seed: int) -> Evidence:
-    """The evidence on some of its images."""
-    if len(item.images) == len(images):
-        return item
-    key = item.cell["key"]
-    return gather(item.directory, [key], draws, seed, images)[key]
 
 
 def _rows(
@@ -152,12 +146,12 @@ def _rows(
 
 def _mean(group: Sequence[Place], draws: int, seed: int) -> tuple[Evidence, Evidence]:
     """Both sides' means over the QFs (mPC), on the images that all of them have."""
-    common = set.intersection(*(set(place.a.images) for place in group))
+    common = frozenset.intersection(*(frozenset(place.a.images) for place in group))
     if not common:
         return group[0].a, group[0].b
     return (
-        _averaged([_on(place.a, common, draws, seed) for place in group]),
-        _averaged([_on(place.b, common, draws, seed) for place in group]),
+        _averaged([on_images(place.a, common, draws, seed) for place in group]),
+        _averaged([on_images(place.b, common, draws, seed) for place in group]),
     )
 
 

@@ -11,13 +11,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.library.undisturbed import undisturbed
+from harness.api.undisturbed import undisturbed
 from harness.report.figures import KINDS, Absent, Figure, Material, collect, to_svg
 from harness.report.panel_index import Panel
 
 if TYPE_CHECKING:
-    from harness.library.own import Own
-    from harness.library.parts import Part
+    from harness.api.own import Own
+    from harness.api.parts import Part
     from harness.panels.choose import Request
 
 
@@ -56,7 +56,7 @@ def figures_of_parts(
     qf: int | None,
     draws: int,
 ) -> Figures:
-    """The figures of every run directory; arguments as `harness.library.results.Run.figures`'s.
+    """The figures of every run directory; arguments as `harness.api.results.Run.figures`'s.
 
     Raises:
         UserError: see there.

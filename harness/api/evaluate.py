@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from harness.api.arguments import check_fields, path_of, whole
+from harness.api.own import Own
+from harness.api.parts import Part
+from harness.api.results import Run
+from harness.api.undisturbed import undisturbed
 from harness.errors import UserError
-from harness.library.arguments import check_fields, path_of, whole
-from harness.library.own import Own
-from harness.library.parts import Part
-from harness.library.results import Run
-from harness.library.undisturbed import undisturbed
 from harness.store import RunDirectory
 from harness.study import Study, read_study
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import nn
     from typing_extensions import Unpack
 
+    from harness.api.own_restorers import OwnRestorer
     from harness.engine.progress import Progress
-    from harness.library.own_restorers import OwnRestorer
 
     RestorerLike = str | Callable[..., Any] | nn.Module | OwnRestorer
     """A name, a function, a module, `harness.restorer(...)`, or a `restorers.base.Restorer`."""
@@ -100,8 +100,8 @@ def evaluate(
         UserError: the study cannot be: an unknown name, a bad value, missing weights.
         HarnessError: something failed, such as the clean gate or the disk.
     """
-    from harness.library.objects import check_models, objects_of
-    from harness.library.once import cells_once, forget
+    from harness.api.objects import check_models, objects_of
+    from harness.api.once import cells_once, forget
     from harness.running import plans_of
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)

@@ -16,9 +16,9 @@ from harness.report.compare.sides import Side
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.library.parts import Part
-    from harness.library.results import Run
-    from harness.library.shown import ShownFrame
+    from harness.api.parts import Part
+    from harness.api.results import Run
+    from harness.api.shown import ShownFrame
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def comparison_frame(found: Sequence[Comparison], top: int) -> ShownFrame:
     """Rows as ``harness compare --format csv``, shown as ``harness compare`` prints them."""
     import pandas as pd
 
-    from harness.library.shown import shown
+    from harness.api.shown import shown
     from harness.report.compare.export import frame
     from harness.report.compare.show import show
 
@@ -100,7 +100,7 @@ def summaries_frame(parts: Sequence[Part], draws: int) -> ShownFrame:
     """mPC, rPC and the share recovered, of every restorer (see `harness.report.summaries`)."""
     import pandas as pd
 
-    from harness.library.shown import shown
+    from harness.api.shown import shown
     from harness.report.summaries import summaries, summary_frame
     from harness.report.summary_text import render_summary
 

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import registry
+from harness.api.arguments import whole
+from harness.api.returned import checked
 from harness.codec import Compressed
 from harness.errors import UserError
-from harness.library.arguments import whole
-from harness.library.returned import checked
 from harness.lineup import ALL
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class OwnRestorer:
         """
         known = {"name": self.name, GIVEN: f"as an object, version {VERSION}"}
         if _is_module(self.what):
-            from harness.library.own_modules import described, runner
+            from harness.api.own_modules import described, runner
 
             run = runner(self.what, self.name, self.multiple, self.scale)
             found = described(self.what, self.version is None)

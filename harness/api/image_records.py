@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def records_frame(directory: RunDirectory, cell: dict[str, Any]) -> pd.DataFrame:
-    """The records of a cell, sorted by image id; see `harness.library.results.Run.records`."""
+    """The records of a cell, sorted by image id; see `harness.api.results.Run.records`."""
     import pandas as pd
 
     records = directory.records(cell["key"], cell["fingerprint"])

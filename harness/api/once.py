@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from harness.library.own_restorers import ONCE
+from harness.api.own_restorers import ONCE
 from harness.store import RunDirectory
 
 Json = dict[str, Any]

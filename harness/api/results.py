@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.api.arguments import names_of, path_of, whole
+from harness.api.own import NOTHING, Own
+from harness.api.parts import Part
 from harness.errors import HarnessError, UserError
-from harness.library.arguments import names_of, path_of, whole
-from harness.library.own import NOTHING, Own
-from harness.library.parts import Part
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.library.drawn import Figures, Panels
-    from harness.library.shown import ShownFrame
+    from harness.api.drawn import Figures, Panels
+    from harness.api.shown import ShownFrame
 
 DRAWS = 1000
 """Of the bootstrap behind intervals; `harness.statistics.draws` needs numpy."""
@@ -74,7 +74,7 @@ class Run:
             detail: every metric, per class too.
             draws: of the bootstrap behind intervals and marks; 0 for neither.
         """
-        from harness.library.frames import table_frame
+        from harness.api.frames import table_frame
 
         return table_frame([self._built(part, detail, draws) for part in self.parts])
 
@@ -117,7 +117,7 @@ class Run:
         Raises:
             UserError: there is no such cell, or more than one.
         """
-        from harness.library.image_records import records_frame
+        from harness.api.image_records import records_frame
 
         found = [
             (part, cell)
@@ -172,7 +172,7 @@ class Run:
         Raises:
             UserError: there is no such restorer, or the two cannot be compared.
         """
-        from harness.library.comparing import compared, comparison_frame
+        from harness.api.comparing import compared, comparison_frame
 
         tasks, draws, top = names_of(tasks), whole(draws, "draws", 0), whole(top, "top", 0)
         options = {"metrics": names_of(metrics), "detail": detail, "common_images": common_images}
@@ -193,7 +193,7 @@ class Run:
         Raises:
             UserError: see `compare`.
         """
-        from harness.library.comparing import compared, moved_frame
+        from harness.api.comparing import compared, moved_frame
 
         return moved_frame(compared(self, a, b), whole(top, "top", 0))
 
@@ -202,7 +202,7 @@ class Run:
 
         See `harness.report.summaries`.
         """
-        from harness.library.comparing import summaries_frame
+        from harness.api.comparing import summaries_frame
 
         return summaries_frame(self.parts, whole(draws, "draws", 0))
 
@@ -229,7 +229,7 @@ class Run:
         Raises:
             UserError: there is no such figure, format or width, or the folder cannot be written.
         """
-        from harness.library.drawn import figures_of_parts
+        from harness.api.drawn import figures_of_parts
 
         where = None if folder is None else path_of(folder, "folder")
         draws = whole(draws, "draws", 0)
@@ -270,7 +270,7 @@ class Run:
                 opened and needs an object that is nowhere on disk.
             HarnessError: no panel could be made.
         """
-        from harness.library.drawn import panels_of
+        from harness.api.drawn import panels_of
         from harness.panels.choose import Request
 
         if between is not None and (isinstance(between, str) or len(between) != 2):
@@ -305,7 +305,7 @@ class Run:
         Raises:
             UserError: the run has several directories, or ``path`` cannot be written.
         """
-        from harness.library.drawn import page_of_part
+        from harness.api.drawn import page_of_part
 
         part = self.single("report")
         where = part.directory.path / "report.html" if path is None else path_of(path, "path")

@@ -13,7 +13,7 @@ from harness.report.table import Row, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.library.shown import ShownFrame
+    from harness.api.shown import ShownFrame
 
 LEVELS = ("task", "metric", "QF")
 
@@ -25,7 +25,7 @@ def table_frame(tables: Sequence[Table]) -> ShownFrame:
         Values as printed, at full precision, by (task, metric, QF) and restorer. It shows itself as
         ``harness table`` does: best bold, second underlined, intervals, marks and notes.
     """
-    from harness.library.shown import shown
+    from harness.api.shown import shown
 
     text = "\n".join(render_text(table, colour=False) for table in tables)
     html = "".join(render_html(sheet_of(table)) for table in tables)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness import registry
+from harness.api.own import Own
+from harness.api.own_restorers import as_restorer
 from harness.errors import UserError
-from harness.library.own import Own
-from harness.library.own_restorers import as_restorer
 from harness.resolve import group_of
 from harness.study import Study
 
