@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.statistics.draws import multiplicities
-from tasks.base import Json
-from tasks.detection import Detections
-from tasks.detection.sample import DetectionSample
+from harness.analysis.draws import multiplicities
+from harness.plugins import Json
+from tasks.detection.metric.sample import DetectionSample
+from tasks.detection.task import Detections
 
 CLASSES = 80
 SIZE = (640, 480)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from harness import registry
-from harness.statistics.draws import multiplicities
-from harness.statistics.inference import interval, p_value
-from harness.store import RunDirectory
+from harness.analysis.draws import multiplicities
+from harness.analysis.inference import interval, p_value
+from harness.plugins import registry
+from harness.records.run_directory import RunDirectory
 
 Values = NDArray[np.float64]
 Metric = Callable[[NDArray[np.int32]], Values]

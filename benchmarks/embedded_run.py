@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from harness.engine.walk import default_workers
+from harness.engine.workers import default_workers
 
 
 def main() -> None:

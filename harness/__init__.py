@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__version__ = "0.1.0"
+from harness._version import __version__
 
 __all__ = [
     "HarnessError",
@@ -31,12 +31,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     homes = {
         "HarnessError": "harness.errors",
-        "Run": "harness.api.results",
-        "Study": "harness.study",
+        "Run": "harness.api.run",
+        "Study": "harness.study.study",
         "UserError": "harness.errors",
         "evaluate": "harness.api.evaluate",
         "open": "harness.api.evaluate",
-        "restorer": "harness.api.own_restorers",
+        "restorer": "harness.api.restorers",
     }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from harness.codec import Compressed
 from harness.errors import HarnessError
-from restorers.base import RGB, Restorer
+from harness.plugins import RGB, Compressed, Restorer
 
 VERSION = "1"
 

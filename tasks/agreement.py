@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import DataSet, Json, Sample, Task, VisionModel
+from harness.plugins import DataSet, Json, Sample, Task, VisionModel
 
 
 class Agreement(Task):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness import registry
-from harness.assets import data_root
+from harness.assets.cards import data_root
+from harness.plugins import registry
 
 PAPERS = {"detection": "coco-val2017", "segmentation": "voc2012"}
 """The data set of each task in the paper's Table IV."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from tasks.base import DataSet, Json, Sample, Task
+from harness.plugins import DataSet, Json, Sample, Task
 
 FIGURES = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
 """Metric name to its key in a record's ``fidelity``."""

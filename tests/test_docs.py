@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from harness import registry
-from harness.assets import read_card
-from harness.images import write_png
-from harness.report.building import build_table
-from harness.report.render import render_text
-from harness.store import RunDirectory
+from harness.assets.cards import read_card
+from harness.images.io import write_png
+from harness.plugins import registry
+from harness.records.run_directory import RunDirectory
+from harness.report.tables.building import build_table
+from harness.report.tables.render import render_text
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,7 +55,7 @@ def test_the_documents_commands_run(workplace, line):
     words = shlex.split(line, comments=True)
     if words[:2] == ["harness", "train"]:
         # Training takes minutes to hours: here only that the recipe is there and is one.
-        from harness.recipes import read_recipe
+        from harness.study.recipe import read_recipe
 
         read_recipe(ROOT / "configs" / "train" / f"{words[2]}.yaml")
         return
@@ -81,7 +81,7 @@ def test_commands_that_need_a_download_are_understood(line):
         assert words[0] in ("pip", "export"), f"a command that is not looked at: {line}"
         return
     if words[1] == "fetch":
-        from harness.remote import remote_cards
+        from harness.tools.fetch import remote_cards
 
         names = [word for word in words[2:] if not word.startswith("-") and not word.isdigit()]
         assert names
@@ -199,7 +199,7 @@ def test_the_table_of_the_shipped_checkpoints_is_what_their_cards_say():
 
 
 def test_every_shipped_restorer_gains_half_a_decibel_on_live1_at_qf_10():
-    """As their cards say; tests/restorers/test_shipped_weights.py measures again on crops."""
+    """As their cards say; architectures/test_shipped_weights.py measures again on crops."""
     for name in ("arcnn-q10", "dmcnn-small-q10", "ipt-small-q10", "swinir-small-q10",
                  "qgac-small", "fbcnn-small", "dagn-small"):  # fmt: skip
         measured = read_card(ROOT / "restorers" / "weights" / f"{name}.yaml").measured

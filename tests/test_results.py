@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry
+from harness.analysis.metrics import measure
 from harness.engine import local
-from harness.environment import environment
-from harness.plan import make_plan
-from harness.report.measure import measure
-from harness.store import RunDirectory
-from harness.study import Study, read_study
+from harness.plugins import registry
+from harness.records.environment import environment
+from harness.records.run_directory import RunDirectory
+from harness.study.plan import make_plan
+from harness.study.study import Study, read_study
 
 ROOT = Path(__file__).parents[1]
 EMBEDDED = RunDirectory(ROOT / "results" / "embedded")

@@ -13,9 +13,9 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from harness.codec import Jpeg
-from harness.images import read_image
-from tasks.classification.embedded import MobileNetScenes
+from harness.images.io import read_image
+from harness.images.jpeg import Jpeg
+from tasks.classification.models.embedded import MobileNetScenes
 from tasks.classification.scenes_things import ScenesThings
 
 QF = 10

@@ -13,7 +13,7 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from harness.images import read_image
+from harness.images.io import read_image
 from tasks.scenes import Scenes
 
 SHOWN = (0, 1, 4, 5, 8, 14)

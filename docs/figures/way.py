@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from harness.fidelity import psnr
-from harness.images import read_image
-from harness.plan import Plan, make_plan
-from harness.study import Study
+from harness.images.fidelity import psnr
+from harness.images.io import read_image
+from harness.study.plan import Plan, make_plan
+from harness.study.study import Study
 
 QF = 10
 SHOWN = 0.5

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from harness.api.arguments import check_fields, path_of, whole
-from harness.api.own import Own
 from harness.api.parts import Part
-from harness.api.results import Run
-from harness.api.undisturbed import undisturbed
+from harness.api.process_state import undisturbed
+from harness.api.run import Run
 from harness.errors import UserError
-from harness.store import RunDirectory
-from harness.study import Study, read_study
+from harness.records.run_directory import RunDirectory
+from harness.study.overrides import Own
+from harness.study.study import Study, read_study
 
 if TYPE_CHECKING:
     from torch import nn
     from typing_extensions import Unpack
 
-    from harness.api.own_restorers import OwnRestorer
+    from harness.api.restorers import OwnRestorer
     from harness.engine.progress import Progress
 
     RestorerLike = str | Callable[..., Any] | nn.Module | OwnRestorer
-    """A name, a function, a module, `harness.restorer(...)`, or a `restorers.base.Restorer`."""
+    """A name, a function, a module, `harness.restorer(...)`, or a `harness.plugins.Restorer`."""
 
 
 class Fields(TypedDict, total=False):
@@ -90,8 +90,8 @@ def evaluate(
             elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
         **fields: fields of the study, laid over ``study``: ``task``, ``qf``, ``dataset``,
             ``restorers``, ``limit``... What stands in ``restorers`` is a name, a function of an
-            RGB image, a `torch.nn.Module`, a `harness.restorer`, or a `restorers.base.Restorer`;
-            ``dataset`` and ``model`` may be a `tasks.base.DataSet` and a `tasks.base.VisionModel`.
+            RGB image, a `torch.nn.Module`, a `harness.restorer`, or a `harness.plugins.Restorer`;
+            ``dataset`` a `harness.plugins.DataSet`, ``model`` a `harness.plugins.VisionModel`.
 
     Returns:
         The numbers. Images that failed are in none of them: see `Run.failed`; a warning says so.
@@ -102,7 +102,7 @@ def evaluate(
     """
     from harness.api.objects import check_models, objects_of
     from harness.api.once import cells_once, forget
-    from harness.running import plans_of
+    from harness.study.plan import plans_of
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
     path, values = _given(study, dict(fields))
@@ -210,8 +210,7 @@ class _Tell:
         """What the engine tells; None for nothing."""
         if not self.shown:
             return None
-        from harness.engine.progress import ConsoleProgress
-        from harness.terminal import error_console
+        from harness.engine.progress import ConsoleProgress, error_console
 
         return ConsoleProgress(error_console())
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.html_table import render_html
-from harness.report.render import render_text
-from harness.report.sheet import sheet_of
-from harness.report.table import Row, Table
+from harness.report.tables.html import render_html
+from harness.report.tables.render import render_text
+from harness.report.tables.sheet import sheet_of
+from harness.report.tables.table import Row, Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.store import RunDirectory
+from harness.records.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def records_frame(directory: RunDirectory, cell: dict[str, Any]) -> pd.DataFrame:
-    """The records of a cell, sorted by image id; see `harness.api.results.Run.records`."""
+    """The records of a cell, sorted by image id; see `harness.api.run.Run.records`."""
     import pandas as pd
 
     records = directory.records(cell["key"], cell["fingerprint"])

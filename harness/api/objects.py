@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from harness import registry
-from harness.api.own import Own
-from harness.api.own_restorers import as_restorer
+from harness.api.restorers import as_restorer
 from harness.errors import UserError
-from harness.resolve import group_of
-from harness.study import Study
+from harness.plugins import registry
+from harness.study.overrides import Own
+from harness.study.resolve import group_of
+from harness.study.study import Study
 
 _DATA_SET = ("name", "tasks", "classes", "images", "fingerprint", "default_models", "notice")
 _MODEL = ("name", "task", "classes", "predict", "fingerprint", "prepare")

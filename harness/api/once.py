@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
-from harness.api.own_restorers import ONCE
-from harness.store import RunDirectory
-
-Json = dict[str, Any]
+from harness.api.restorers import ONCE
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
 
 
 def cells_once(directory: RunDirectory) -> list[Json]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.store import RunDirectory
-from harness.study import Study
+from harness.records.run_directory import RunDirectory
+from harness.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness import __version__
+from harness._version import __version__
+from harness.analysis.sanity_check import check
 from harness.engine.progress import Progress, Silent
-from harness.engine.walk import default_workers, walk
-from harness.environment import environment
+from harness.engine.workers import default_workers, walk
 from harness.errors import ImageError, UserError
-from harness.gate import check
-from harness.grid import image_list_hash
-from harness.plan import Plan
-from harness.store import RunDirectory, codecs_of
-from harness.study import Cell
+from harness.records.environment import environment
+from harness.records.run_directory import RunDirectory, codecs_of
+from harness.study.grid import image_list_hash
+from harness.study.plan import Plan
+from harness.study.study import Cell
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def run(
         workers: images at a time, one thread each; the number of cores by default. It changes no
             number.
         gate: stop when a vision model does not score on the uncompressed images what its card
-            says, see `harness.gate`. Checked before anything else is computed; never on a subset.
+            says, see `harness.analysis.sanity_check`. Checked before anything else is computed;
+            never on a subset.
 
     Raises:
         UserError: the directory holds another study or is being written to.

@@ -36,6 +36,13 @@ class Silent:
         """Nothing."""
 
 
+def error_console() -> Console:
+    """Where progress is shown."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 class ConsoleProgress:
     """A bar with rate and time left on a terminal; elsewhere a line every ``every`` seconds.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness import registry
+from harness.analysis.metrics import printed
 from harness.panels.labels import extent, shortened, wrapped
 from harness.panels.palette import KINDS
+from harness.plugins import registry
 from harness.report.panel_index import Panel, View
-from harness.report.table import printed
 
 
 @dataclass(frozen=True)

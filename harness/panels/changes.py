@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import registry
-from harness.report.evidence import gather
-from harness.report.measure import headline, scaled
-from harness.store import RunDirectory
-
-Json = dict[str, Any]
+from harness.analysis.bootstrap import gather
+from harness.analysis.metrics import headline, scaled
+from harness.plugins import registry
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)

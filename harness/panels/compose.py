@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.files import write_atomic
 from harness.panels.captions import Grid, Key, head_of, keys_of, notes_of, texts_of, width_of
-from harness.panels.draw import line, mark_area
 from harness.panels.labels import extent, font
+from harness.panels.overlay import line, mark_area
 from harness.panels.palette import KINDS
+from harness.records.atomic import write_atomic
 from harness.report.panel_index import Panel, View
 
 if TYPE_CHECKING:

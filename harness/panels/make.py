@@ -9,21 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.api.own import NOTHING, Own
 from harness.engine.progress import Progress, Silent
 from harness.errors import HarnessError, UserError
-from harness.images import read_image
-from harness.lineup import reference_of
+from harness.images.io import read_image
 from harness.panels import crop as crops
-from harness.panels.choose import UNDONE, Choice, Json, Request, choose
 from harness.panels.compose import Layout, compose
-from harness.panels.plans import plan_of
-from harness.panels.restore import as_in_runs
-from harness.panels.unnamed import left_out, refused, unnamed
+from harness.panels.recompute import as_in_runs
+from harness.panels.replan import plan_of
+from harness.panels.select import UNDONE, Choice, Request, choose
+from harness.panels.unresolvable import left_out, refused, unnamed
 from harness.panels.views import Maker, folder_of, held_view
-from harness.plan import Plan
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
 from harness.report.panel_index import Panel, View, read_index, write_index
-from harness.store import RunDirectory
+from harness.study.overrides import NOTHING, Own
+from harness.study.plan import Plan
+from harness.study.selection import reference_of
 
 Say = Callable[[str], None]
 
@@ -63,8 +64,8 @@ def make_panels(
     ``options.own`` are shown where their pictures are there already, and else left out.
 
     Raises:
-        UserError: such a restorer is asked for by name; see `harness.panels.choose.choose` and
-            `harness.panels.plans.plan_of`.
+        UserError: such a restorer is asked for by name; see `harness.panels.select.choose` and
+            `harness.panels.replan.plan_of`.
         HarnessError: no panel could be made, or the folder cannot be written to.
     """
     folder = options.output or directory.path / "panels"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.api.own import NOTHING, Own
 from harness.engine.progress import Progress
 from harness.errors import HarnessError
-from harness.panels.choose import Request
 from harness.panels.make import Options, Say, make_panels
-from harness.store import RunDirectory
+from harness.panels.select import Request
+from harness.records.run_directory import RunDirectory
+from harness.study.overrides import NOTHING, Own
 
 Key = tuple[str, str, str, int]
 """Task, image, codec and QF, see `harness.report.panel_index.Panel.key`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from harness.analysis.metrics import printed
 from harness.panels.changes import Changes
-from harness.report.table import printed
 
 
 def asked(changes: Changes, image: str, between: tuple[str, str]) -> str:

@@ -11,18 +11,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.metrics import scaled
+from harness.engine.pipeline import Prepared, prepare
 from harness.errors import HarnessError
-from harness.files import write_atomic
-from harness.grid import TaskPlan
-from harness.images import write_png
-from harness.panels import draw
-from harness.panels.choose import UNDONE, Choice
-from harness.panels.restore import Json, Seen, see
-from harness.pipeline import Prepared, prepare
-from harness.plan import Plan
-from harness.report.measure import scaled
+from harness.images.io import write_png
+from harness.panels import overlay as draw
+from harness.panels.recompute import Seen, see
+from harness.panels.select import UNDONE, Choice
+from harness.plugins.types import Json
+from harness.records.atomic import write_atomic
+from harness.records.run_directory import RunDirectory
 from harness.report.panel_index import View, json_of, view_of
-from harness.store import RunDirectory
+from harness.study.grid import TaskPlan
+from harness.study.plan import Plan
 
 _LONGEST = 60
 _VIEWS = "views"  # a folder of their own: a restorer may be called "panel"
@@ -72,7 +73,7 @@ class Maker:
     """Makes the views of one image, reading and compressing it once.
 
     Attributes:
-        plan: gives the plan of `harness.panels.plans.plan_of`, made when the first view is.
+        plan: gives the plan of `harness.panels.replan.plan_of`, made when the first view is.
         directory: the run.
         folder: of all panels.
         choice: the image.

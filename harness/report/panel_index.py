@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.files import write_atomic
-
-Json = dict[str, Any]
+from harness.plugins.types import Json
+from harness.records.atomic import write_atomic
 
 FORMAT = 1
 NAME = "index.json"
@@ -37,7 +36,7 @@ class View:
         fingerprint: of the cell the picture was made for; empty where the run has no such cell.
         note: a sentence where the picture is not made as the run's was.
         legend: classes of a class map with their colours ``#rrggbb``.
-        drawn: the version of the drawing, see `harness.panels.draw`.
+        drawn: the version of the drawing, see `harness.panels.overlay`.
     """
 
     restorer: str

@@ -12,17 +12,17 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from harness.assets import Card, checked_file, sha256_of, write_card
-from harness.training import Loop, Stateful
-from restorers.arcnn import ARCNN
-from restorers.arcnn.network import (
+from harness.assets.cards import Card, checked_file, sha256_of, write_card
+from harness.plugins.training_loop import Loop, Stateful
+from restorers.architectures.arcnn import ARCNN
+from restorers.architectures.arcnn.network import (
     MARGIN,
     Network,
     load,
     restore,
     start_at_identity,
 )
-from restorers.cost import count_parameters
+from restorers.common.complexity import count_parameters
 from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
 from restorers.training.recipe import ImageSource, Recipe, checked
 from restorers.training.validation import CROP, psnr

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.codec import Compressed, Jpeg
 from harness.errors import UserError
-from restorers.coefficients import read
-from restorers.dct import Planes, stack, tensors
-from restorers.training.data import RGB, held_out, image_files, read_rgb
+from harness.plugins import RGB, Compressed
+from restorers.jpeg.coefficients import read
+from restorers.jpeg.dct import Planes, stack, tensors
+from restorers.training.data import held_out, image_files, jpeg, read_rgb
 from restorers.training.recipe import ImageSource
 
 MARGIN = 16
@@ -168,7 +168,7 @@ class Batches:
         region = self._region(random)
         low, high = self._qf
         qf = round(math.exp(random.uniform(math.log(low - 0.5), math.log(high + 0.5))))
-        file = Jpeg().compress(region, min(max(qf, low), high))
+        file = jpeg().compress(region, min(max(qf, low), high))
         corner = (MARGIN, MARGIN)
         if not self._coefficients:
             top, left = random.integers(MARGIN // 2, MARGIN * 3 // 2 + 1, 2)

@@ -11,18 +11,22 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
-from harness.training import Stateful
-from restorers.dagn import DAGN
-from restorers.dagn import network as dagn
-from restorers.dagn.autoencoders import AutoEncoder, InsensitiveAutoEncoder, SensitiveAutoEncoder
-from restorers.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, Config, configure
-from restorers.dagn.losses import (
+from harness.plugins.training_loop import Stateful
+from restorers.architectures.dagn import DAGN
+from restorers.architectures.dagn import network as dagn
+from restorers.architectures.dagn.autoencoders import (
+    AutoEncoder,
+    InsensitiveAutoEncoder,
+    SensitiveAutoEncoder,
+)
+from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, Config, configure
+from restorers.architectures.dagn.losses import (
     discriminator_loss,
     insensitive_loss,
     restoration_loss,
     sensitive_loss,
 )
-from restorers.sizes import configured
+from restorers.common.sizes import configured
 from restorers.training.batches import Batches, Pool
 from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
 from restorers.training.finish import finish

@@ -16,15 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from harness import registry
-from harness.codec import Jpeg
 from harness.errors import UserError
+from harness.plugins import RGB, Codec, registry
 
-RGB = NDArray[np.uint8]
 NAMED = "dataset:"
 
 
@@ -80,11 +77,17 @@ def held_out(files: Sequence[Path], count: int) -> list[Path]:
     return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).digest())[:count]
 
 
+def jpeg() -> Codec:
+    """The codec trained against: JPEG as the harness compresses, 4:2:0."""
+    codec: Codec = registry.codecs().get("jpeg")()
+    return codec
+
+
 def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[Pair]:
     """Read and compress ``files``, except those in ``without``."""
     skipped = {path.resolve() for path in without}
     kept = (read_rgb(path) for path in files if path.resolve() not in skipped)
-    return [Pair(clean, Jpeg().compress(clean, qf).pixels) for clean in kept]
+    return [Pair(clean, jpeg().compress(clean, qf).pixels) for clean in kept]
 
 
 def read_rgb(path: Path) -> RGB:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from harness.errors import HarnessError, UserError
-from harness.training import Loop, Stateful
+from harness.plugins.training_loop import Loop, Stateful
 from restorers.training.batches import Batch, Batches
 from restorers.training.recipe import Common, Training
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from harness.assets import Card, sha256_of, write_card
-from restorers.checkpoint import Header, fill, save, tensors_of
-from restorers.cost import count_parameters
-from restorers.learned import Learned
+from harness.assets.cards import Card, sha256_of, write_card
+from restorers.checkpoints.format import Header, fill, save, tensors_of
+from restorers.common.complexity import count_parameters
+from restorers.common.pretrained import Learned
 from restorers.training.data import image_files, version_of
 from restorers.training.recipe import Common
 from restorers.training.validation import CROP, psnr_of, quality_factors, restored, samples

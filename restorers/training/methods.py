@@ -9,18 +9,18 @@ from typing import Any
 
 from torch import Tensor
 
-import restorers.dmcnn.network as dmcnn
-import restorers.fbcnn.network as fbcnn
-import restorers.ipt.network as ipt
-import restorers.qgac.network as qgac
-import restorers.swinir.network as swinir
+import restorers.architectures.dmcnn.network as dmcnn
+import restorers.architectures.fbcnn.network as fbcnn
+import restorers.architectures.ipt.network as ipt
+import restorers.architectures.qgac.network as qgac
+import restorers.architectures.swinir.network as swinir
 from harness.errors import UserError
-from restorers.dmcnn import DMCNN
-from restorers.fbcnn import FBCNN
-from restorers.ipt import IPT
-from restorers.learned import Learned
-from restorers.qgac import QGAC
-from restorers.swinir import SwinIR
+from restorers.architectures.dmcnn import DMCNN
+from restorers.architectures.fbcnn import FBCNN
+from restorers.architectures.ipt import IPT
+from restorers.architectures.qgac import QGAC
+from restorers.architectures.swinir import SwinIR
+from restorers.common.pretrained import Learned
 from restorers.training.batches import Batch
 
 Losses = dict[str, Tensor]

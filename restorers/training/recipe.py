@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UserError
-from restorers.arcnn.network import MARGIN
+from restorers.architectures.arcnn.network import MARGIN
 
 
 class ImageSource(BaseModel):

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from harness.errors import UserError
-from harness.training import read_checkpoint
-from restorers.dagn.autoencoders import AutoEncoder
+from harness.plugins.training_loop import read_checkpoint
+from restorers.architectures.dagn.autoencoders import AutoEncoder
 
 KEPT = ("encoder.", "qf_predictor.")
 """What is used of an auto-encoder; its decoder serves training only, and may be of another size."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from harness.assets import checked_file
-from restorers.checkpoint import fill, tensors_of
+from harness.assets.cards import checked_file
+from restorers.checkpoints.format import fill, tensors_of
 from restorers.training.batches import Batches, Pool
 from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
 from restorers.training.finish import finish

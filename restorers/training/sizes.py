@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
-from restorers.learned import Learned
+from restorers.common.pretrained import Learned
 
 
 def sized(restorer: type[Learned], size: str | Mapping[str, Any]) -> dict[str, Any]:

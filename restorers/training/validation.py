@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from harness.codec import Compressed, Jpeg
-from restorers.base import RGB, Restored
-from restorers.learned import Learned
-from restorers.training.data import held_out, image_files, read_rgb
+from harness.plugins import RGB, Compressed, Restored
+from restorers.common.pretrained import Learned
+from restorers.training.data import held_out, image_files, jpeg, read_rgb
 from restorers.training.recipe import Common
 
 CROP = 160
@@ -71,11 +70,11 @@ class Validation:
         return self._latest
 
     def state_dict(self) -> dict[str, Any]:
-        """See `harness.training.Stateful`."""
+        """See `harness.plugins.training_loop.Stateful`."""
         return dict(self._latest)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `harness.training.Stateful`."""
+        """See `harness.plugins.training_loop.Stateful`."""
         self._latest = dict(state)
 
 
@@ -97,7 +96,7 @@ def quality_factors(low: int, high: int) -> list[int]:
 def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[Sample]:
     """Images compressed at ``qf``; their upper left corners if ``crop`` is given."""
     cleans = (np.ascontiguousarray(read_rgb(path)[:crop, :crop]) for path in files)
-    return [Sample(clean, Jpeg().compress(clean, qf)) for clean in cleans]
+    return [Sample(clean, jpeg().compress(clean, qf)) for clean in cleans]
 
 
 def restored(restorer: Learned, network: nn.Module, compressed: Compressed) -> RGB:
@@ -117,6 +116,6 @@ def psnr_of(restore: Callable[[Compressed], RGB], images: Sequence[Sample]) -> t
 
 def psnr(clean: np.ndarray[Any, Any], image: np.ndarray[Any, Any]) -> float:
     """Of one image, dB."""
-    # Not harness.fidelity: a restorer's training may use only the harness's small doors.
+    # Not harness.images.fidelity: a restorer's training may use only the harness's small doors.
     error = np.mean((clean.astype(np.float64) - image) ** 2)
     return float(10 * np.log10(255**2 / error)) if error else math.inf

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from harness.errors import HarnessError
+from harness.plugins import DataSet, Drawing, Json
 from tasks.agreement import Agreement
-from tasks.base import DataSet, Drawing, Json
-from tasks.classification import Classification, surest
+from tasks.classification.task import Classification, surest
 
 
 class ClassificationAgreement(Agreement, Classification):

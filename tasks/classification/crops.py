@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assets import cache_root, sha256_of
+from harness.assets.cards import cache_root, sha256_of
 from harness.errors import UserError
 from tasks.scenes import CLASSES
 from tasks.scenes import VERSION as RENDERER
 
 if TYPE_CHECKING:
-    from tasks.base import ImageRef
+    from harness.plugins import ImageRef
     from tasks.scenes import Scenes
 
 VERSION = "1"

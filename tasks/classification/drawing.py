@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import Drawing
+from harness.plugins import Drawing
 
 
 def drawn(

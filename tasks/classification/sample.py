@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import Json, Sample
-from tasks.classification import KEPT, within
+from harness.plugins import Json, Sample
+from tasks.classification.task import KEPT, within
 
 Values = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class ClassificationSample(Sample):
         self._names = tuple(names)
 
     def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
-        """Everything `tasks.classification.Classification.metrics` returns, for each draw.
+        """Everything `tasks.classification.task.Classification.metrics` returns, for each draw.
 
         A class that a draw holds no image of is NaN there.
         """

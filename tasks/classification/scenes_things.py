@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tasks.base import DataSet, ImageRef
+from harness.plugins import DataSet, ImageRef
 from tasks.scenes import CLASSES, Scenes
 
 if TYPE_CHECKING:

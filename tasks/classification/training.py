@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tasks.base import DataSet, VisionModel
+    from harness.plugins import DataSet, VisionModel
 
 PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019"
 
@@ -30,12 +30,12 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     import torch
     from torch.nn import functional as F
 
-    from tasks import training
     from tasks.classification.batches import Batches
-    from tasks.classification.embedded import MobileNetScenes
-    from tasks.classification.network import MobileNet
+    from tasks.classification.models.embedded import MobileNetScenes
+    from tasks.classification.models.network import MobileNet
     from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
     from tasks.scenes import CLASSES
+    from tasks.weights import training
 
     training.begin(recipe, "classifier")
     module = MobileNet(len(CLASSES))

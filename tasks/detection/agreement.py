@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.plugins import DataSet, Detections, Drawing, Json, Sample
 from tasks.agreement import Agreement
-from tasks.base import DataSet, Drawing, Json, Sample
-from tasks.detection import Detection
-from tasks.detection.predictions import Detections
+from tasks.detection.task import Detection
 
 SURE = 0.5
 """The score from which a box on the uncompressed image counts as an object to be found."""
@@ -70,7 +69,7 @@ def _checked(prediction: Any, image_id: str) -> Detections:
     if not isinstance(prediction, Detections):
         raise HarnessError(
             f"The detector answered image {image_id!r} with {type(prediction).__name__}; "
-            "it must return tasks.detection.Detections."
+            "it must return tasks.detection.task.Detections."
         )
     return prediction
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import Drawing, Json, MarkedBox
-from tasks.detection.predictions import Detections
+from harness.plugins import Detections, Drawing, Json, MarkedBox
 
 Boxes = NDArray[np.float64]
 

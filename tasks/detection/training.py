@@ -25,12 +25,12 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     """
     import torch
 
-    from tasks import checkpoints, training
-    from tasks.detection import Detection
-    from tasks.detection.faster_rcnn import FasterRCNNScenes
-    from tasks.detection.network import build
+    from tasks.detection.models.faster_rcnn import FasterRCNNScenes
+    from tasks.detection.models.network import build
+    from tasks.detection.task import Detection
     from tasks.scenes import CLASSES, ScenesTrain
     from tasks.scenes.batches import Batches
+    from tasks.weights import checkpoints, training
 
     training.begin(recipe, "faster_rcnn")
     module = build(len(CLASSES))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tasks.base import DataSet, ImageRef, Json
+from harness.plugins import DataSet, ImageRef, Json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from harness.assets import cache_root, sha256_of
+from harness.assets.cards import cache_root, sha256_of
 from harness.errors import UserError
 
 INDEX = "index.json"

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
+from harness.plugins import DataSet, Drawing, Json, VisionModel
 from tasks.agreement import Agreement
-from tasks.base import DataSet, Drawing, Json, VisionModel
-from tasks.segmentation import Segmentation
+from tasks.segmentation.task import Segmentation
 
 
 class SegmentationAgreement(Agreement, Segmentation):
@@ -30,7 +30,7 @@ class SegmentationAgreement(Agreement, Segmentation):
         Raises:
             UserError: there are so many that one of them would be 255, which counts as ignored.
         """
-        from tasks.segmentation.confusion import IGNORED
+        from tasks.segmentation.metric.confusion import IGNORED
 
         labels = tuple(model.labels)
         if len(labels) > IGNORED:
@@ -48,7 +48,7 @@ class SegmentationAgreement(Agreement, Segmentation):
             HarnessError: one of them is no class map, they differ in size, or hold a class the
                 model does not name.
         """
-        from tasks.segmentation.confusion import confusion, to_sparse
+        from tasks.segmentation.metric.confusion import confusion, to_sparse
 
         for one in (prediction, reference):
             if not isinstance(one, np.ndarray) or one.dtype.kind not in "iu":

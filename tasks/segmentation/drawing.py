@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import Drawing
-from tasks.segmentation.confusion import IGNORED
+from harness.plugins import Drawing
+from tasks.segmentation.metric.confusion import IGNORED
 
 OTHER = "other"
 """What the segmenter says and the data set has no name for."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
-from tasks.base import DataSet, VisionModel
+from harness.plugins import DataSet, VisionModel
 from tasks.classes import places
 
 _NAMED = 6

@@ -26,12 +26,12 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     import torch
     from torch.nn import functional as F
 
-    from tasks import checkpoints, training
     from tasks.scenes import CLASSES, ScenesTrain
     from tasks.scenes.batches import Batches
-    from tasks.segmentation import Segmentation
-    from tasks.segmentation.network import PSPNet
-    from tasks.segmentation.pspnet import PSPNetScenes
+    from tasks.segmentation.models.network import PSPNet
+    from tasks.segmentation.models.pspnet import PSPNetScenes
+    from tasks.segmentation.task import Segmentation
+    from tasks.weights import checkpoints, training
 
     training.begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)

@@ -5,7 +5,7 @@ import sys
 import pytest
 from fakes import World
 
-from harness import cli
+from harness.cli import main as cli
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, UserError
-from tasks.detection import Detection
+from harness.plugins import Detections
 from tasks.detection.agreement import SURE, DetectionAgreement
-from tasks.detection.predictions import Detections
-from tasks.segmentation import Segmentation
+from tasks.detection.task import Detection
 from tasks.segmentation.agreement import SegmentationAgreement
+from tasks.segmentation.task import Segmentation
 
 DETECTOR = SimpleNamespace(name="d", classes=("cat", "dog"))
 SEGMENTER = SimpleNamespace(name="s", labels=("background", "cat", "dog"))
@@ -152,7 +152,7 @@ def test_what_is_no_prediction_is_refused(wrong):
 
 @pytest.mark.parametrize("task", [Detection, Segmentation])
 def test_each_names_its_stand_in(task):
-    from harness import registry
+    from harness.plugins import registry
 
     stand_in = registry.tasks().get(task.agreement)
 

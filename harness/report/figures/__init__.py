@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from importlib import import_module
 
+from harness.analysis.draws import DRAWS
 from harness.errors import UserError
+from harness.records.run_directory import RunDirectory
+from harness.report.figures.data import Material
 from harness.report.figures.figure import FORMATS, Absent, Figure, to_bytes, to_svg
-from harness.report.figures.material import Material
 from harness.report.figures.style import WIDTHS, Style, style_of
-from harness.statistics.draws import DRAWS
-from harness.store import RunDirectory
 
 KINDS = ("quality", "rate", "cost", "classes", "recovered")
 """The figures there are; each is the module of its name, with ``make(material)``."""

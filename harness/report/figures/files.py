@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.files import write_atomic
+from harness.records.atomic import write_atomic
 from harness.report.figures.figure import FORMATS, Figure, to_bytes
 from harness.report.figures.style import WIDTHS
 

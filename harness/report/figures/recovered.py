@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harness.report.figures.drawing import (
+from harness.analysis.significance import BASELINE
+from harness.analysis.summaries import RECOVERED, Summary, summaries
+from harness.report.figures.axes import (
     canvas,
     columns_of,
     dodged,
@@ -15,11 +17,9 @@ from harness.report.figures.drawing import (
     legend_below,
     panels,
 )
+from harness.report.figures.data import Material, Place, label_of, panel_title
 from harness.report.figures.figure import Absent, Figure
-from harness.report.figures.material import Material, Place, label_of, panel_title
 from harness.report.figures.style import REFERENCE, style_of
-from harness.report.significance import BASELINE
-from harness.report.summaries import RECOVERED, Summary, summaries
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

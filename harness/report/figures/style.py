@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from harness import registry
-from harness.report.significance import BASELINE
+from harness.analysis.significance import BASELINE
+from harness.plugins import registry
 
 REFERENCE = "original"
 """The restorer that returns the uncompressed image: a line, not a competitor."""

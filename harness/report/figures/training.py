@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.report.figures.drawing import canvas, handle, legend_below, panels
+from harness.report.figures.axes import canvas, handle, legend_below, panels
+from harness.report.figures.data import label_of
 from harness.report.figures.figure import Figure
-from harness.report.figures.material import label_of
 from harness.report.figures.style import style_of
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import __version__
-from harness.files import write_atomic
+from harness._version import __version__
+from harness.analysis.draws import DRAWS
+from harness.records.atomic import write_atomic
+from harness.records.run_directory import RunDirectory
 from harness.report.page.data import Page, page_of
+from harness.report.page.escape import printable, printable_json
 from harness.report.page.figures import figures_in
 from harness.report.page.forest import forest
-from harness.report.page.pictures import Key, chosen_panels, panels_within
+from harness.report.page.panels import Key, chosen_panels, panels_within
 from harness.report.page.provenance import METHOD
-from harness.report.page.text import printable, printable_json
 from harness.report.panel_index import read_index
-from harness.statistics.draws import DRAWS
-from harness.store import RunDirectory
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from harness.report.building import build_table, lines_of
-from harness.report.evidence import gather
-from harness.report.measure import CellResult, measure
-from harness.report.page.grids import Grid, TaskTables, task_tables
+from harness.analysis.bootstrap import gather
+from harness.analysis.draws import DRAWS
+from harness.analysis.metrics import CellResult, measure
+from harness.analysis.significance import assess
+from harness.analysis.summaries import summaries, summary_notes
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
 from harness.report.page.images import Failure, failures_of, image_data
 from harness.report.page.overall import summary_grids
+from harness.report.page.prose import (
+    Finding,
+    abstract,
+    best_gain,
+    findings,
+    page_title,
+    significance_note,
+)
 from harness.report.page.provenance import (
     Asset,
     assets_of,
@@ -22,22 +32,9 @@ from harness.report.page.provenance import (
     packages_of,
     study_text,
 )
-from harness.report.page.words import (
-    Finding,
-    abstract,
-    best_gain,
-    findings,
-    page_title,
-    significance_note,
-)
-from harness.report.significance import assess
-from harness.report.summaries import summaries, summary_notes
-from harness.report.table import Table
-from harness.statistics.draws import DRAWS
-from harness.store import RunDirectory
-
-Json = dict[str, Any]
-
+from harness.report.page.tables import Grid, TaskTables, task_tables
+from harness.report.tables.building import build_table, lines_of
+from harness.report.tables.table import Table
 
 _AGAIN = "results/again"
 """Where the command that makes a run again puts it: not where this one happens to lie."""

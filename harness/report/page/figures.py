@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.report.page.pictures import data_uri
-from harness.store import RunDirectory
+from harness.records.run_directory import RunDirectory
+from harness.report.page.panels import data_uri
 
 
 @dataclass(frozen=True)

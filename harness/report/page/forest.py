@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.report.page.grids import Grid, GridLine
+from harness.report.page.tables import Grid, GridLine
 
 WIDTH, ROW, TOP, BOTTOM, LEFT, RIGHT = 250, 20, 8, 26, 66, 10
 """Of one plot, in its own units (pixels at its natural size)."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import registry
-from harness.report.evidence import Evidence
-from harness.report.measure import CellResult, scaled
-from harness.report.page.grids import place_labels
-from harness.store import RunDirectory
-from harness.study import Place
+from harness.analysis.bootstrap import Evidence
+from harness.analysis.metrics import CellResult, scaled
+from harness.plugins import registry
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
+from harness.report.page.tables import place_labels
+from harness.study.study import Place
 
-Json = dict[str, Any]
 Packed = list[int | str | None]
 
 Cells = dict[str, dict[str, Packed]]

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from harness import registry
-from harness.report.page.grids import Grid, GridLine, Number
-from harness.report.summaries import MPC, RECOVERED, RPC, Summary
-from harness.report.table import printed
-from harness.study import Study
+from harness.analysis.metrics import printed
+from harness.analysis.summaries import MPC, RECOVERED, RPC, Summary
+from harness.plugins import registry
+from harness.report.page.tables import Grid, GridLine, Number
+from harness.study.study import Study
 
 _SHARE_DIGITS = 1
 

@@ -6,16 +6,14 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harness import registry
-from harness.assets import Card, read_card
+from harness.assets.cards import Card, read_card
 from harness.errors import HarnessError
-from harness.registry import Registry
-from harness.report.page.words import listed
-from harness.study import Study
-
-Json = dict[str, Any]
+from harness.plugins import registry
+from harness.plugins.registry import Registry
+from harness.plugins.types import Json
+from harness.report.page.prose import listed
+from harness.study.study import Study
 
 METHOD = (
     "Ma et al., Sensitivity Decouple Learning for Image Compression Artifacts Reduction, "

@@ -11,14 +11,14 @@ import torch
 import yaml
 from training_tools import TINY, Interrupt, common, log, stage, tinted
 
-from harness.assets import checked_file, read_card
-from harness.codec import Jpeg
+from harness.assets.cards import checked_file, read_card
 from harness.errors import UserError
-from harness.recipes import train
-from harness.training import read_checkpoint
-from restorers.base import Restored
-from restorers.dagn import DAGN
-from restorers.sources import Files
+from harness.images.jpeg import Jpeg
+from harness.plugins import Restored
+from harness.plugins.training_loop import read_checkpoint
+from harness.study.recipe import train
+from restorers.architectures.dagn import DAGN
+from restorers.checkpoints.sources import Files
 from restorers.training import dagn
 
 STEPS = {"insensitive": 10, "sensitive": 10, "restoration": 20}

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from training_tools import noise, tinted, write
 
-from harness.codec import Jpeg
 from harness.errors import UserError
-from restorers.dct import decode
+from harness.images.jpeg import Jpeg
+from restorers.jpeg.dct import decode
 from restorers.training.batches import MARGIN, Batches, Images, Pool
 from restorers.training.recipe import ImageSource
 
 LIMIT = 3.001 / 255
-"""How far `decode` may be from libjpeg where chroma is subsampled (restorers/dct.py)."""
+"""How far `decode` may be from libjpeg where chroma is subsampled (restorers/jpeg/dct.py)."""
 
 
 def pool(folder, **source):

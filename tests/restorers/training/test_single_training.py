@@ -5,12 +5,12 @@ import pytest
 import torch
 from training_tools import Interrupt, common, log, stage, tinted
 
-from harness.assets import checked_file, read_card
-from harness.codec import Jpeg
-from harness.training import read_checkpoint
-from restorers.base import Restored
-from restorers.fbcnn import FBCNN
-from restorers.sources import Files
+from harness.assets.cards import checked_file, read_card
+from harness.images.jpeg import Jpeg
+from harness.plugins import Restored
+from harness.plugins.training_loop import read_checkpoint
+from restorers.architectures.fbcnn import FBCNN
+from restorers.checkpoints.sources import Files
 from restorers.training import single
 from restorers.training.batches import Batches, Pool
 from restorers.training.methods import METHODS

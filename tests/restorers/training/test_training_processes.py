@@ -9,7 +9,7 @@ import torch
 import yaml
 from training_tools import TINY, common, log, stage, tinted, write
 
-from harness.training import read_checkpoint
+from harness.plugins.training_loop import read_checkpoint
 from restorers.training.batches import Batches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource, Training

@@ -10,12 +10,12 @@ import torch
 import yaml
 from training_tools import TINY, Interrupt, common, stage
 
-from harness.codec import Jpeg
 from harness.errors import UserError
-from harness.recipes import read_recipe
-from restorers.coefficients import read
-from restorers.cost import weightless
-from restorers.dct import tensors
+from harness.images.jpeg import Jpeg
+from harness.study.recipe import read_recipe
+from restorers.common.complexity import weightless
+from restorers.jpeg.coefficients import read
+from restorers.jpeg.dct import tensors
 from restorers.training import arcnn, dagn, single
 from restorers.training.batches import Batch
 from restorers.training.methods import METHODS

@@ -1,0 +1,1 @@
+"""From records to numbers: metrics, intervals, tests. No model runs here."""

@@ -1,0 +1,201 @@
+"""Bits saved at equal quality: Bjøntegaard's differences between two rate-metric curves.
+
+Bjøntegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with any
+metric in the place of PSNR. His cubic polynomial through four points oscillates; the curve is
+interpolated piecewise by PCHIP (Fritsch & Carlson 1980), which keeps monotone points monotone, as
+the common test conditions of JCT-VC and JVET have done since.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.analysis.pchip import integral
+
+Values = NDArray[np.float64]
+
+POINTS = 4
+"""A curve has, at least: VCEG-M33 takes four."""
+
+_ROUNDING = 1e-9
+"""Curves that overlap by this share of their range, or less, touch: the rest is rounding."""
+
+
+class Delta(NamedTuple):
+    """A mean difference between two curves.
+
+    Attributes:
+        value: percent for `bd_rate`, the metric's unit for `bd_metric`; NaN where there is none.
+        reason: why there is none, a clause without a full stop; empty where there is one.
+        overlap: the share of both curves' range together that both cover, 0..1.
+    """
+
+    value: float
+    reason: str = ""
+    overlap: float = math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """A rate-metric curve in each of many draws.
+
+    Attributes:
+        rates: (draws, points) as those of a `Curve`.
+        metrics: (draws, points) likewise.
+    """
+
+    rates: Values
+    metrics: Values
+
+    @cached_property
+    def points(self) -> tuple[Values, Values]:
+        """(draws, points) the logarithms of the rates, rising, and the metrics in that order."""
+        order = np.argsort(self.rates, axis=1, kind="stable")
+        rates, metrics = (
+            np.take_along_axis(np.asarray(held, np.float64), order, axis=1)
+            for held in (self.rates, self.metrics)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(rates), metrics
+
+    @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """(draws,) whether something can be interpolated through the points: no `Curve.problem`."""
+        logs, metrics = self.points
+        if logs.shape[1] < POINTS:
+            return np.zeros(len(logs), bool)
+        with np.errstate(invalid="ignore"):
+            rising = np.diff(logs) > 0
+        finite = np.isfinite(logs) & np.isfinite(metrics)
+        return np.asarray(finite.all(axis=1) & rising.all(axis=1))
+
+    @cached_property
+    def rises(self) -> NDArray[np.bool_]:
+        """(draws,) whether it is `whole` and every point of higher rate has a higher metric."""
+        with np.errstate(invalid="ignore"):
+            return self.whole & (np.diff(self.points[1]) > 0).all(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Points of a rate-metric curve.
+
+    Attributes:
+        rates: (points,) bits per pixel or any other rate, above 0, in any order.
+        metrics: (points,) the metric at each, more is better.
+        name: of the curve, in reasons.
+    """
+
+    rates: Values
+    metrics: Values
+    name: str = "the curve"
+
+    @cached_property
+    def alone(self) -> Curves:
+        """The one curve, where many are asked for."""
+        return Curves(self.rates[None], self.metrics[None])
+
+    @cached_property
+    def problem(self) -> str:
+        """Why nothing can be interpolated through the points; empty where it can."""
+        if len(self.rates) < POINTS:
+            return f"{self.name} has {len(self.rates)} points, {POINTS} are needed"
+        if not (np.isfinite(self.rates).all() and np.isfinite(self.metrics).all()):
+            return f"a point of {self.name} is not a finite number"
+        if self.rates.min() <= 0:
+            return f"a rate of {self.name} is not above 0"
+        if not self.alone.whole[0]:
+            return f"two points of {self.name} have one rate"
+        return ""
+
+
+def bd_rate(anchor: Curve, test: Curve) -> Delta:
+    """The rate ``test`` needs beyond that of ``anchor`` for the same metric, in percent.
+
+    The mean difference of the logarithms of the rates over the metrics that both curves reach;
+    -10 means a tenth of the bits saved. Nothing is extrapolated.
+
+    Returns:
+        NaN and a reason for fewer than `POINTS` points, a metric that does not rise with the rate
+        everywhere, or curves that have no value of the metric in common.
+    """
+    for curve in (anchor, test):
+        if curve.problem:
+            return Delta(math.nan, curve.problem)
+        if not curve.alone.rises[0]:
+            return Delta(math.nan, f"{curve.name} does not rise with the rate everywhere")
+    found = _rate_differences(anchor.alone, test.alone)
+    if math.isnan(found[0][0]):
+        return Delta(math.nan, f"no value is reached by both {anchor.name} and {test.name}", 0.0)
+    return Delta(100 * math.expm1(found[0][0]), overlap=float(found[1][0]))
+
+
+def bd_metric(anchor: Curve, test: Curve) -> Delta:
+    """The metric of ``test`` above that of ``anchor`` at the same rate, in the metric's unit.
+
+    The mean difference over the logarithm of the rates that both curves have.
+
+    Returns:
+        NaN and a reason for fewer than `POINTS` points or curves with no rate in common.
+    """
+    for curve in (anchor, test):
+        if curve.problem:
+            return Delta(math.nan, curve.problem)
+    found = _metric_differences(anchor.alone, test.alone)
+    if math.isnan(found[0][0]):
+        return Delta(math.nan, f"no rate is common to {anchor.name} and {test.name}", 0.0)
+    return Delta(float(found[0][0]), overlap=float(found[1][0]))
+
+
+def bd_rates(anchor: Curves, test: Curves) -> Values:
+    """`bd_rate` of the curves of each draw: (draws,) percent; NaN where that has a reason."""
+    return 100 * np.expm1(_rate_differences(anchor, test)[0])
+
+
+def bd_metrics(anchor: Curves, test: Curves) -> Values:
+    """`bd_metric` of the curves of each draw: (draws,); NaN where that has a reason."""
+    return _metric_differences(anchor, test)[0]
+
+
+def _rate_differences(anchor: Curves, test: Curves) -> tuple[Values, Values]:
+    known = anchor.rises & test.rises
+    return _mean_differences(anchor.points[::-1], test.points[::-1], known)
+
+
+def _metric_differences(anchor: Curves, test: Curves) -> tuple[Values, Values]:
+    return _mean_differences(anchor.points, test.points, anchor.whole & test.whole)
+
+
+def _mean_differences(
+    anchor: tuple[Values, Values], test: tuple[Values, Values], known: NDArray[np.bool_]
+) -> tuple[Values, Values]:
+    """The means of test - anchor over the range of both, and that range's share of all.
+
+    Args:
+        anchor: (draws, points) knots and values.
+        test: likewise.
+        known: (draws,) where knots rise and nothing is NaN.
+
+    Returns:
+        (draws,) each; the means are NaN where there is no range or the draw is not ``known``.
+    """
+    means, shares = np.full((2, len(known)), math.nan)
+    if not known.any():
+        return means, shares
+    starts, ends = (np.stack([anchor[0][:, k], test[0][:, k]]) for k in (0, -1))
+    # Draws that are not known may hold infinities.
+    with np.errstate(invalid="ignore"):
+        ranges = ends.max(axis=0) - starts.min(axis=0)
+        known = known & (ends.min(axis=0) - starts.max(axis=0) > _ROUNDING * ranges)
+    starts, ends = starts[:, known], ends[:, known]
+    low, high = starts.max(axis=0), ends.min(axis=0)
+    a, b = (integral(x[known], y[known], low, high) for x, y in (anchor, test))
+    means[known] = (b - a) / (high - low)
+    shares[known] = (high - low) / ranges[known]
+    return means, shares

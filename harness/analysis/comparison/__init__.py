@@ -1,0 +1,1 @@
+"""Two restorers or two runs held against each other."""

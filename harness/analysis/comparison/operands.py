@@ -1,0 +1,138 @@
+"""What ``harness compare`` was given: a restorer, a run directory, or a restorer of one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
+
+FORMS = "a restorer of the run (--run), a run directory, or DIR:RESTORER"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things compared.
+
+    Attributes:
+        directory: the run directory.
+        restorer: the restorer meant; None: all of the run.
+        note: how the name was understood, where it could be two things; empty otherwise.
+    """
+
+    directory: RunDirectory
+    restorer: str | None
+    note: str = ""
+
+    @cached_property
+    def manifest(self) -> Json:
+        """The run's manifest, read once."""
+        return self.directory.manifest()
+
+    @property
+    def restorers(self) -> tuple[str, ...]:
+        """The restorers meant, in the manifest's order."""
+        return (self.restorer,) if self.restorer is not None else held(self.manifest)
+
+    def cells(self, restorer: str, task: str | None = None) -> list[Json]:
+        """The cells of a restorer; of one task, if named."""
+        return [
+            cell
+            for cell in self.manifest["cells"]
+            if cell["restorer"] == restorer and task in (None, cell["task"])
+        ]
+
+    def __str__(self) -> str:
+        path = str(self.directory.path)
+        return path if self.restorer is None else f"{self.restorer} of {path}"
+
+
+def held(manifest: Json) -> tuple[str, ...]:
+    """The restorers that a run has cells of."""
+    return tuple(dict.fromkeys(cell["restorer"] for cell in manifest["cells"]))
+
+
+def sides_of(a: str, b: str, run: RunDirectory | None) -> tuple[Side, Side]:
+    """Both sides, understood.
+
+    A restorer of the run goes before a folder of the same name: ``./jpeg`` is the folder. In
+    DIR:RESTORER the first colon behind which the run has such a restorer parts the two, so that
+    ``results/embedded:fbcnn:told`` is ``fbcnn:told`` of ``results/embedded``.
+
+    Args:
+        a: as the user wrote it.
+        b: the same.
+        run: whose restorers are meant by bare names, or None where there is no run.
+
+    Raises:
+        UserError: a side is none of these, or both are the same.
+    """
+    left, right = _side(a, run), _side(b, run)
+    if _same(left.directory, right.directory):
+        if left.restorer == right.restorer:
+            raise UserError(f"{a} does not differ from itself. Name two {_kind(left)}.")
+        if None in (left.restorer, right.restorer):
+            raise UserError(
+                f"{a} and {b} are one run. Name two restorers of it, or two run directories."
+            )
+    return left, right
+
+
+def _kind(side: Side) -> str:
+    return "run directories" if side.restorer is None else "restorers"
+
+
+def _same(a: RunDirectory, b: RunDirectory) -> bool:
+    return a.path.resolve() == b.path.resolve()
+
+
+def _side(text: str, run: RunDirectory | None) -> Side:
+    if not text.strip():
+        raise UserError(f"An empty name is nothing to compare. Give {FORMS}.")
+    known = held(run.manifest()) if run is not None else ()
+    if run is not None and text in known:
+        note = ""
+        if _is_run(text):
+            note = f"{text} is taken as the restorer of {run.path}; ./{text} is the run directory"
+        return Side(run, text, note)
+    if _is_run(text):
+        return Side(RunDirectory(Path(text)), None)
+    folder, restorer = _parted(text)
+    if folder:
+        return Side(RunDirectory(Path(folder)), restorer)
+    if os.path.exists(text):  # noqa: PTH110 - Path.exists raises on a name that is too long
+        RunDirectory(Path(text)).manifest()  # says why it is no run directory
+    if run is None:
+        raise UserError(
+            f"There is no run under results/runs to have a restorer '{text}', and no run "
+            f"directory of that name. Give {FORMS}."
+        )
+    raise UserError(
+        f"{run.path} has no restorer '{text}'. It has: {', '.join(known)}. A side is {FORMS}."
+    )
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """DIR and RESTORER; two empty strings where no part before a colon is a run directory.
+
+    Raises:
+        UserError: there is a run directory, but it has no such restorer.
+    """
+    colons = [place for place, letter in enumerate(text) if letter == ":"]
+    runs = [(text[:place], text[place + 1 :]) for place in colons if _is_run(text[:place])]
+    for folder, restorer in runs:
+        if restorer in held(RunDirectory(Path(folder)).manifest()):
+            return folder, restorer
+    if runs:
+        folder, restorer = runs[0]
+        names = ", ".join(held(RunDirectory(Path(folder)).manifest()))
+        raise UserError(f"{folder} has no restorer '{restorer}'. It has: {names}.")
+    return "", ""
+
+
+def _is_run(text: str) -> bool:
+    return os.path.isfile(os.path.join(text, "manifest.json"))  # noqa: PTH113, PTH118 - as above

@@ -1,0 +1,165 @@
+"""Cells of several run directories put together, so that they can stand in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.analysis.bootstrap import Evidence, gather
+from harness.analysis.metrics import CellResult, measure
+from harness.errors import UserError
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory, codecs_of
+from harness.study.study import Study
+
+CODEC = Study.model_fields["codec"].default[0]
+"""The paper's tables are of plain JPEG."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A run directory and what of it is in the table.
+
+    Attributes:
+        directory: the run directory.
+        manifest: its manifest.
+        results: the cells in the table, measured.
+        index: tells its cells from those of the same key in another run.
+    """
+
+    directory: RunDirectory
+    manifest: Json
+    results: list[CellResult]
+    index: int
+
+    def key(self, cell: Json) -> str:
+        """A cell's key, unique among all run directories."""
+        return f"{self.index}:{cell['key']}"
+
+
+@dataclass
+class Block:
+    """The rows of one task on one data set with one vision model.
+
+    Attributes:
+        task, dataset, model: what they are of; the model is empty where none runs.
+        sources: the run directories they are from.
+        cells: (restorer, QF) to the run directory and the cell; QF None: not compressed.
+    """
+
+    task: str
+    dataset: str
+    model: str
+    sources: list[Source] = field(default_factory=list)
+    cells: dict[tuple[str, int | None], tuple[Source, CellResult]] = field(default_factory=dict)
+
+    def row(self, qf: int) -> dict[str, tuple[Source, CellResult]]:
+        """The cells of a QF by restorer, the uncompressed image's among them."""
+        return {name: held for (name, at), held in self.cells.items() if at in (qf, None)}
+
+    @property
+    def qfs(self) -> set[int]:
+        """The QFs that were measured."""
+        return {qf for _, qf in self.cells if qf is not None}
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What several run directories hold together.
+
+    Attributes:
+        sources: the run directories.
+        blocks: in the order in which they come; those with a compressed cell.
+    """
+
+    sources: tuple[Source, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def restorers(self) -> dict[str, Json]:
+        """What is known of every restorer: ``multi_model``, ``year``, ``reference``."""
+        found: dict[str, Json] = {}
+        for source in self.sources:
+            held = {result.cell["restorer"] for result in source.results}
+            known = source.manifest["restorers"]
+            found.update({name: known[name] for name in known if name in held})
+        return found
+
+    def evidence(self, draws: int, seed: int) -> dict[str, Evidence]:
+        """The evidence of every cell, by `Source.key`."""
+        found = {}
+        for source in self.sources:
+            keys = [result.cell["key"] for result in source.results]
+            for held in gather(source.directory, keys, draws, seed).values():
+                found[source.key(held.cell)] = held
+        return found
+
+
+def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) -> Joined:
+    """The cells of the run directories that a table is made of.
+
+    Args:
+        directories: one or more.
+        wanted: of a cell of the manifest; cells of codecs other than JPEG are left out anyway.
+
+    Raises:
+        UserError: one is no run directory, two hold the same cell, or two of the same data set do
+            not hold the same images, or predictions by other weights of the vision model.
+    """
+    sources = []
+    for index, directory in enumerate(directories):
+        manifest = directory.manifest()
+        keys = {c["key"] for c in manifest["cells"] if c["codec"] in ("", CODEC) and wanted(c)}
+        sources.append(Source(directory, manifest, measure(directory, keys), index))
+    blocks: dict[tuple[str, str, str], Block] = {}
+    for source in sources:
+        for result in source.results:
+            cell = result.cell
+            name = (cell["task"], cell["dataset"], cell["model"] or "")
+            _add(blocks.setdefault(name, Block(*name)), source, result)
+    # Of a run on other codecs alone, the uncompressed images' cell is all that is left.
+    return Joined(tuple(sources), tuple(block for block in blocks.values() if block.qfs))
+
+
+def _add(block: Block, source: Source, result: CellResult) -> None:
+    if source not in block.sources:
+        if block.sources:
+            _check_same_images(block, source)
+            _check_same_weights(block, source, result)
+        block.sources.append(source)
+    place = result.cell["restorer"], result.cell["qf"]
+    if place in block.cells:
+        other = block.cells[place][0]
+        raise UserError(
+            f"{other.directory.path} and {source.directory.path} both hold "
+            f"{result.cell['key']} on {block.dataset}: a number stands in a table once. "
+            "Name one of them."
+        )
+    block.cells[place] = source, result
+
+
+def _check_same_images(block: Block, source: Source) -> None:
+    first = block.sources[0]
+    same = [_conditions(one.manifest) for one in (first, source)]
+    if same[0] != same[1]:
+        raise UserError(
+            f"{first.directory.path} and {source.directory.path} are both on {block.dataset}, but "
+            "not on the same images with the same codec: their numbers cannot stand in one row."
+        )
+
+
+def _check_same_weights(block: Block, source: Source, result: CellResult) -> None:
+    first, held = next(iter(block.cells.values()))
+    one, other = (found.cell["inputs"].get("model") or {} for found in (held, result))
+    if one.get("weights") != other.get("weights"):
+        raise UserError(
+            f"{first.directory.path} and {source.directory.path} are by other weights of "
+            f"{block.model}: their numbers cannot stand in one row."
+        )
+
+
+def _conditions(manifest: Json) -> tuple[Any, ...]:
+    """What numbers in one row must have in common."""
+    identity = manifest["identity"]
+    return identity.get("data"), identity.get("images"), codecs_of(manifest).get(CODEC)

@@ -1,0 +1,1 @@
+"""What is downloaded, and the check that it is that."""

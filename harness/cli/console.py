@@ -1,0 +1,132 @@
+"""What the command line writes: tables to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.assets.offline import enforce, offline
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.records.run_directory import RunDirectory
+
+
+def say(message: str) -> None:
+    """A line to standard error."""
+    typer.echo(message, err=True)
+
+
+def common_options(arguments: list[str]) -> tuple[list[str], bool]:
+    """Take the options of every command out of the arguments, wherever they stand, and obey them.
+
+    Returns:
+        The other arguments, and whether tracebacks are wanted.
+
+    Raises:
+        UserError: ``--data-root`` names no folder; it may not be there yet.
+    """
+    rest: list[str] = []
+    debug, waiting = False, iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.partition("=")
+        if argument == "--debug":
+            debug = True
+        elif argument == "--offline":
+            enforce()
+        elif name == "--data-root":
+            folder = value if equals else next(waiting, "")
+            if not folder:
+                raise UserError("--data-root needs a folder.")
+            if Path(folder).expanduser().is_file():
+                raise UserError(f"--data-root {folder} is a file; it needs a folder.")
+            os.environ["HARNESS_DATA"] = folder
+        else:
+            rest.append(argument)
+    if offline():
+        enforce()
+    return rest, debug
+
+
+class _Lines(logging.Handler):
+    """Log records as plain lines on standard error, whatever it is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        say(record.getMessage())
+
+
+def show_progress_logs() -> None:
+    """Let the packages say what long work they are at; other libraries stay as quiet as before."""
+    for name in ("harness", "restorers", "tasks"):
+        log = logging.getLogger(name)
+        log.setLevel(logging.INFO)
+        log.handlers = [_Lines()]
+        log.propagate = False
+
+
+def write(text: str) -> None:
+    """To standard output, whose reader (head, less) may have seen enough."""
+    try:
+        typer.echo(text, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_format(name: str) -> None:
+    """Refuse a ``--format`` there is not, before anything is computed.
+
+    Raises:
+        UserError: there is no such format.
+    """
+    from harness.report.tables.render import FORMATS
+
+    if name not in FORMATS:
+        raise UserError(f"Unknown format '{name}'. Available: {', '.join(FORMATS)}.")
+
+
+def run_directory(path: Path | None) -> RunDirectory:
+    """The run directory the user named, or the latest.
+
+    Raises:
+        UserError: none was named and there is none.
+    """
+    from harness.analysis.metrics import latest_run
+    from harness.records.run_directory import RunDirectory
+
+    found = path or latest_run(Path("results") / "runs")
+    if found is None:
+        raise UserError("There is no run under results/runs. Name a run directory, or run one.")
+    return RunDirectory(found)
+
+
+def print_table(
+    directory: RunDirectory, format: str, detail: bool, keys: set[str] | None, draws: int
+) -> None:
+    """The table of a run directory in one of the formats; only the cells ``keys``, if given."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    write(table_text(directory, format, detail, keys, draws, colour))
+
+
+def table_text(
+    directory: RunDirectory,
+    format: str,
+    detail: bool,
+    keys: set[str] | None,
+    draws: int,
+    colour: bool = False,
+) -> str:
+    """What `print_table` prints."""
+    from harness.report.tables.building import build_table
+    from harness.report.tables.long_form import long_form
+    from harness.report.tables.render import render_markdown, render_text
+
+    if format == "csv":
+        return str(long_form(directory, keys, detail, draws).to_csv(index=False))
+    built = build_table(directory, keys, detail, draws)
+    return render_markdown(built) if format == "md" else render_text(built, colour)

@@ -1,0 +1,73 @@
+"""``harness figures``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import run_directory, say, write
+from harness.cli.options import Directory, enough
+
+
+def figures(
+    directory: Directory = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", help="Names, with commas: quality, rate, cost, classes, recovered; all."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder of the files; RUN/figures by default.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="pdf, svg, png; several with commas.")
+    ] = "pdf,png",
+    width: Annotated[
+        str, typer.Option("--width", help="single (3.5 in) or double (7.16 in) column.")
+    ] = "double",
+    qf: Annotated[
+        int | None,
+        typer.Option("--qf", help="QF of cost and classes; the lowest of the run by default."),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option("--draws", callback=enough, help="Of the bootstrap; 0: no intervals.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws.")] = 0,
+    training: Annotated[
+        list[Path] | None,
+        typer.Option("--training", help="Draw this training instead: its folder or its CSV."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="Training curves over step, the default, or time."),
+    ] = None,
+) -> None:
+    """Draw the figures of a run directory, from its records alone, or those of trainings."""
+    from harness.errors import UserError
+    from harness.report.figures import KINDS, Absent, Figure, Material, collect
+    from harness.report.figures.files import folder_for, formats_of, width_of, write_figures
+
+    formats, inches = formats_of(format), width_of(width)
+    if against is not None and not training:
+        raise UserError("--against is for the curves of --training.")
+    found: list[Figure]
+    lacking: list[Absent]
+    if training:
+        from harness.report.figures.training import training_figure
+
+        place = training[0] if training[0].is_dir() else training[0].parent
+        found, lacking = [training_figure(training, against or "step")], []
+    else:
+        run = run_directory(directory)
+        place = run.path
+        names = [name.strip() for name in only.split(",")] if only else KINDS
+        found, lacking = collect(Material(run, None, draws, seed, qf), names)
+    for one in lacking:
+        say(f"No figure {one.name}: {one.reason}.")
+    if not found:
+        raise UserError(f"{place} gives none of the figures asked for.")
+    paths = write_figures(found, output or folder_for(place), formats, inches)
+    write("".join(f"{path}\n" for path in paths))

@@ -1,0 +1,109 @@
+"""The ``harness`` command: its subcommands put together, its exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli import assets
+from harness.cli.compare import compare
+from harness.cli.console import common_options, say, show_progress_logs
+from harness.cli.figures import figures
+from harness.cli.panels import panels
+from harness.cli.report import report
+from harness.cli.run import run
+from harness.cli.table import table
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="How much of a vision model's accuracy does an image restorer give back after "
+    "compression?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_INTERRUPTED = 130  # which typer makes of an interrupt too
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Open no network connection, whatever happens.")
+    ] = False,
+    data_root: Annotated[
+        Path | None, typer.Option("--data-root", help="Folder of the data sets; $HARNESS_DATA.")
+    ] = None,
+) -> None:
+    """Options of every command, before or after its name (`main` reads them)."""
+
+
+app.command()(run)
+app.command()(table)
+app.command()(compare)
+app.command()(panels)
+app.command()(figures)
+app.command()(report)
+app.command("list")(assets.list_)
+app.command()(assets.show)
+app.command()(assets.train)
+app.command()(assets.doctor)
+app.command()(assets.fetch)
+app.command()(assets.cost)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave(code: int) -> None:
+    """Exit; at once where a second Ctrl-C left threads at work, which a usual exit would abort."""
+    if code == _INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if any(thread.name.startswith("walk-") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted."""
+    debug = "--debug" in sys.argv
+    signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without lines and dashes
+    show_progress_logs()
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch(vision)?(\.|$)")
+    try:
+        arguments, debug = common_options(sys.argv[1:])
+        code = app(arguments, prog_name="harness", standalone_mode=False)
+        _leave(code if isinstance(code, int) else 0)
+    except HarnessError as error:
+        if debug:
+            raise
+        say(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _leave(_INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a mistake in the options
+            error.show()
+            sys.exit(error.exit_code)
+        if debug:
+            raise
+        reason = " ".join(str(error).split()).rstrip(".")
+        say(f"Error: {type(error).__name__}: {reason}. Run again with --debug for the traceback.")
+        sys.exit(1)

@@ -1,0 +1,99 @@
+"""``harness panels``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.console import run_directory, say, write
+from harness.cli.options import Directory
+from harness.engine.progress import error_console
+
+
+def panels(
+    directory: Directory = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="NAMES", help="Tasks; all by default.")
+    ] = None,
+    qf: Annotated[
+        int | None, typer.Option("--qf", help="Quality factor; the run's lowest by default.")
+    ] = None,
+    codec: Annotated[
+        str | None, typer.Option("--codec", help="Codec; the run's first by default.")
+    ] = None,
+    restorers: Annotated[
+        list[str] | None,
+        typer.Option("--restorers", metavar="NAMES", help="What to show; all by default."),
+    ] = None,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--between",
+            metavar="A B",
+            help="Restorers whose difference counts; jpeg and the best by default.",
+        ),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="ID", help="This image; may be repeated."),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", min=1, help="Images a task: half helped most, half hurt most.")
+    ] = 4,
+    worst: Annotated[bool, typer.Option("--worst", help="Only images that B hurts.")] = False,
+    crop: Annotated[
+        str, typer.Option("--crop", help="The enlarged detail: auto, none, or x,y,width,height.")
+    ] = "auto",
+    width: Annotated[
+        int, typer.Option("--width", min=300, max=10000, help="Of the composed picture, pixels.")
+    ] = 2150,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each panel as PDF too.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder; RUN/panels by default.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Where the data set is now, if it has moved.")
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option("--images", help="Where its images' folder is now.")
+    ] = None,
+    masks: Annotated[
+        str | None, typer.Option("--masks", help="Where its masks' folder is now.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAMES", help="Where the vision models are now."),
+    ] = None,
+) -> None:
+    """Show images as each restorer leaves them, with what the vision model finds in them.
+
+    Images are chosen by the records: those that change most from A to B. Only they are restored
+    and predicted again.
+    """
+    from harness.engine.progress import ConsoleProgress
+    from harness.panels.crop import parse
+    from harness.panels.make import Options, make_panels
+    from harness.panels.select import Request
+
+    def names(given: list[str] | None) -> tuple[str, ...]:
+        parts = (part.strip() for item in given or [] for part in item.split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    request = Request(
+        names(task), qf, codec, names(restorers), between, tuple(image or ()), top, worst
+    )
+    moved = {"dataset": dataset, "images": images, "masks": masks, "model": model or None}
+    moved = {key: value for key, value in moved.items() if value is not None}
+    options = Options(output, parse(crop), width, pdf, moved)
+    run = run_directory(directory)
+    folder = output or run.path / "panels"
+    progress = ConsoleProgress(error_console(), "pictures")
+    try:
+        made = make_panels(run, request, options, say, progress)
+    except KeyboardInterrupt:
+        say(f"Stopped. What is done is kept in {folder}; the same command goes on from there.")
+        raise
+    for panel in made:
+        write(f"{folder / panel.file}\n    {panel.task}: {panel.reason}\n")

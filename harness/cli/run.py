@@ -1,0 +1,202 @@
+"""``harness run``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import check_format, print_table, say, write
+from harness.cli.options import DRAWS, Detail, Draws, Format
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.study.plan import Plan
+    from harness.study.study import Study
+
+_TASKS = "detection, segmentation, classification, fidelity."
+
+
+def run(
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", metavar="NAMES", help=_TASKS),
+    ] = None,
+    qf: Annotated[
+        list[str] | None,
+        typer.Option("--qf", metavar="NUMBERS", help="Quality factors of JPEG, or of --codec."),
+    ] = None,
+    restorers: Annotated[
+        list[str] | None,
+        typer.Option("--restorers", metavar="NAMES", help="Names, or all."),
+    ] = None,
+    nearest_qf: Annotated[
+        bool,
+        typer.Option("--nearest-qf", help="A QF without a checkpoint takes the nearest one's."),
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", help="Side of the restorers' tiles, pixels; 0: never in tiles."),
+    ] = None,
+    luma: Annotated[
+        bool, typer.Option("--luma", help="Compress and score luma alone (task fidelity).")
+    ] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="auto, a name, or a path to images or annotations."),
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option("--images", help="With --dataset FILE.json: the images' folder.")
+    ] = None,
+    masks: Annotated[
+        str | None, typer.Option("--masks", help="With --dataset IMAGES: the masks' folder.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option("--classes", help="File of class names, one a line.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="List of images of a VOC-layout folder.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAMES", help="Vision model of a task: a name or a file."),
+    ] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option("--codec", metavar="NAMES", help="What degrades the images."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Run directory; results/runs/<study> by default."),
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="A study as YAML; flags are laid over it.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seeds every generator.")] = None,
+    show_study: Annotated[
+        bool, typer.Option("--show-study", help="Print the merged study and stop.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
+    ] = None,
+    no_gate: Annotated[
+        bool,
+        typer.Option("--no-gate", help="Go on where a model misses its published score."),
+    ] = False,
+    detail: Detail = False,
+    draws: Draws = DRAWS,
+    format: Format = "text",
+) -> None:
+    """Degrade, restore, predict, and print the table. The same command again resumes.
+
+    NAMES and NUMBERS are comma-separated lists, or the option is repeated.
+    """
+    from harness.study.study import read_study, study_yaml
+
+    flags = {
+        "task": task,
+        "qf": qf,
+        "restorers": restorers,
+        "nearest_qf": nearest_qf or None,
+        "tile": tile,
+        "luma": luma or None,
+        "dataset": dataset,
+        "images": images,
+        "masks": masks,
+        "classes": classes,
+        "split": split,
+        "model": model,
+        "codec": codec,
+        "limit": limit,
+        "seed": seed,
+    }
+    check_format(format)
+    merged = read_study(study, flags)
+    if show_study:
+        write(study_yaml(merged))
+        return
+
+    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format, draws)
+    run_studies(merged, options)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a study is run; none of it changes a number.
+
+    Attributes:
+        output: run directory; the default one if None.
+        fail_fast: stop at the first image that fails.
+        retry_failed: compute images again that failed before.
+        workers: images at a time.
+        gate: hold the vision models against their published scores.
+        detail: print every metric.
+        format: of the table.
+        draws: of the bootstrap behind its intervals.
+    """
+
+    output: Path | None
+    fail_fast: bool
+    retry_failed: bool
+    workers: int | None
+    gate: bool
+    detail: bool
+    format: str
+    draws: int
+
+
+def run_studies(study: Study, options: Options) -> None:
+    """Run a study, or the several that ``auto`` makes of it, and print a table for each.
+
+    Raises:
+        HarnessError: see `harness.study.plan.make_plan`, `harness.engine.local.run`; images failed.
+    """
+    from harness.study.plan import plans_of
+
+    failed = []
+    for plan, notices, path in plans_of(study, options.output, options.gate):
+        for notice in notices:
+            say(notice)
+        failed += _run(plan, path, options)
+    if failed:
+        raise UserError(failed[0])
+
+
+def _run(plan: Plan, path: Path, options: Options) -> list[str]:
+    """Run one study and print its table; what to say of failed images."""
+    from harness.engine.local import run
+    from harness.engine.progress import ConsoleProgress, error_console
+    from harness.records.run_directory import RunDirectory
+
+    directory = RunDirectory(path)
+    progress = ConsoleProgress(error_console())
+    how = (options.fail_fast, options.retry_failed, options.workers, options.gate)
+    try:
+        outcome = run(plan, directory, progress, *how)
+    except KeyboardInterrupt:
+        say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
+        raise
+    if outcome.computed == 0:
+        say(f"Complete already: nothing to compute in {directory.path}.")
+    wanted = {cell.key for cell in plan.cells} | set(plan.absent)
+    print_table(directory, options.format, options.detail, wanted, options.draws)
+    say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
+    if not outcome.failed:
+        return []
+    for sentence in list(outcome.failed.values())[:5]:
+        say(f"Failed: {sentence}")
+    return [
+        f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
+        "them again; a folder whose images were mended or removed is another data set and "
+        "takes another --output."
+    ]

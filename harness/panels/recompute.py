@@ -1,0 +1,145 @@
+"""A few images degraded, restored and predicted again, as the run did it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.engine.pipeline import Prepared, process
+from harness.engine.workers import deterministic
+from harness.errors import HarnessError, UserError
+from harness.panels.reproducibility import held_against
+from harness.plugins.types import Json
+from harness.records.run_directory import RunDirectory
+from harness.study.grid import TaskPlan
+from harness.study.plan import Plan
+from harness.study.study import Cell, Place
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One restorer's picture of an image and what came of it.
+
+    Attributes:
+        pixels: (height, width, 3) uint8 RGB.
+        record: as the run would record it; None where the task does not score this picture.
+        drawing: a `harness.plugins.Drawing`; None where no vision model ran.
+        truth: the `Drawing` of the ground truth, likewise.
+        same: whether the outcome equals the recorded one.
+        fingerprint: of the cell as it is now; empty without a cell.
+        note: a sentence where it differs from the run's.
+    """
+
+    pixels: NDArray[np.uint8]
+    record: Json | None
+    drawing: Any
+    truth: Any
+    same: bool
+    fingerprint: str
+    note: str
+
+
+@contextlib.contextmanager
+def as_in_runs(seed: int) -> Iterator[None]:
+    """One thread and deterministic algorithms, as `harness.engine.workers` computes."""
+    import torch
+
+    threads = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    deterministic(seed)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict, warn_only=True)
+
+
+def cell_of(plan: Plan, task: str, restorer: str, place: Place) -> Cell | None:
+    """The cell of a restorer; a reference has one whatever the place."""
+    for cell in plan.cells:
+        if (cell.task, cell.restorer) == (task, restorer) and cell.place in (place, None):
+            return cell
+    return None
+
+
+def see(
+    plan: Plan, directory: RunDirectory, ready: Prepared, task: str, restorer: str, place: Place
+) -> Seen:
+    """Restore, predict and compare with the record; through `harness.engine.pipeline.process`.
+
+    Args:
+        plan: from `harness.panels.replan.plan_of`.
+        directory: the run.
+        ready: the image, compressed at ``place``.
+        task: task name.
+        restorer: its name.
+        place: codec and QF.
+
+    Raises:
+        UserError: the image cannot be read, or a restorer or model fails on it.
+    """
+    cell = cell_of(plan, task, restorer, place)
+    if cell is None or ready.original is None:
+        if ready.original is None or not plan.restorers[restorer].reference:
+            raise UserError(ready.errors.get(None, f"{restorer} has no cell in {task}."))
+        return Seen(ready.original, None, None, None, True, "", "")
+    part = plan.tasks[task]
+    kept, heard = _Keeping(plan.restorers[restorer]), _Hearing(part.model)
+    watched = replace(
+        plan,
+        restorers={restorer: kept},
+        tasks={task: TaskPlan(part.task, None if part.model is None else heard)},
+    )
+    [(_, record)] = process(watched, ready, [cell])
+    if "error" in record:
+        raise HarnessError(str(record["error"]))
+    reference = ready.references.get(task)
+    prediction = heard.last if cell.place is not None or reference is None else reference
+    drawing, truth = _drawings(plan, part, ready.image.id, prediction, reference)
+    same, note = held_against(directory, cell, record)
+    pixels = ready.original if cell.place is None else kept.last
+    return Seen(pixels, record, drawing, truth, same, cell.fingerprint, note)
+
+
+class _Keeping:
+    """A restorer whose last picture is kept."""
+
+    def __init__(self, restorer: Any) -> None:
+        self._restorer = restorer
+        self.name = restorer.name
+        self.last: Any = None
+
+    def restore(self, compressed: Any) -> Any:
+        result = self._restorer.restore(compressed)
+        self.last = getattr(result, "pixels", result)
+        return result
+
+
+class _Hearing:
+    """A vision model whose last prediction is kept."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.last: Any = None
+
+    def predict(self, image: NDArray[np.uint8]) -> Any:
+        self.last = self._model.predict(image)
+        return self.last
+
+
+def _drawings(
+    plan: Plan, part: TaskPlan, image: str, prediction: Any, reference: Any
+) -> tuple[Any, Any]:
+    draw = getattr(part.task, "drawing", None)
+    if draw is None or prediction is None:
+        return None, None
+    return (
+        draw(prediction, plan.data_set, image, reference),
+        draw(None, plan.data_set, image, reference),
+    )

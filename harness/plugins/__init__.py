@@ -1,0 +1,62 @@
+"""What a third party implements: one import for a restorer, a data set, a model, a task, a codec.
+
+    from harness.plugins import RGB, Compressed, Restorer
+
+What stands here is imported when it is asked for, so that listing names stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.plugins.codec import Codec as Codec
+    from harness.plugins.codec import Compressed as Compressed
+    from harness.plugins.codec import check_image as check_image
+    from harness.plugins.codec import checked_qf as checked_qf
+    from harness.plugins.dataset import DataSet as DataSet
+    from harness.plugins.dataset import ImageRef as ImageRef
+    from harness.plugins.drawing import Drawing as Drawing
+    from harness.plugins.drawing import MarkedBox as MarkedBox
+    from harness.plugins.expected import Expected as Expected
+    from harness.plugins.expected import own_score as own_score
+    from harness.plugins.expected import published_score as published_score
+    from harness.plugins.predictions import Detections as Detections
+    from harness.plugins.restorer import Restored as Restored
+    from harness.plugins.restorer import Restorer as Restorer
+    from harness.plugins.task import Sample as Sample
+    from harness.plugins.task import Task as Task
+    from harness.plugins.types import RGB as RGB
+    from harness.plugins.types import Json as Json
+    from harness.plugins.vision_model import VisionModel as VisionModel
+
+_HOMES = {
+    "Codec": "codec",
+    "Compressed": "codec",
+    "DataSet": "dataset",
+    "Detections": "predictions",
+    "Drawing": "drawing",
+    "Expected": "expected",
+    "ImageRef": "dataset",
+    "Json": "types",
+    "MarkedBox": "drawing",
+    "RGB": "types",
+    "Restored": "restorer",
+    "Restorer": "restorer",
+    "Sample": "task",
+    "Task": "task",
+    "VisionModel": "vision_model",
+    "check_image": "codec",
+    "checked_qf": "codec",
+    "own_score": "expected",
+    "published_score": "expected",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,123 @@
+"""What a task is: a per-image outcome, and the metrics of many."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.plugins.dataset import DataSet
+from harness.plugins.drawing import Drawing
+from harness.plugins.types import Json
+from harness.plugins.vision_model import VisionModel
+
+
+class Sample(ABC):
+    """What each image of a cell contributes to its metrics, ready to be aggregated again and again.
+
+    Made once from the records (`Task.sample`); the bootstrap then asks for the metrics of
+    thousands of data sets drawn from the same images.
+
+    Attributes:
+        images: image ids, in the order of the columns of weights, which is that of the records.
+    """
+
+    images: tuple[str, ...]
+
+    @abstractmethod
+    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+        """The metrics of data sets that hold each image as often as ``weights`` says.
+
+        Args:
+            weights: (draws, images) counts, 0 and more.
+
+        Returns:
+            Metric name to (draws,) values, the same names and, for a row of ones, the same values
+            as `Task.metrics`; NaN where undefined.
+        """
+
+    @abstractmethod
+    def each(self) -> NDArray[np.float64]:
+        """The task's headline metric of every image alone, (images,); NaN where undefined."""
+
+
+class Task(ABC):
+    """A metric and how to get at it: per-image outcome first, then an aggregate over records.
+
+    Attributes:
+        name: registry name.
+        metric: the headline metric, a key of what `metrics` returns.
+        title: what tables call the task.
+        shown: the metrics a table shows; the rest with ``--detail``.
+        digits: decimals printed, by metric; metrics not named are fractions printed in percent.
+        unranked: metrics of which more is not better.
+        version: bumped whenever a number can change.
+        needs_model: whether a vision model runs at all (not for ``fidelity``).
+        scores_reference: whether the uncompressed image itself is scored (not for ``fidelity``,
+            which compares with it).
+        vision: the task whose models it runs, if not its own name.
+        agreement: the task that stands in for it on a data set without ground truth.
+        against_model: whether the truth is the model's own prediction on the uncompressed image,
+            so that `compared` is asked instead of `outcome`.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    title: ClassVar[str]
+    shown: ClassVar[tuple[str, ...]]
+    digits: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    unranked: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[str]
+    needs_model: ClassVar[bool] = True
+    scores_reference: ClassVar[bool] = True
+    vision: ClassVar[str] = ""
+    agreement: ClassVar[str] = ""
+    against_model: ClassVar[bool] = False
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:  # noqa: B027 - fidelity has none
+        """Match the model's classes with the data set's by name, before any image is touched.
+
+        Raises:
+            UserError: the data set has classes the model does not know.
+        """
+
+    @abstractmethod
+    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+        """What one image leaves in its record: boxes, or confusion counts."""
+
+    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+        """What one image leaves in its record when the model's own prediction is the truth."""
+        raise NotImplementedError(f"{self.name} needs ground truth")
+
+    def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json | None:
+        """What `metrics` needs besides the records; kept in the run directory."""
+        return None
+
+    @abstractmethod
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """Aggregate ``image id -> record`` (keys ``outcome``, ``fidelity``, ``bpp``).
+
+        Returns:
+            Metric name to value, fractions in 0..1 (dB for PSNR); NaN where undefined.
+        """
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample | None:
+        """What `metrics` is given, ready for resampling; None: no intervals for this task."""
+        return None
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """What to draw of a prediction on its image, right and wrong told apart.
+
+        Args:
+            prediction: what the vision model returned; None draws the ground truth itself.
+            data_set: has the ground truth.
+            image_id: the image.
+            reference: the model's prediction on the uncompressed image, where that is the truth.
+        """
+        return Drawing()

@@ -1,0 +1,245 @@
+"""The run directory: manifest, ground truth and one append-only file of records a cell.
+
+Layout::
+
+    manifest.json            study, identity, environment, data set, cells and their fingerprints
+    truth/<task>.json.gz     what a metric needs besides the records
+    records/<task>/<restorer>-q10.<fingerprint>.jsonl
+
+A record is one line of JSON, appended in a single write. A kill can at worst leave a torn last
+line, which is dropped and computed again.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError, UserError
+from harness.plugins.types import Json
+from harness.records.atomic import finite, write_atomic, writing
+from harness.study.study import Cell
+
+FORMAT = 1
+_HANDLES = 128
+"""Record files kept open at once: a large grid has more cells than a process may open files."""
+
+
+def codecs_of(manifest: Json) -> dict[str, dict[str, str]]:
+    """The fingerprints of a manifest's codecs, by name."""
+    identity = manifest["identity"]
+    if "codecs" in identity:
+        return dict(identity["codecs"])
+    return {identity["codec"]["codec"]: identity["codec"]}  # before there were several
+
+
+def _line(record: Json) -> bytes:
+    # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
+    return (json.dumps(finite(record), separators=(",", ":")) + "\n").encode()
+
+
+class RunDirectory:
+    """A study's records on disk.
+
+    Args:
+        path: the directory; created on the first write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: dict[Path, int] = {}
+
+    # -- manifest ---------------------------------------------------------------------------
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is."""
+        return self.path / "manifest.json"
+
+    def manifest(self) -> Json:
+        """The manifest.
+
+        Raises:
+            UserError: there is none, or it was written by a newer version.
+        """
+        try:
+            found: Json = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            inner = [str(path.parent) for path in sorted(self.path.glob("*/manifest.json"))]
+            raise UserError(
+                f"{self.path} is not a run directory: it has no manifest.json. "
+                + (
+                    f"It holds {len(inner)}, name one: {', '.join(inner[:5])}."
+                    if inner
+                    else "Make one with 'harness run --output DIR'."
+                )
+            ) from error
+        except NotADirectoryError as error:
+            raise UserError(f"{self.path} is a file, not a run directory.") from error
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"{self.manifest_path} cannot be read: {error}.") from error
+        if not isinstance(found, dict):
+            raise HarnessError(f"{self.manifest_path} cannot be read: it is no JSON object.")
+        if found.get("format") != FORMAT:
+            raise UserError(
+                f"{self.path} was written in format {found.get('format')}, this version reads "
+                f"{FORMAT}. Use the version that wrote it, or another --output."
+            )
+        return found
+
+    def write_manifest(self, manifest: Json) -> None:
+        """Replace the manifest in one step."""
+        text = json.dumps({"format": FORMAT, **finite(manifest)}, indent=1)
+        write_atomic(self.manifest_path, (text + "\n").encode())
+
+    def touch(self) -> None:
+        """Mark the run as the latest."""
+        with writing(self.manifest_path):
+            os.utime(self.manifest_path)
+
+    def foreign(self) -> list[str]:
+        """What lies here and is not ours, sorted.
+
+        Before there is a manifest only the lock and the ground truth are ours: a run that was
+        killed while it wrote its first manifest leaves them.
+        """
+        ours = {".lock", "truth", self.manifest_path.name + ".tmp"}
+        return sorted(path.name for path in self.path.iterdir() if path.name not in ours)
+
+    # -- ground truth -----------------------------------------------------------------------
+
+    def write_truth(self, task: str, truth: Json) -> None:
+        """Keep what ``task``'s metric needs besides the records."""
+        data = gzip.compress(json.dumps(truth, separators=(",", ":")).encode(), 6, mtime=0)
+        write_atomic(self.truth_path(task), data)
+
+    def truth_path(self, task: str) -> Path:
+        """The file of a task's ground truth."""
+        return self.path / "truth" / f"{task}.json.gz"
+
+    def truth(self, task: str) -> Json | None:
+        """What `write_truth` kept, or None."""
+        path = self.truth_path(task)
+        if not path.is_file():
+            return None
+        try:
+            return dict(json.loads(gzip.decompress(path.read_bytes())))
+        except (OSError, ValueError, EOFError) as error:
+            raise HarnessError(
+                f"{path} is damaged: {error}. Delete it and run the study again: it is rewritten."
+            ) from error
+
+    # -- records ----------------------------------------------------------------------------
+
+    def records_path(self, key: str, fingerprint: str) -> Path:
+        """The file of a cell's records."""
+        return self.path / "records" / f"{key}.{fingerprint[:12]}.jsonl"
+
+    def records(self, key: str, fingerprint: str) -> dict[str, Json]:
+        """The records of a cell by image id. A torn last line is left out.
+
+        Raises:
+            HarnessError: a line before the last is damaged (the file and line are named).
+        """
+        return self._read(self.records_path(key, fingerprint))[0]
+
+    def resume(self, cell: Cell) -> dict[str, Json]:
+        """The records of a cell, after cutting a torn last line off its file."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        found, whole, size = self._read(path)
+        if whole < size:
+            with writing(path):
+                os.truncate(path, whole)
+        return found
+
+    def append(self, cell: Cell, record: Json) -> None:
+        """Add the record of one image (key ``image``), in one write."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        data = _line(record)
+        with writing(path):
+            handle = self._handle(path)
+            if os.write(handle, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def drop_failed(self, cell: Cell) -> None:
+        """Forget the failed records of a cell, so that those images are tried again."""
+        path = self.records_path(cell.key, cell.fingerprint)
+        held = self.resume(cell).values()
+        kept = [record for record in held if "error" not in record]
+        if len(kept) < len(held):
+            write_atomic(path, b"".join(map(_line, kept)))
+
+    def close(self) -> None:
+        """Flush to the disk and close."""
+        while self._open:
+            self._close_oldest()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second writer out; records are flushed when done.
+
+        Raises:
+            UserError: another process is writing here.
+        """
+        import fcntl
+
+        lock = self.path / ".lock"
+        with writing(lock):
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise UserError(
+                f"Another harness is writing to {self.path}. "
+                "Wait for it, or choose another --output."
+            ) from error
+        except OSError as error:
+            os.close(handle)
+            raise UserError(
+                f"Cannot lock {lock}: {error.strerror}. Choose an --output on another file system."
+            ) from error
+        try:
+            yield
+        finally:
+            self.close()
+            os.close(handle)
+
+    def _handle(self, path: Path) -> int:
+        if path not in self._open:
+            if len(self._open) >= _HANDLES:
+                self._close_oldest()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        return self._open[path]
+
+    def _close_oldest(self) -> None:
+        handle = self._open.pop(next(iter(self._open)))
+        os.fsync(handle)
+        os.close(handle)
+
+    @staticmethod
+    def _read(path: Path) -> tuple[dict[str, Json], int, int]:
+        """Records by image, the length of the whole lines, and the length of the file."""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return {}, 0, 0
+        whole = data.rfind(b"\n") + 1
+        found: dict[str, Json] = {}
+        for number, line in enumerate(data[:whole].splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                found[record["image"]] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise HarnessError(
+                    f"{path}, line {number} is damaged. "
+                    "Delete that line and run the study again: the image is computed again."
+                ) from error
+        return found, whole, len(data)

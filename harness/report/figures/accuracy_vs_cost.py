@@ -1,0 +1,134 @@
+"""What a restorer gains against what it costs: Figure 8's kind, from the run's own timings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from harness.analysis.bootstrap import differences
+from harness.analysis.inference import Interval
+from harness.analysis.metrics import scaled
+from harness.analysis.significance import BASELINE
+from harness.report.figures.axes import (
+    canvas,
+    columns_of,
+    draw_points,
+    handle,
+    legend_below,
+    log_axis,
+    panels,
+)
+from harness.report.figures.data import (
+    Material,
+    Place,
+    label_of,
+    labelled,
+    panel_title,
+    shown_interval,
+    task_of,
+)
+from harness.report.figures.figure import Absent, Figure
+from harness.report.figures.style import BLACK
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+NAME = "cost"
+
+
+class Point(NamedTuple):
+    """A restorer: median seconds an image, paired gain over `BASELINE` in the printed unit."""
+
+    restorer: str
+    seconds: float
+    gain: float
+    interval: Interval
+
+
+def points_of(material: Material, place: Place) -> list[Point]:
+    """The restorers of a panel whose time was recorded, at the figure's QF."""
+    task, metric = task_of(place), material.metric(place[0])
+    grid, qf = material.grid(place), material.shown_qf(place)
+    base = grid.get(BASELINE, {}).get(qf)
+    points = []
+    for name, cells in grid.items():
+        one = cells.get(qf)
+        if one is None or base is None or name == BASELINE:
+            continue
+        seconds = material.size(one).seconds
+        found = differences(base, one, [metric], material.draws, material.seed)
+        if seconds > 0 and metric in found:
+            gain = found[metric]
+            ends = shown_interval(task, metric, gain.interval)
+            points.append(Point(name, seconds, scaled(task, metric, gain.value), ends))
+    return points
+
+
+def make(material: Material) -> list[Figure | Absent]:
+    """The figure, or why there is none."""
+    places = [place for place in material.places if points_of(material, place)]
+    if not places:
+        return [Absent(NAME, _why(material))]
+    qfs = sorted({material.shown_qf(place) for place in places})
+    caption = " ".join(
+        [
+            f"Gain over {BASELINE} of the same compressed images against the median time of "
+            f"restoring one (logarithmic), at QF {', '.join(map(str, qfs))}.",
+            material.what(places),
+            material.intervals("the paired differences", places),
+            f"Times were recorded while the run went, on {hardware(material.manifest)}; other "
+            "work on the machine is in them ('harness cost' measures a network alone).",
+        ]
+    )
+
+    def draw(width: float) -> Canvas:
+        return _draw(material, places, width)
+
+    return [Figure(NAME, "Gain against cost", caption, draw)]
+
+
+def _why(material: Material) -> str:
+    if not material.places:
+        return "it has no numbers"
+    grids = [material.grid(place) for place in material.places]
+    if not any(BASELINE in grid for grid in grids):
+        return f"the run has no {BASELINE} to hold the restorers against"
+    if all(set(grid) <= {BASELINE} for grid in grids):
+        return f"the run has no restorer besides {BASELINE}"
+    return f"no time of restoring was recorded where {BASELINE} has numbers too"
+
+
+def hardware(manifest: dict[str, Any]) -> str:
+    """What the run was computed on, as its environments say."""
+    told = []
+    for one in manifest.get("environments", []):
+        device = one.get("device") or one.get("gpu")
+        threads = one.get("threads")
+        parts = [
+            str(one.get("processor") or "a processor that was not recorded"),
+            f"{threads} thread{'s' if threads != 1 else ''} a model" if threads else "",
+            str(device) if device else "",
+        ]
+        told.append(" with ".join(part for part in parts if part))
+    return "; ".join(dict.fromkeys(told)) or "a machine that was not recorded"
+
+
+def _draw(material: Material, places: list[Place], width: float) -> Canvas:
+    rows = -(-len(places) // columns_of(width, len(places)))
+    figure = canvas(width, 2.5 * rows + 0.5, material.note)
+    names: dict[str, None] = {}
+    for axes, place in zip(panels(figure, len(places)), places, strict=True):
+        task, metric = task_of(place), material.metric(place[0])
+        points = points_of(material, place)
+        axes.axhline(0, color=BLACK, linewidth=0.8)
+        for point in points:
+            names[point.restorer] = None
+            style = material.styles[point.restorer]
+            draw_points(axes, style, [point.seconds], [point.gain], [point.interval], joined=False)
+        seconds = [point.seconds for point in points]
+        log_axis(axes, min(seconds), max(seconds))
+        axes.set_xlabel("seconds an image (median), fewer is better")
+        axes.set_ylabel(labelled(task, metric, f"{metric} over {BASELINE}", "points"))
+        axes.set_title(f"{panel_title(material, place)}, QF {material.shown_qf(place)}", loc="left")
+    styles = material.styles
+    legend_below(figure, [handle(label_of(name), styles[name], linestyle="None") for name in names])
+    return figure

@@ -1,0 +1,116 @@
+"""The grid of a study's cells, and which of them cannot be measured."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import HarnessError, UserError
+from harness.images import fidelity
+from harness.images import io as images_module
+from harness.study.selection import Lineup
+from harness.study.study import Cell, Place, Study, hash_of
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task with its vision model (None for ``fidelity``)."""
+
+    task: Any
+    model: Any
+
+    @property
+    def model_name(self) -> str:
+        """The vision model's name, empty without one."""
+        return self.model.name if self.model is not None else ""
+
+
+def image_list_hash(images: tuple[Any, ...]) -> str:
+    """The sha256 over the ids, in order."""
+    return hash_of([image.id for image in images])
+
+
+def unready_cells(
+    lineup: Lineup, restorers: dict[str, Any], codecs: dict[str, Any], study: Study
+) -> dict[tuple[str, Place], str]:
+    """Why a restorer cannot run at a codec and QF.
+
+    Raises:
+        UserError: it cannot and the user named it.
+    """
+    found: dict[tuple[str, Place], str] = {}
+    for name, restorer in restorers.items():
+        for codec_name, codec in codecs.items():
+            reason = ""
+            if getattr(restorer, "needs_jpeg", False) and not codec.jpeg:
+                reason = (
+                    f"The restorer {name} only understands JPEG files, so it has no "
+                    f"{codec_name} cells."
+                )
+                if lineup.named(name) and not any(one.jpeg for one in codecs.values()):
+                    raise UserError(f"{reason} Leave it out, or choose a JPEG codec.")
+            for qf in study.qf:
+                why = reason or lineup.unready.get((name, qf), "")
+                if why:
+                    found[name, (codec_name, qf)] = why
+    return found
+
+
+def cells_of(
+    study: Study,
+    data_set: Any,
+    images: tuple[Any, ...],
+    codecs: dict[str, Any],
+    restorers: dict[str, Any],
+    tasks: dict[str, TaskPlan],
+    unready: Container[tuple[str, Place]],
+    gated: Container[str],
+) -> list[Cell]:
+    """Every cell of a study's grid, measurable or not.
+
+    The uncompressed images are cells where the study names them, and of the ``gated`` tasks.
+    """
+    common = {
+        "data": data_set.fingerprint(),
+        "images": image_list_hash(images),
+        "read": images_module.VERSION,
+        "fidelity": fidelity.VERSION,
+        "torch": _torch_version(),
+        "seed": study.seed,
+    }
+    if study.luma:
+        common["luma"] = fidelity.LUMA_VERSION
+    compressed: list[Place] = [(codec, qf) for codec in codecs for qf in study.qf]
+    named = {spec.partition(":")[0] for spec in study.restorers}
+    cells = []
+    for name, plan in tasks.items():
+        model = plan.model.fingerprint() if plan.model is not None else {}
+        known = {**common, "task": {"name": name, "version": plan.task.version}, "model": model}
+        for restorer in restorers.values():
+            if restorer.reference and not plan.task.scores_reference:
+                continue
+            if restorer.reference and restorer.name not in named and name not in gated:
+                continue
+            for place in (None,) if restorer.reference else compressed:
+                codec, qf = place or ("", None)
+                absent = (restorer.name, place) in unready
+                asked = {} if absent else restorer.fingerprint(qf or study.qf[0])
+                inputs = {**known, "qf": qf, "restorer": asked}
+                # A codec's fingerprint names the libraries that decode the data set's files too.
+                if place is None:
+                    inputs["decoder"] = images_module.fingerprint()
+                else:
+                    inputs["codec"] = codecs[codec].fingerprint()
+                cells.append(
+                    Cell(name, data_set.name, plan.model_name, codec, qf, restorer.name, inputs)
+                )
+    return cells
+
+
+def _torch_version() -> str:
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise HarnessError("torch is not installed. Install the project again.") from error

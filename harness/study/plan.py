@@ -1,0 +1,246 @@
+"""From a study's names to the things themselves: everything checked before an image is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.plugins import registry
+from harness.study.grid import TaskPlan, cells_of, image_list_hash, unready_cells
+from harness.study.overrides import NOTHING, Own
+from harness.study.resolve import data_set_of, group_of, models_of, studies_of
+from harness.study.selection import lineup_of, reference_of
+from harness.study.study import Cell, Study, hash_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study resolved: what the engine walks.
+
+    Attributes:
+        study: the study, with ``all`` and ``auto`` resolved to names.
+        data_set: a `harness.plugins.DataSet`.
+        images: the `ImageRef`s to walk, in order.
+        codecs: `harness.plugins.codec.Codec`s by name.
+        restorers: `harness.plugins.restorer.Restorer`s by name, in table order.
+        tasks: by task name.
+        cells: every cell of the grid that can be measured.
+        absent: the keys of the cells that cannot, with the reason.
+        notices: sentences the user should read before the numbers.
+        gates: by task, the `harness.plugins.expected.Expected` score on the uncompressed images.
+    """
+
+    study: Study
+    data_set: Any
+    images: tuple[Any, ...]
+    codecs: dict[str, Any]
+    restorers: dict[str, Any]
+    tasks: dict[str, TaskPlan]
+    cells: tuple[Cell, ...]
+    absent: dict[str, str]
+    notices: tuple[str, ...]
+    gates: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run directory holds: cells that differ in any of this never share one."""
+        return {
+            "dataset": self.data_set.name,
+            "data": self.data_set.fingerprint(),
+            "images": image_list_hash(self.images),
+            "codecs": {name: codec.fingerprint() for name, codec in self.codecs.items()},
+            "limit": self.study.limit,
+            "seed": self.study.seed,
+        }
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The vision model of each task."""
+        return {name: plan.model_name for name, plan in self.tasks.items()}
+
+
+def make_plan(study: Study, gate: bool = True, own: Own = NOTHING) -> Plan:
+    """Resolve and check every name of ``study``; load and check weights.
+
+    Args:
+        study: what is to be measured, on one data set.
+        gate: where somebody says what a vision model scores on the uncompressed images, measure
+            it, whether the study names the uncompressed images or not.
+        own: objects that stand for names of the study.
+
+    Raises:
+        UserError: an unknown name, weights missing for a QF, a data set without ground truth
+            for a task, a model that does not fit, luma for a task that needs colour.
+    """
+    parts = studies_of(study)
+    if len(parts) > 1:
+        names = ", ".join(part.dataset for part, _ in parts)
+        raise UserError(f"The data set auto means several for these tasks, {names}: name one.")
+    study, chosen = parts[0]
+    task_types = {name: registry.tasks().get(name) for name in study.task}
+    _check_luma(study, task_types)
+    lineup = lineup_of(study, own.restorers)
+    codecs = {name: registry.codecs().get(name)() for name in study.codec}
+    if study.luma:
+        codecs = {name: codec.as_grey() for name, codec in codecs.items()}
+    data_set, notices = own.found() or data_set_of(study)
+    notices = [*chosen, *notices]
+    notices += [f"Left out: {reason}" for reason in lineup.left_out]
+    task_types = _with_truth(task_types, data_set, notices)
+    models = _models(study, task_types, data_set, own)
+    tasks = {
+        name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
+    }
+    for part in tasks.values():
+        if part.model is not None:
+            part.task.fit(part.model, data_set)
+            part.model.prepare()
+    images, limit = _images(study, data_set, notices)
+    specs = tuple(lineup.specs[name] for name in lineup.restorers)
+    update = {"restorers": specs, "limit": limit, "task": tuple(tasks)}
+    resolved = study.model_copy(update=update)
+    expected = {name: _expected(part, data_set) for name, part in tasks.items()}
+    gates = {name: found for name, found in expected.items() if found is not None}
+    restorers = _with_reference(lineup.restorers, bool(gates) and gate)
+    unready = unready_cells(lineup, restorers, codecs, study)
+    gated = gates if gate else {}
+    grid = cells_of(resolved, data_set, images, codecs, restorers, tasks, unready, gated)
+    cells = [cell for cell in grid if (cell.restorer, cell.place) not in unready]
+    absent = {
+        cell.key: unready[cell.restorer, cell.place]
+        for cell in grid
+        if (cell.restorer, cell.place) in unready
+    }
+    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    if not cells:
+        raise UserError(
+            f"Nothing to measure: {', '.join(study.task)} compares with the original, "
+            "so name a restorer besides it."
+        )
+    return Plan(
+        resolved,
+        data_set,
+        images,
+        codecs,
+        restorers,
+        tasks,
+        tuple(cells),
+        absent,
+        tuple(notices),
+        gates,
+    )
+
+
+def _models(study: Study, task_types: dict[str, Any], data_set: Any, own: Own) -> dict[str, Any]:
+    """The vision model of each task that needs one: the caller's own, else as the study says."""
+    groups = {name: group_of(name, part) for name, part in task_types.items() if part.needs_model}
+    mine = {name: own.models[group] for name, group in groups.items() if group in own.models}
+    rest = {name: part for name, part in task_types.items() if name not in mine}
+    return {**models_of(study, rest, data_set), **mine}
+
+
+def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:
+    """The images to walk and the limit, None where it leaves none out."""
+    every = tuple(data_set.images())
+    images, limit = every[: study.limit], study.limit
+    if limit is not None and limit >= len(every):
+        notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
+        limit = None  # the whole data set, so the same study as without the flag
+    return images, limit
+
+
+def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -> dict[str, Any]:
+    """The tasks, those that a data set without annotations cannot serve replaced by agreement.
+
+    Raises:
+        UserError: a data set with annotations has none for a task.
+    """
+    unlabelled = getattr(data_set, "fallback", False)
+    found = {}
+    for name, task_type in task_types.items():
+        if not task_type.needs_model or task_type.against_model or name in data_set.tasks:
+            found[name] = task_type
+        elif unlabelled and task_type.agreement:
+            found[task_type.agreement] = registry.tasks().get(task_type.agreement)
+            notices.append(
+                f"{data_set.name} has no ground truth for {name}: the truth is the vision model's "
+                "own prediction on the uncompressed images (agreement)."
+            )
+        else:
+            instead = f" --task {task_type.agreement} needs none." * bool(task_type.agreement)
+            raise UserError(
+                f"The data set {data_set.name} has no ground truth for {name}; "
+                f"it has it for: {', '.join(data_set.tasks) or 'nothing'}.{instead}"
+            )
+    return found
+
+
+def _expected(part: TaskPlan, data_set: Any) -> Any:
+    if part.model is None or part.task.against_model:
+        return None
+    ask = getattr(part.model, "expected", None)
+    return ask(data_set, part.task.metric) if ask is not None else None
+
+
+def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
+    """The restorers, with the uncompressed image among them if it is ``wanted``."""
+    if not wanted or any(restorer.reference for restorer in restorers.values()):
+        return restorers
+    reference = reference_of()
+    return {reference.name: reference, **restorers}
+
+
+def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
+    seeing = [name for name, task_type in task_types.items() if task_type.needs_model]
+    if study.luma and seeing:
+        raise UserError(
+            f"--luma compresses and scores luma alone, and {' and '.join(seeing)} needs colour: "
+            "use it with --task fidelity."
+        )
+
+
+def default_directory(plan: Plan) -> Path:
+    """Where a run lands without ``--output``: named by the study, or by data set and subset.
+
+    Anything else that sets the study apart (model, codec, seed, data by path) adds a short hash.
+    """
+    study = plan.study
+    name = study.name or plan.data_set.name
+    if study.limit is not None:
+        name += f"-n{study.limit}"
+    if study.luma:
+        name += "-luma"
+    defaults = plan.data_set.default_models
+    usual = {name: defaults.get(group_of(name, part.task), "") for name, part in plan.tasks.items()}
+    plain = study.dataset in registry.datasets() and usual == plan.models
+    usual_codec = Study.model_fields["codec"].default
+    if not plain or study.codec != usual_codec or study.seed:
+        name += "-" + hash_of({**plan.identity, "models": plan.models})[:6]
+    return Path("results") / "runs" / name
+
+
+def plans_of(
+    study: Study, output: Path | None, gate: bool, own: Own = NOTHING
+) -> list[tuple[Plan, tuple[str, ...], Path]]:
+    """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
+
+    Args:
+        study: what is to be measured.
+        output: run directory; the default one if None. Several get a folder each in it.
+        gate: see `harness.study.plan.make_plan`.
+        own: see `harness.study.plan.make_plan`.
+
+    Raises:
+        UserError: see `harness.study.plan.make_plan`.
+    """
+    # All are planned before one is run: a model missing from the last is said at once.
+    plans = [(make_plan(one, gate, own), notices) for one, notices in studies_of(study)]
+    found = []
+    for plan, notices in plans:
+        path = output or default_directory(plan)
+        if len(plans) > 1 and (output or study.name):
+            path = path / plan.data_set.name
+        found.append((plan, (*notices, *plan.notices), path))
+    return found

@@ -1,0 +1,86 @@
+"""Training recipes: YAML in, weights with a card out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError
+from harness.plugins import registry
+from harness.study.study import hash_of
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe by path, or by name under ``configs/train``.
+
+    Raises:
+        UserError: there is none (the known ones are named).
+    """
+    for path in (Path(name), Path("configs") / "train" / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    known = sorted(path.stem for path in (Path("configs") / "train").glob("*.yaml"))
+    listed = ", ".join(known) or "none here; run from the project's folder"
+    raise UserError(f"No training recipe '{name}'. Recipes in configs/train: {listed}.")
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe: a mapping with at least ``trainer`` and ``name``.
+
+    Raises:
+        UserError: it is no such mapping.
+    """
+    try:
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"Cannot read the recipe {path}: {reason}.") from error
+    if not isinstance(recipe, dict) or not {"trainer", "name"} <= recipe.keys():
+        raise UserError(f"The recipe {path} must be a mapping with 'trainer' and 'name'.")
+    return recipe
+
+
+def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Path:
+    """Train from a recipe, going on where an interrupted run stopped.
+
+    Args:
+        path: the recipe.
+        output: where checkpoints, log, weights and card go; ``results/training/<name>`` by
+            default.
+        report: receives progress lines.
+
+    Returns:
+        The card's path; the weights lie beside it.
+
+    Raises:
+        UserError: unknown trainer, bad recipe, or ``output`` holds the run of another recipe or
+            cannot be written.
+    """
+    recipe = read_recipe(path)
+    trainer = registry.trainers().get(str(recipe["trainer"]))
+    directory = output or Path("results") / "training" / str(recipe["name"])
+    held = directory / "recipe.yaml"
+    if held.is_file() and _started(directory):
+        if hash_of(yaml.safe_load(held.read_text(encoding="utf-8"))) != hash_of(recipe):
+            raise UserError(
+                f"{directory} holds the training of another recipe. "
+                "Choose another --output, or delete it to start afresh."
+            )
+    else:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            held.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"Cannot write {held}: {error.strerror}. Choose another --output."
+            ) from error
+    card: Path = trainer(recipe, directory, report)
+    return card
+
+
+def _started(directory: Path) -> bool:
+    """Something was trained there; a recipe that could not begin may still be corrected."""
+    return any(path.name != "recipe.yaml" for path in directory.iterdir())

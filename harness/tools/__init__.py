@@ -1,0 +1,1 @@
+"""The installation and its costs: doctor, self-test, fetch, timing."""

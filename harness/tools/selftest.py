@@ -1,0 +1,220 @@
+"""Whether what the registries hold works on this machine: a small trial of each, for the doctor."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.assets import cards as assets
+from harness.errors import HarnessError, UserError
+from harness.plugins import registry
+from harness.plugins.registry import Registry
+from harness.study.study import Study
+
+OK, ABSENT, BROKEN = "ok", "absent", "broken"
+"""It works; it is not here; it is here and does not work."""
+
+_SIDE = 32
+_GROUP = r"-q\d+$"
+"""How names of cards differ that are one network's, trained at several quality factors."""
+
+
+class Finding(NamedTuple):
+    """What was found: one of `OK`, `ABSENT` and `BROKEN`, and a sentence."""
+
+    state: str
+    text: str
+
+
+def codec(them: Registry, name: str) -> Finding:
+    """A codec there and back.
+
+    Raises:
+        UserError: a library is missing.
+        HarnessError: it does not work.
+    """
+    made = _thing(them, name)()
+    product = _working(lambda: made.compress(_picture(), 50))
+    _check_image(product.pixels)
+    parts = {key: str(value) for key, value in made.fingerprint().items() if key != "codec"}
+    # A bare number says nothing without its key; "4:2:0" and "libwebp 1" do.
+    bare = {key for key, value in parts.items() if value.replace(".", "").isdigit()}
+    said = (f"{key} {value}" if key in bare else value for key, value in parts.items())
+    return Finding(OK, ", ".join(said))
+
+
+def restorer(them: Registry, name: str, quick: bool) -> Finding:
+    """A restorer with its default weights on a small JPEG at each of a study's usual QFs.
+
+    Raises:
+        UserError: something it needs is missing.
+        HarnessError: it does not work.
+    """
+    thing = _thing(them, name)
+    made = thing.make() if hasattr(thing, "make") else thing()
+    if getattr(made, "reference", False):
+        return Finding(OK, "the uncompressed image")
+    if quick:
+        return Finding(OK, "not run")
+    jpeg = _thing(registry.codecs(), "jpeg")()
+    ready, refused, began = [], "", time.perf_counter()
+    for qf in Study.model_fields["qf"].default:
+        try:
+            made.prepare(qf)
+        except UserError as error:
+            refused = refused or str(error)
+            continue
+        result = _working(partial(made.restore, jpeg.compress(_picture(), qf)))
+        _check_image(getattr(result, "pixels", result))
+        ready.append(str(qf))
+    took = time.perf_counter() - began
+    if not ready:
+        return Finding(BROKEN if _ships_weights(thing) else ABSENT, refused)
+    return Finding(OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s")
+
+
+def model(them: Registry, name: str, quick: bool) -> Finding:
+    """A vision model on a small image, if its weights are here.
+
+    Raises:
+        UserError: something it needs is missing.
+        HarnessError: it does not work.
+    """
+    thing = _thing(them, name)
+    files = weights(_cards(thing))
+    if files.state == BROKEN or (quick and files.state == ABSENT):
+        return files
+    made = thing.make(None) if hasattr(thing, "make") else thing()
+    if quick:
+        return Finding(OK, "not run")
+    began = time.perf_counter()
+    try:
+        made.prepare()
+    except UserError as error:
+        reason = str(error)
+        if files.state == ABSENT:
+            # That they are not here is said already; what else it needs is not.
+            other = "" if "harness fetch" in reason else reason.split("; ")[0] + "; "
+            return Finding(ABSENT, other + files.text)
+        return Finding(BROKEN if _ships_weights(thing) else ABSENT, reason)
+    _working(lambda: made.predict(_picture()))
+    return Finding(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s")
+
+
+def data_set(them: Registry, name: str) -> Finding:
+    """Whether a data set is on this machine; nothing of it is read.
+
+    Raises:
+        HarnessError: it cannot be imported.
+    """
+    thing = _thing(them, name)
+    # The interface has a `downloads` that brings nothing; one more is the data set's own.
+    fetched = sum("downloads" in vars(base) for base in getattr(thing, "__mro__", ())) > 1
+    if getattr(thing, "prepared", lambda: True)():
+        return Finding(OK, f"under {assets.data_root()}" if fetched else "needs no download")
+    how = f": harness fetch {name}{_size_of(thing)}" if fetched else ""
+    return Finding(ABSENT, f"not under {assets.data_root()}{how}")
+
+
+def imported(them: Registry) -> Finding:
+    """Whether all of a registry can be imported."""
+    failed = []
+    for name in them:
+        try:
+            them.get(name)
+        except UserError as error:
+            failed.append(str(error))
+    return Finding(BROKEN, " ".join(failed)) if failed else Finding(OK, ", ".join(them) or "none")
+
+
+def weights_of(restorers: Registry) -> dict[str, list[Path]]:
+    """The cards of every network of some restorers, those of its quality factors together."""
+    groups: dict[str, list[Path]] = {}
+    for name in restorers:
+        try:
+            cards = _cards(restorers.get(name))
+        except Exception:  # said where the restorer itself is tried
+            continue
+        for card in cards:
+            groups.setdefault(re.sub(_GROUP, "", card.stem), []).append(card)
+    return groups
+
+
+def weights(cards: list[Path]) -> Finding:
+    """Whether the files of some cards are here, and the ones their cards describe."""
+    missing, wrong = [], []
+    for path in cards:
+        try:
+            card = assets.read_card(path)
+            file = assets.file_of(path, card)
+            if file.is_file():
+                assets.check_file(file, card)
+            elif card.url:
+                missing.append(card)
+            else:
+                wrong.append(f"There is no file {file}, which comes with the project.")
+        except UserError as error:
+            wrong.append(str(error))
+    if wrong:
+        return Finding(BROKEN, " ".join(wrong))
+    if not missing:
+        return Finding(OK, f"{len(cards)} file{'s' * (len(cards) > 1)} as the card says")
+    size = sum(card.size or 0 for card in missing)
+    names = dict.fromkeys(re.sub(_GROUP, "", card.name) for card in missing)
+    return Finding(
+        ABSENT,
+        f"weights not on this machine{f', {assets.megabytes(size)}' if size else ''}: "
+        f"harness fetch {' '.join(names)}",
+    )
+
+
+def _thing(them: Registry, name: str) -> Any:
+    try:
+        return them.get(name)
+    except UserError as error:  # a mistake of whoever installed it, not of the user
+        raise HarnessError(str(error)) from error
+
+
+def _working(trial: Callable[[], Any]) -> Any:
+    """What a trial gives; the user has had no part in an error of it."""
+    try:
+        return trial()
+    except UserError as error:
+        raise HarnessError(str(error)) from error
+
+
+def _cards(thing: Any) -> list[Path]:
+    return list(thing.cards()) if hasattr(thing, "cards") else []
+
+
+def _ships_weights(thing: Any) -> bool:
+    return any(not assets.read_card(path).url for path in _cards(thing))
+
+
+def _size_of(thing: Any) -> str:
+    """The size of a data set's downloads, as far as it is known before the first is here."""
+    size = 0
+    try:
+        for download in thing.downloads():
+            size += download.size or 0
+    except UserError:  # what comes next is known when the last one is here
+        return f" ({assets.megabytes(size)} and more)" if size else ""
+    return f" ({assets.megabytes(size)})" if size else ""
+
+
+def _picture() -> NDArray[np.uint8]:
+    """(32, 32, 3) uint8 RGB: slopes and stripes."""
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    return np.stack([8 * x, 8 * y, 128 + 64 * (x // 4 % 2)], axis=2).astype(np.uint8)
+
+
+def _check_image(pixels: Any) -> None:
+    if pixels.shape != (_SIDE, _SIDE, 3) or pixels.dtype != np.uint8:
+        raise HarnessError(f"It made {pixels.dtype} {pixels.shape} of an image of {_SIDE}×{_SIDE}.")

@@ -1,0 +1,1 @@
+"""The restorers' networks, one package each."""

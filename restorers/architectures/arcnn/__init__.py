@@ -1,0 +1,69 @@
+"""ARCNN, the first artifact-reduction network: one small network a quality factor.
+
+Dong, Deng, Loy, Tang: "Compression Artifacts Reduction by a Deep Convolutional Network", ICCV 2015.
+
+The shipped networks work on RGB, which the paper's do not; the authors' own Matlab files run too,
+on luma as in the paper: ``arcnn:path/to/q10.mat``, or a folder of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.plugins import RGB, Compressed
+from restorers.common.luma import on_luma
+from restorers.common.pretrained import Learned
+from restorers.common.tiling import Tile, Tiling, Unneeded
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ARCNN(Learned):
+    """ARCNN, 9-7-1-5, a network a quality factor, in float32 on the CPU."""
+
+    name = "arcnn"
+    multi_model = True
+    year = 2015
+    sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({"published": 3})  # colours
+    default: ClassVar[str] = ""
+    # It restores in strips anyway, which change no pixel.
+    tiling: ClassVar[Tiling] = Unneeded()
+    paper: ClassVar[str] = (
+        "Dong, Deng, Loy, Tang: Compression Artifacts Reduction by a Deep Convolutional Network. "
+        "ICCV 2015."
+    )
+
+    @classmethod
+    def untrained(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.architectures.arcnn.network import Network
+
+        return Network(config)
+
+    @classmethod
+    def call(cls, network: Any, *inputs: Any) -> Any:
+        """See `Learned`: the border is replicated, as in `restore`."""
+        from torch.nn import functional as F
+
+        return network(F.pad(inputs[0], (network.margin,) * 4, mode="replicate"))
+
+    @classmethod
+    def foreign(cls, path: Path) -> nn.Module:
+        """See `Learned`: the authors' Matlab files, and safetensors without a header."""
+        from restorers.architectures.arcnn import matlab, network
+
+        return matlab.load(path) if path.suffix.lower() == ".mat" else network.load(path)
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+        """See `Learned`; a network of one channel restores luma."""
+        from restorers.architectures.arcnn.network import restore, restore_plane
+
+        if network.colours == 3:
+            return restore(network, compressed.pixels)
+        return on_luma(
+            compressed.pixels, compressed.grey, lambda plane: restore_plane(network, plane)
+        )

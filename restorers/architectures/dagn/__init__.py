@@ -1,0 +1,60 @@
+"""DAGN, the dual awareness guidance network: one network for all quality factors.
+
+Ma, Zhao, Peng, Tian: "Sensitivity Decouple Learning for Image Compression Artifacts Reduction",
+IEEE Transactions on Image Processing 2024 (arXiv 2405.09291), Section III. `docs/dagn.md` says
+where each equation is and what was chosen where the paper is silent.
+
+`config` is light; the other modules import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.plugins import Compressed, Restored
+from restorers.architectures.dagn.config import PRESETS
+from restorers.common.pretrained import Learned
+from restorers.common.tiling import Tile, Tiling
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class DAGN(Learned):
+    """DAGN, blind, or told the quality factor (``dagn:told``).
+
+    The quality factor it predicts is kept in the record, whether it is told one or not.
+    """
+
+    name = "dagn"
+    multi_model = False
+    year = 2024
+    sizes: ClassVar[Mapping[str, Any]] = PRESETS
+    blind: ClassVar[bool] = True
+    # DAGN at published size takes 1.8 GB for so many pixels.
+    tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)
+    paper: ClassVar[str] = (
+        "Ma, Zhao, Peng, Tian: Sensitivity Decouple Learning for Image Compression Artifacts "
+        "Reduction. IEEE Transactions on Image Processing, 2024 (arXiv 2405.09291)."
+    )
+
+    @classmethod
+    def untrained(cls, config: Any) -> nn.Module:
+        """See `Learned`."""
+        from restorers.architectures.dagn import network
+
+        return network.DAGN(config)
+
+    @classmethod
+    def counted(cls, network: Any) -> list[nn.Module]:
+        """See `Learned`: what a blind restoration depends on, the QF predictor not."""
+        return list(network.parts().values())
+
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> Restored:
+        """See `Learned`."""
+        from restorers.architectures.dagn.network import restore
+
+        qf = compressed.qf if self.told else None
+        pixels, predicted = restore(network, compressed.pixels, qf, tile)
+        return Restored(pixels, predicted)

@@ -1,0 +1,116 @@
+"""SwinIR's network: spandrel's, padded as its authors pad, and its loss."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from spandrel.util import get_seq_len
+from torch import Tensor, nn
+
+from restorers.architectures.swinir.config import Config
+from restorers.common.tiling import Tile, tiled
+
+RANGE = 255.0
+"""What the authors multiply 0..1 images with in the networks for JPEG artifacts."""
+
+
+def build(config: Config) -> nn.Module:
+    """An untrained SwinIR, (N, 3, H, W) in 0..1 to the same."""
+    from spandrel.architectures.SwinIR import SwinIR
+
+    with warnings.catch_warnings():
+        # spandrel calls torch.meshgrid without saying how to index, which is its business.
+        warnings.filterwarnings("ignore", "torch.meshgrid")
+        return SwinIR(  # type: ignore[no-any-return]
+            img_size=config.image,
+            window_size=config.window,
+            img_range=RANGE,
+            depths=list(config.depths),
+            embed_dim=config.width,
+            num_heads=list(config.heads),
+            mlp_ratio=2.0,
+            upscale=1,
+            upsampler="",
+            resi_connection="1conv",
+        )
+
+
+def config_of(tensors: Mapping[str, Tensor]) -> Config:
+    """The size of the network that weights in the authors' layout are of.
+
+    Raises:
+        LookupError: they are no SwinIR's.
+        ValueError: they are of a SwinIR for something else than JPEG artifacts in colour.
+    """
+    layers = range(get_seq_len(tensors, "layers"))
+    blocks = [f"layers.{layer}.residual_group.blocks" for layer in layers]
+    tables = [tensors[f"{block}.0.attn.relative_position_bias_table"] for block in blocks]
+    window = (math.isqrt(tables[0].shape[0]) + 1) // 2  # (2 window - 1)^2 relative positions
+    # Only the authors' networks for JPEG have windows of 7 pixels; the others take another range.
+    enlarging = ("conv_before_upsample.0.weight", "upsample.0.weight", "conv_first.1.weight")
+    if window != 7 or any(name in tensors for name in enlarging):
+        raise ValueError("they are for another task than JPEG artifacts")
+    if "conv_after_body.weight" not in tensors or tensors["conv_last.weight"].shape[0] != 3:
+        raise ValueError("they are of another variant than the authors' for JPEG in colour")
+    mask = tensors.get(f"{blocks[0]}.1.attn_mask")
+    return Config(
+        width=tensors["conv_first.weight"].shape[0],
+        depths=tuple(get_seq_len(tensors, block) for block in blocks),
+        heads=tuple(table.shape[1] for table in tables),
+        window=window,
+        image=window * (1 if mask is None else math.isqrt(mask.shape[0])),
+    )
+
+
+def start_at_identity(network: Any) -> None:
+    """Initialise so that the network returns its input: the last convolution adds nothing."""
+    nn.init.zeros_(network.conv_last.weight)
+    nn.init.zeros_(network.conv_last.bias)
+
+
+def padded(image: Tensor, window: int) -> Tensor:
+    """The image continued by its mirror image, as the authors' test script does.
+
+    Both sides become the next *larger* multiple of ``window``: an exact multiple grows by a whole
+    window too. spandrel pads only what is needed, which gives other pixels near that border.
+
+    Args:
+        image: (N, C, H, W).
+        window: side of an attention window.
+    """
+    height, width = image.shape[2:]
+    bottom, right = (side // window * window + window - side for side in (height, width))
+    image = torch.cat([image, image.flip(2)], 2)
+    while image.shape[2] < height + bottom:  # an image smaller than a window
+        image = torch.cat([image, image.flip(2)], 2)
+    image = image[:, :, : height + bottom]
+    image = torch.cat([image, image.flip(3)], 3)
+    while image.shape[3] < width + right:
+        image = torch.cat([image, image.flip(3)], 3)
+    return image[:, :, :, : width + right]
+
+
+def restore(network: Any, image: Tensor, tile: Tile | None = None) -> Tensor:
+    """Restore an image of any size.
+
+    Args:
+        network: in evaluation mode.
+        image: (1, 3, H, W), 0..1.
+        tile: how to cut it, along the attention windows; None: not at all.
+
+    Returns:
+        (1, 3, H, W), not clamped.
+    """
+    height, width = image.shape[2:]
+    window = int(network.window_size)
+    # Padded once, as a whole: a multiple of the window, tiles of it are multiples too.
+    return tiled(network, padded(image, window), tile, window)[:, :, :height, :width]
+
+
+def charbonnier_loss(restored: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Mean of sqrt(difference^2 + epsilon^2), SwinIR's Eq. 8."""
+    return ((restored - target) ** 2 + epsilon**2).sqrt().mean()

@@ -1,0 +1,1 @@
+"""Files of weights: their format, their tensors, where they come from."""

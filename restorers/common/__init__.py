@@ -1,0 +1,1 @@
+"""What restorers share: pretrained networks, tiling, complexity, colour."""

@@ -1,0 +1,170 @@
+"""What a network costs: parameters and multiply-accumulates, counted without any arithmetic.
+
+Networks are built and run on PyTorch's ``meta`` device, which knows shapes only, so that even the
+largest network at the largest image is counted in a second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes
+
+if TYPE_CHECKING:
+    from restorers.common.pretrained import Learned
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one restoration costs.
+
+    Attributes:
+        parameters: that the restoration depends on.
+        macs: multiply-accumulates.
+        macs_by_output: the same with transposed convolutions counted by their output, see
+            `count_macs`: what Table III compares with.
+    """
+
+    parameters: int
+    macs: int
+    macs_by_output: int
+
+
+def count_parameters(modules: nn.Module | Iterable[nn.Module]) -> int:
+    """Number of parameters, frozen ones included, buffers not; a shared one counts once."""
+    modules = [modules] if isinstance(modules, nn.Module) else modules
+    unique = {id(p): p.numel() for module in modules for p in module.parameters()}
+    return sum(unique.values())
+
+
+def count_macs(
+    network: Callable[..., Any], *inputs: Tensor, transposed_by_output: bool = False
+) -> int:
+    """Multiply-accumulates of one call: convolutions, linear layers, matrix products, attention.
+
+    Additions alone, activations, normalisation and pooling are not counted, as in the literature.
+
+    Args:
+        network: called once, without gradients and in the mode it is in.
+        inputs: what it is called with; tensors on the ``meta`` device cost nothing.
+        transposed_by_output: count a transposed convolution as kernel x *output* positions. Each
+            input position meets each kernel element once, so the true figure goes by the input;
+            the profiler `thop` goes by the output, four times as much for 2x2 with stride 2.
+            Published figures made with it are comparable with this one only.
+    """
+    mapping = {torch.ops.aten.convolution: _by_output} if transposed_by_output else None
+    counter = FlopCounterMode(display=False, custom_mapping=mapping)
+    with counter, torch.no_grad():
+        network(*inputs)
+    return counter.get_total_flops() // 2
+
+
+def macs_at(
+    build: Callable[[], nn.Module], *shapes: tuple[int, ...], transposed_by_output: bool = False
+) -> int:
+    """Multiply-accumulates of a network in evaluation mode, built and run on ``meta``.
+
+    Args:
+        build: makes the network.
+        shapes: of its inputs, batch first.
+        transposed_by_output: see `count_macs`.
+    """
+    with torch.device("meta"):
+        network = build().eval()
+        inputs = [torch.empty(shape) for shape in shapes]
+        return count_macs(network, *inputs, transposed_by_output=transposed_by_output)
+
+
+def cost_of(restorer: type[Learned], config: Any, height: int, width: int) -> Cost:
+    """What one restoration of a 3 x height x width image costs.
+
+    Args:
+        restorer: whose network.
+        config: its size, a value of ``restorer.presets()``.
+        height: of the image, pixels.
+        width: of the image, pixels.
+    """
+    network = weightless(lambda: restorer.build(config)).eval()
+
+    def call(*inputs: Any) -> Any:
+        return restorer.call(network, *inputs)
+
+    with torch.device("meta"):
+        inputs = restorer.example(height, width)
+        macs = count_macs(call, *inputs)
+        by_output = count_macs(call, *inputs, transposed_by_output=True)
+    return Cost(count_parameters(restorer.counted(network)), macs, by_output)
+
+
+def weightless(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network on ``meta``.
+
+    Some constructors of other projects compute with tensors' values, which ``meta`` has none of:
+    their networks are built on the CPU and lose their weights afterwards.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except (RuntimeError, NotImplementedError):
+        return build().to("meta")
+
+
+def jpeg_example(height: int, width: int) -> tuple[Planes, Tensor]:
+    """A 4:2:0 file of noise as networks in the DCT domain take it, on the default device.
+
+    Returns:
+        Its coefficients, and the image, (1, 3, height, width), 0..1; nothing but their shapes
+        goes together.
+    """
+    h, w, hc, wc = (-(-side // step) for step in (BLOCK, 2 * BLOCK) for side in (height, width))
+    planes = Planes(
+        luma=torch.randn(1, FREQUENCIES, h, w),
+        chroma=torch.randn(1, 2, FREQUENCIES, hc, wc),
+        tables=torch.full((1, 3, FREQUENCIES), 16.0),
+        ratio=(2, 2),
+        size=(height, width),
+    )
+    return planes, torch.rand(1, 3, height, width)
+
+
+def trial(
+    restorer: type[Learned], config: Any, height: int, width: int, device: str
+) -> Callable[[], Any]:
+    """One restoration with random weights, ready to be called again and again.
+
+    What a call costs does not depend on the weights' values, nor on the image's. It goes from
+    tensors to a tensor: reading the file is not in it, nor rounding to 8 bits.
+
+    Args:
+        restorer: whose network.
+        config: its size, a value of ``restorer.presets()``.
+        height: of the image, pixels.
+        width: of the image, pixels.
+        device: ``cpu`` or ``cuda``.
+    """
+    network = restorer.build(config).eval().requires_grad_(False)
+    # Laid out as `Learned.load` does.
+    network = network.to(device).to(memory_format=torch.channels_last)
+    with torch.device(device):
+        inputs = restorer.example(height, width)
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return restorer.call(network, *inputs)
+
+    return call
+
+
+def _by_output(_input: Any, weight: Any, *_: Any, out_shape: Any | None = None, **__: Any) -> int:
+    """FLOPs (two a multiply-accumulate) of a convolution, by its output whatever its direction."""
+    assert out_shape is not None
+    # The weight is (in, out / groups, ...) of a transposed convolution and (out, in / groups, ...)
+    # of a direct one: its size times the positions is the count either way.
+    return int(2 * out_shape[0] * math.prod(out_shape[2:]) * math.prod(weight))

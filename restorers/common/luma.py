@@ -1,0 +1,50 @@
+"""Networks that were trained on luma, on images in colour and in grey; imports no torch.
+
+BT.601 luma in studio range, as Matlab's ``rgb2ycbcr`` and with it the deblocking literature:
+Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.plugins import RGB
+
+Plane = NDArray[np.float32]
+"""Luma: (height, width), float32, Y/255."""
+
+_WEIGHTS = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
+_OFFSET = np.float32(16)
+_SPREAD = np.float32(255 / 219)
+"""Levels of R, G and B to a level of luma where the chroma stays: 219 = 235 - 16."""
+
+
+def on_luma(pixels: RGB, grey: bool, run: Callable[[Plane], Plane]) -> RGB:
+    """The image with its luma restored and its chroma as it is.
+
+    With Cb and Cr unchanged, the way back from YCbCr adds (Y' - Y)·255/219 to each of R, G and B:
+    nothing is rounded but the result.
+
+    Args:
+        pixels: the decoded image, (height, width, 3) uint8 RGB.
+        grey: the image is luma itself, in three equal channels (`Compressed.grey`).
+        run: the network: luma to restored luma, neither clipped nor rounded.
+
+    Returns:
+        (height, width, 3) uint8 RGB, clipped, rounded half to even.
+    """
+    if grey:
+        restored = run(pixels[..., 0].astype(np.float32) / np.float32(255))
+        return np.repeat(_levels(restored * np.float32(255))[..., None], 3, axis=2)
+    colours = pixels.astype(np.float32)
+    luma = _OFFSET + colours @ _WEIGHTS
+    change = run(luma / np.float32(255)) * np.float32(255) - luma
+    return _levels(colours + _SPREAD * change[..., None])
+
+
+def _levels(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    levels: NDArray[np.uint8] = np.rint(values.clip(0, 255)).astype(np.uint8)
+    return levels

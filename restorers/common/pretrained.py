@@ -1,0 +1,317 @@
+"""What restorers with weights have in common: checkpoints, quality factors, tiles, variants."""
+
+from __future__ import annotations
+
+import re
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.errors import UserError
+from harness.plugins import RGB, Compressed, Restored, Restorer
+from restorers.checkpoints.format import fill, read_header, tensors_of
+from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, File, Files, Source
+from restorers.common.sizes import configured
+from restorers.common.tiling import Tile, Tiling, enough_memory
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from restorers.common.complexity import Cost
+
+TOLD = "told"
+"""The variant that tells a blind network the quality factor."""
+
+
+class Learned(Restorer):
+    """A restorer with weights, in float32 on the CPU.
+
+    Variants, joined by ``+``: ``told`` (tell it the QF, if it is blind), and one of
+
+    * a name: ``small`` is the default; the cards of the others are listed by ``harness show``;
+    * a path of a weights file, or of a folder with one a quality factor.
+
+    It needs JPEG files (``needs_jpeg``) if its class says so, if the quality factor chooses its
+    checkpoint, or if it is told it: all of these mean JPEG's. One blind network for all quality
+    factors restores the pixels of any codec.
+
+    Args:
+        source: its weights.
+        variant: what stands behind the name in tables.
+        told: tell it the quality factor.
+        nearest_qf: see `Restorer.make`.
+        tile: see `Restorer.make`.
+
+    Attributes:
+        paper: citation.
+        sizes: of its network by name, ``published`` among them.
+        version: bumped whenever the same weights can give other pixels.
+        stem: what the names of its cards begin with; its own name where empty.
+        default: the variant that ships with the project.
+        blind: it can be told the quality factor.
+        tiling: how large images are cut.
+    """
+
+    paper: ClassVar[str] = ""
+    sizes: ClassVar[Mapping[str, Any]]
+    version: ClassVar[str] = "1"
+    default: ClassVar[str] = "small"
+    blind: ClassVar[bool] = False
+    tiling: ClassVar[Tiling] = Tiling()
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        variant: str | None = None,
+        told: bool = False,
+        nearest_qf: bool = False,
+        tile: int | None = None,
+    ) -> None:
+        self.source = source or Cards(self._stem(self.default))
+        if variant is not None:
+            self.name = f"{type(self).name}:{variant}"
+        self.told, self.nearest_qf, self.tile = told, nearest_qf, tile
+        self.needs_jpeg = type(self).needs_jpeg or told or self.source.qualities() is not None
+        self._networks: dict[int | None, Any] = {}
+        self._files: dict[int | None, File] = {}
+        self._loading = threading.Lock()
+
+    @classmethod
+    def make(
+        cls, variant: str | None = None, *, nearest_qf: bool = False, tile: int | None = None
+    ) -> Restorer:
+        """See `Restorer.make` and the class."""
+        if variant is None:
+            return cls(nearest_qf=nearest_qf, tile=tile)
+        rest, told = variant, False
+        if not Path(variant).exists():
+            parts = variant.split("+")
+            told = TOLD in parts
+            rest = "+".join(part for part in parts if part != TOLD)
+        if told and not cls.blind:
+            raise UserError(f"{cls.name} cannot be told the quality factor: leave out '{TOLD}'.")
+        source = cls._source(rest) if rest else None
+        shown = "+".join([_label(rest)] * bool(rest) + [TOLD] * told)
+        return cls(source, shown, told, nearest_qf, tile)
+
+    @classmethod
+    def _source(cls, named: str) -> Source:
+        cards = Cards(cls._stem(named))
+        if cards.paths():
+            return cards
+        if Path(named).exists():
+            return Files(Path(named))
+        known = ", ".join(cls.variants())
+        raise UserError(
+            f"{cls.name} has no weights named '{named}', and there is no such file or folder. "
+            f"Named ones: {known or 'none'}" + (f"; also: {TOLD}." if cls.blind else ".")
+        )
+
+    @classmethod
+    def _stem(cls, variant: str) -> str:
+        return f"{cls.name}-{variant}" if variant else cls.name
+
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The cards of its checkpoints, by name."""
+        folders = (SHIPPED, PUBLISHED)
+        found = [path for folder in folders for path in folder.glob(f"{cls.name}-*.yaml")]
+        return sorted(found, key=lambda path: path.name)
+
+    @classmethod
+    def variants(cls) -> list[str]:
+        """The named weights."""
+        stems = (path.stem.removeprefix(f"{cls.name}-") for path in cls.cards())
+        names = {re.sub(r"-q\d+$", "", stem) for stem in stems}
+        return sorted(name for name in names if not name.lstrip("q").isdecimal())
+
+    # What a subclass says of its network.
+
+    @classmethod
+    @abstractmethod
+    def untrained(cls, config: Any) -> nn.Module:
+        """A network of a size, a value of ``sizes``, with random weights."""
+
+    @classmethod
+    def presets(cls) -> dict[str, Any]:
+        """Its sizes by name, ``published`` among them."""
+        return dict(cls.sizes)
+
+    @classmethod
+    def build(cls, config: Any) -> nn.Module:
+        """An untrained network of a size: a value of `presets`, or its fields in a mapping."""
+        if isinstance(config, Mapping):
+            config = configured(cls.sizes["published"], config)
+        return cls.untrained(config)
+
+    @classmethod
+    def example(cls, height: int, width: int) -> tuple[Any, ...]:
+        """What its network takes for one image of noise, for counting and timing.
+
+        Args:
+            height: of the image, pixels.
+            width: of the image, pixels.
+
+        Returns:
+            Here the image alone, (1, 3, height, width), 0..1, on torch's default device.
+        """
+        import torch
+
+        return (torch.rand(1, 3, height, width),)
+
+    @classmethod
+    def call(cls, network: Any, *inputs: Any) -> Any:
+        """One restoration, padding and patches included: here a single call of the network.
+
+        Args:
+            network: of `build`, in evaluation mode, on any device, ``meta`` too.
+            inputs: of `example`, on the same.
+        """
+        return network(*inputs)
+
+    @classmethod
+    def counted(cls, network: Any) -> list[nn.Module]:
+        """The modules whose parameters count, being what a restoration depends on: here all."""
+        return [network]
+
+    @classmethod
+    def cost(cls, preset: str, height: int, width: int) -> Cost:
+        """Parameters and multiply-accumulates of one restoration, counted without any arithmetic.
+
+        Args:
+            preset: a key of `presets`.
+            height: of the image, pixels.
+            width: of the image, pixels.
+        """
+        from restorers.common.complexity import cost_of
+
+        return cost_of(cls, cls.presets()[preset], height, width)
+
+    @classmethod
+    def trial(cls, preset: str, height: int, width: int, device: str) -> Callable[[], Any]:
+        """One restoration with random weights, ready to be timed: see `common.complexity.trial`.
+
+        Args:
+            preset: a key of `presets`.
+            height: of the image, pixels.
+            width: of the image, pixels.
+            device: ``cpu`` or ``cuda``.
+        """
+        from restorers.common.complexity import trial
+
+        return trial(cls, cls.presets()[preset], height, width, device)
+
+    @classmethod
+    def foreign(cls, path: Path) -> nn.Module:
+        """A network from a file that `checkpoint.save` has not written.
+
+        Raises:
+            UserError: the file is none that this restorer knows.
+        """
+        raise UserError(
+            f"{path} was not written by `harness train` for {cls.name}. Give such a file."
+        )
+
+    @abstractmethod
+    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB | Restored:
+        """The restored image.
+
+        Args:
+            network: in evaluation mode; several threads run it at once.
+            compressed: the image.
+            tile: how to cut it; None: whole.
+        """
+
+    # What follows from it.
+
+    def prepare(self, qf: int) -> None:
+        """Load and check the checkpoint for ``qf``, once.
+
+        Raises:
+            UserError: there is none, or it is not the file its card names, or another network's.
+        """
+        key = self._key(qf)
+        with self._loading:
+            if key not in self._networks:
+                self._networks[key] = self.load(self._file(key).path)
+
+    def load(self, path: Path) -> nn.Module:
+        """A network from a weights file, in evaluation mode.
+
+        Raises:
+            UserError: the file is another network's.
+        """
+        import torch
+
+        header = read_header(path)
+        own = type(self).name
+        if header is None:
+            network = self.foreign(path)
+        elif header.restorer != own:
+            raise UserError(
+                f"{path} holds weights of {header.restorer}, not of {own}: "
+                f"name it {header.restorer}:{path}."
+            )
+        else:
+            network = self.build(header.config)
+            fill(network, tensors_of(path), path, f"{own} of the size it says")
+        # Channels last is what convolutions on CPUs run fastest on.
+        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    def fingerprint(self, qf: int) -> dict[str, str]:
+        """Name, version, sha256 of the weights for ``qf``, precision, tiling; loads no torch.
+
+        Raises:
+            UserError: there is no checkpoint for ``qf``, or it is not the file its card names.
+        """
+        file = self._file(self._key(qf))
+        parts = {
+            "name": type(self).name,
+            "version": self.version,
+            "weights": file.sha256,
+            "precision": "float32",
+            "tiling": self.tiling.describe(self.tile),
+        }
+        return {**parts, "told": "qf"} if self.told else parts
+
+    def restore(self, compressed: Compressed) -> RGB | Restored:
+        """The restored image, by the network for ``compressed.qf``.
+
+        Raises:
+            UserError: there is no checkpoint for this QF, or it is not the file its card names.
+            HarnessError: memory ran out.
+        """
+        self.prepare(compressed.qf)
+        network = self._networks[self._key(compressed.qf)]
+        height, width, _ = compressed.pixels.shape
+        tile = self.tiling.choose(height, width, self.tile)
+        with enough_memory(tile):
+            return self.run(network, compressed, tile)
+
+    def _key(self, qf: int) -> int | None:
+        """Which checkpoint serves ``qf``: that QF, or None for the one for all."""
+        qualities = self.source.qualities()
+        if qualities is None:
+            return None
+        if qf in qualities:
+            return qf
+        if self.nearest_qf and qualities:
+            return min(qualities, key=lambda known: (abs(known - qf), known))
+        known = ", ".join(map(str, qualities)) or "none"
+        raise UserError(
+            f"{self.name} has no checkpoint for QF {qf} (there are: {known}). Ask for one of "
+            "these, take the nearest one's with --nearest-qf, or train one with `harness train`."
+        )
+
+    def _file(self, key: int | None) -> File:
+        if key not in self._files:
+            self._files[key] = self.source.file(key)
+        return self._files[key]
+
+
+def _label(variant: str) -> str:
+    """What a table calls weights: their name, or their file's without folder and suffix."""
+    path = Path(variant)
+    return (path.name if path.is_dir() else path.stem) if path.exists() else variant

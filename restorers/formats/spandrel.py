@@ -1,0 +1,164 @@
+"""State dicts of the networks that spandrel knows, recognised by the names of their weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.errors import UserError
+from harness.plugins import Restorer
+from restorers.checkpoints.format import read_header
+from restorers.checkpoints.sources import OneFile
+from restorers.common.pretrained import Learned
+from restorers.formats.base import Loaded, NetworkFile, short
+from restorers.formats.torchscript import is_archive
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor, ModelDescriptor
+    from torch import Tensor
+
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+
+
+class Spandrel(NetworkFile):
+    """Weights of any network for restoration that spandrel builds from a state dict.
+
+    FBCNN, SwinIR and IPT run as this project's restorers of these names run them: FBCNN's predicted
+    QF is kept, SwinIR is padded as its authors do, IPT restores overlapping patches.
+    """
+
+    kind: ClassVar[str] = "spandrel"
+    library: ClassVar[str] = "spandrel"
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether the file may be a state dict, and not one of ours or a TorchScript archive."""
+        suffix = path.suffix.lower()
+        if suffix == ".safetensors":
+            return read_header(path) is None
+        return suffix in SUFFIXES and not is_archive(path)
+
+    @classmethod
+    def open(cls, path: Path, *, nearest_qf: bool = False, tile: int | None = None) -> Restorer:
+        """See `NetworkFile`; reads the names of the weights.
+
+        Raises:
+            UserError: the file is damaged, or of no network that spandrel knows.
+        """
+        from restorers.checkpoints.state_dict import read_state_dict
+
+        tensors = read_state_dict(path)
+        own = _own(_architecture(path, tensors), tensors)
+        if own is None:
+            return cls(path, tile)
+        restorer = own(OneFile(path), tile=tile)
+        restorer.name = path.stem
+        restorer.multi_model = False
+        restorer.year = cls.year
+        return restorer
+
+    def load(self) -> Loaded:
+        """See `NetworkFile`."""
+        from spandrel import ImageModelDescriptor, ModelLoader
+
+        from restorers.checkpoints.state_dict import read_state_dict
+
+        tensors = read_state_dict(self.path)
+        try:
+            model = ModelLoader("cpu").load_from_state_dict(tensors)
+        except Exception as error:  # each of its networks fails in its own way
+            raise UserError(
+                f"{self.path} looks like weights of {_architecture(self.path, tensors)}, but "
+                f"spandrel cannot build that network from them: {short(error)}."
+            ) from error
+        _check(self.path, model)
+        assert isinstance(model, ImageModelDescriptor)
+        model.eval()
+        return _loaded(model)
+
+
+def _loaded(model: ImageModelDescriptor[Any]) -> Loaded:
+    """How a network is run; spandrel itself pads to what its size requires, and crops."""
+    from spandrel import ModelTiling
+
+    apply: Callable[[Tensor], Tensor] = model
+    multiple = model.size_requirements.multiple_of
+    if model.architecture.id == "SwinIR":
+        from restorers.architectures.swinir.network import restore
+
+        apply, multiple = partial(restore, model.model), int(model.model.window_size)
+    return Loaded(
+        apply,
+        channels=model.input_channels,
+        multiple=math.lcm(8, multiple),
+        whole=model.tiling is ModelTiling.INTERNAL,
+    )
+
+
+def _architecture(path: Path, tensors: dict[str, Tensor]) -> str:
+    """The name of the network that weights are of, as spandrel has it.
+
+    Raises:
+        UserError: it knows none.
+    """
+    from spandrel import MAIN_REGISTRY, __version__
+
+    for support in MAIN_REGISTRY.architectures("detection"):
+        if support.detect(tensors):
+            return str(support.architecture.id)
+    raise UserError(
+        f"{path} holds weights of no network that spandrel {__version__} knows. If it is made for "
+        f"a restorer here, name that, as in fbcnn:{path.name}; otherwise export the network as "
+        "TorchScript or ONNX."
+    )
+
+
+def _own(architecture: str, tensors: dict[str, Tensor]) -> type[Learned] | None:
+    """The restorer of this project for weights; None: it has none for that variant of the network.
+
+    Raises:
+        UserError: the weights are of an IPT for other tasks.
+    """
+    from restorers.architectures.fbcnn import FBCNN
+    from restorers.architectures.fbcnn import network as fbcnn
+    from restorers.architectures.ipt import IPT
+    from restorers.architectures.ipt import network as ipt
+    from restorers.architectures.swinir import SwinIR
+    from restorers.architectures.swinir import network as swinir
+
+    own: dict[str, tuple[type[Learned], Callable[[dict[str, Tensor]], object]]] = {
+        "FBCNN": (FBCNN, fbcnn.config_of),
+        "IPT": (IPT, ipt.config_of),
+        "SwinIR": (SwinIR, swinir.config_of),
+    }
+    if architecture not in own:
+        return None
+    restorer, config_of = own[architecture]
+    try:
+        config_of(tensors)
+    except ValueError:
+        return None
+    return restorer
+
+
+def _check(path: Path, model: ModelDescriptor[Any]) -> None:
+    """Refuse networks that do not restore an image at its own size."""
+    from spandrel import ImageModelDescriptor
+
+    name = model.architecture.name
+    if not isinstance(model, ImageModelDescriptor):
+        raise UserError(f"{path} is a {name} that fills in masked parts: it restores no images.")
+    if model.scale != 1:
+        raise UserError(
+            f"{path} is a {name} for {model.scale}× super-resolution: its images are larger than "
+            "the original. Give a network that keeps the size."
+        )
+    channels = model.input_channels, model.output_channels
+    if channels not in ((1, 1), (3, 3)):
+        raise UserError(
+            f"{path} is a {name} that makes {channels[1]} channels of {channels[0]}: "
+            "give one from RGB to RGB, or from luma to luma."
+        )

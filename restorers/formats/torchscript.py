@@ -1,0 +1,65 @@
+"""TorchScript archives: networks with their code, run by torch's own interpreter."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import ClassVar
+
+from harness.errors import UserError
+from restorers.formats.base import Loaded, NetworkFile
+
+SUFFIXES = (".pt", ".pth", ".ts", ".torchscript")
+
+
+class TorchScript(NetworkFile):
+    """A scripted or traced network.
+
+    It takes (1, 3, H, W) float32 RGB in 0..1 of any H and W, and gives back the same, or a tuple
+    that begins with it.
+    """
+
+    kind: ClassVar[str] = "torchscript"
+    library: ClassVar[str] = "torch"
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether the file is a TorchScript archive (`is_archive`), or has a suffix of its own."""
+        suffix = path.suffix.lower()
+        return suffix in (".ts", ".torchscript") or (suffix in SUFFIXES and is_archive(path))
+
+    def load(self) -> Loaded:
+        """See `NetworkFile`."""
+        import torch
+        from torch import Tensor
+
+        try:
+            with warnings.catch_warnings():  # torch would rather have files of another kind
+                warnings.simplefilter("ignore", FutureWarning)
+                network = torch.jit.load(str(self.path), "cpu")  # type: ignore[no-untyped-call]
+            network = network.eval().float()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{self.path} is no TorchScript archive, or a damaged one. Write one with "
+                "torch.jit.script(network).save(path)."
+            ) from error
+
+        def apply(image: Tensor) -> Tensor:
+            restored = network(image)
+            first: Tensor = restored[0] if isinstance(restored, tuple | list) else restored
+            if not isinstance(first, Tensor):
+                raise TypeError(f"it gives back {type(first).__name__} instead of an image")
+            return first
+
+        return Loaded(apply)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: a zip with constants and code beside the weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return any(name.endswith("/constants.pkl") for name in names)

@@ -1,0 +1,1 @@
+"""JPEG from inside: coefficients and the block DCT."""

@@ -1,0 +1,1 @@
+"""Classifiers: embedded and torchvision's."""

@@ -1,0 +1,194 @@
+"""Image classification: one class per image, top-1 and top-5 accuracy over the data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness.errors import HarnessError, UserError
+from harness.plugins import DataSet, Drawing, Json, Sample, Task, VisionModel
+from tasks.classes import places
+
+__all__ = ["Classification"]
+
+KEPT = 5
+"""Predicted classes in a record, the surest first."""
+UNKNOWN = -1
+"""In a record: a class of the model that the data set does not have."""
+
+_SYNSET = re.compile(r"n\d{8}")
+_NAMED = 6
+
+
+class Classification(Task):
+    """The share of images whose class is the surest answer, or among the five surest.
+
+    A model answers with any of its classes, also those that the data set lacks: these are wrong
+    answers.
+    """
+
+    name: ClassVar[str] = "classification"
+    metric: ClassVar[str] = "top-1"
+    title: ClassVar[str] = "Image classification (top-1 and top-5 accuracy in %)"
+    shown: ClassVar[tuple[str, ...]] = ("top-1", "top-5")
+    version: ClassVar[str] = "1"
+    agreement: ClassVar[str] = "classification-agreement"
+
+    def __init__(self) -> None:
+        self._numbers: tuple[int, ...] | None = None
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+        """Match the model's classes with the data set's, by name.
+
+        A folder of ImageNet has WordNet ids for names. Sorted, all 1000 of them are in the order
+        of the ILSVRC 2012 classes, and are matched by place with a model of those.
+
+        Raises:
+            UserError: the data set has classes the model does not know.
+        """
+        known, wanted = tuple(model.classes), tuple(data_set.classes)
+        synsets = all(_SYNSET.fullmatch(name) for name in wanted)
+        if synsets and len(wanted) == len(known) == len(imagenet_classes()):
+            found = {place: place for place in range(len(wanted))}
+            missing = [] if known == imagenet_classes() else list(wanted)
+        else:
+            found = places(wanted, known)
+            missing = [name for place, name in enumerate(wanted) if place not in found]
+        if missing:
+            raise UserError(_unknown(model.name, data_set.name, missing, synsets))
+        numbers = [UNKNOWN] * len(known)
+        for here, there in found.items():
+            numbers[there] = here
+        self._numbers = tuple(numbers)
+
+    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+        """The ``label`` and the ``top`` classes, the surest first.
+
+        Both are indices into the data set's classes; a class that it lacks is `UNKNOWN`. Of five
+        classes or fewer, ``top`` leaves the last one out: all of them together say nothing.
+
+        Args:
+            prediction: (classes of the model,) float scores, more is surer.
+            data_set: gives the image's class.
+            image_id: the image.
+
+        Raises:
+            HarnessError: the prediction is no such array, or holds a NaN.
+        """
+        count = len(data_set.classes if self._numbers is None else self._numbers)
+        best = surest(prediction, count, image_id)
+        numbers = range(count) if self._numbers is None else self._numbers
+        return {"label": int(data_set.label(image_id)), "top": [numbers[place] for place in best]}
+
+    def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
+        """The class names; which image has which is in the records already."""
+        return {"classes": list(data_set.classes)}
+
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """``top-1`` and ``top-5`` over all images, ``top-1/<class>`` over those of each class met.
+
+        Returns:
+            Fractions in 0..1; NaN where there is no image, and for ``top-5`` of a model of five
+            classes or fewer.
+
+        Raises:
+            HarnessError: the run kept no class names.
+        """
+        if ground_truth is None:
+            raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
+        outcomes = [record["outcome"] for record in records.values()]
+        first = np.asarray([within(outcome, 1) for outcome in outcomes])
+        labels = np.asarray([outcome["label"] for outcome in outcomes], np.int64)
+        names: list[str] = ground_truth["classes"]
+        return {
+            "top-1": mean(first),
+            "top-5": mean(np.asarray([within(outcome, KEPT) for outcome in outcomes])),
+            **{f"top-1/{names[k]}": mean(first[labels == k]) for k in np.unique(labels)},
+        }
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """Which images are right.
+
+        Raises:
+            HarnessError: the run kept no class names.
+        """
+        from tasks.classification.sample import ClassificationSample
+
+        if ground_truth is None:
+            raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
+        outcomes = [record["outcome"] for record in records.values()]
+        return ClassificationSample(list(records), outcomes, ground_truth["classes"])
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The surest class in words, and whether it is right."""
+        from tasks.classification.drawing import drawn, name_of
+
+        label = int(data_set.label(image_id))
+        true = name_of(data_set.classes, label)
+        if prediction is None:
+            return drawn(None, True, true, true)
+        said = self.outcome(prediction, data_set, image_id)["top"][0]
+        return drawn(prediction, said == label, name_of(data_set.classes, said), true)
+
+
+def surest(prediction: Any, count: int, image_id: str) -> list[int]:
+    """The places of the highest scores, the highest first; of equal ones the first in place.
+
+    Args:
+        prediction: (count,) float scores.
+        count: number of the model's classes.
+        image_id: the image, for the message.
+
+    Returns:
+        `KEPT` places; of ``count`` <= `KEPT` classes all but the last.
+
+    Raises:
+        HarnessError: the prediction is no such array, or holds a NaN.
+    """
+    right = isinstance(prediction, np.ndarray) and prediction.dtype.kind == "f"
+    if not right or prediction.shape != (count,):
+        got = f"{prediction.dtype}, {prediction.shape}" if hasattr(prediction, "shape") else "none"
+        raise HarnessError(
+            f"The classifier must answer image {image_id!r} with a float array of {count} scores, "
+            f"one a class; it was {got}."
+        )
+    if np.isnan(prediction).any():
+        raise HarnessError(f"The classifier answered image {image_id!r} with NaN.")
+    kept = min(KEPT, max(count - 1, 1))
+    return [int(place) for place in np.argsort(-prediction, kind="stable")[:kept]]
+
+
+def within(outcome: Json, count: int) -> float:
+    """1 where the label is among the ``count`` surest, else 0; NaN where fewer are recorded."""
+    top = outcome["top"]
+    return float(outcome["label"] in top[:count]) if len(top) >= count else float("nan")
+
+
+def mean(values: Any) -> float:
+    """The mean; NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """The names of the 1000 classes of ILSVRC 2012, in their order, as torchvision has them."""
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def _unknown(model: str, data_set: str, missing: Sequence[str], synsets: bool) -> str:
+    names = ", ".join(missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)
+    why = (
+        "WordNet ids are understood only where all 1000 of ImageNet are there and the model has "
+        "ImageNet's classes; otherwise name the folders by the model's classes."
+        if synsets
+        else "Classes are matched by name (a folder's are the names of its folders): rename them, "
+        "choose another model, or compare the model with itself: --task classification-agreement."
+    )
+    classes = "1 class" if len(missing) == 1 else f"{len(missing)} classes"
+    return f"The model {model} does not know {classes} of {data_set}: {names}. {why}"

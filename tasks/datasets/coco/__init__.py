@@ -1,0 +1,1 @@
+"""COCO and files in its format."""

@@ -1,0 +1,204 @@
+"""COCO instances files: read, checked, and put into one form (https://cocodataset.org/#format-data).
+
+What pycocotools itself does not mind, but makes a wrong number, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.plugins import Json
+from tasks.datasets.coco.boxes import brief, check_boxes, complete, which
+
+KEYS = ("images", "annotations", "categories")
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What a COCO instances file says.
+
+    Attributes:
+        images: ``id`` (int), ``file_name``, ``width`` and ``height`` (0: unknown), by their ids.
+        annotations: of every image, by its id; as in the file, with ``iscrowd`` (0 or 1) and
+            ``area`` (square pixels).
+        categories: ``id`` and ``name``, by their ids.
+        notice: what the user should know about the boxes, or nothing.
+    """
+
+    images: tuple[Json, ...]
+    annotations: Mapping[int, list[Json]]
+    categories: tuple[Json, ...]
+    notice: str
+
+
+def load(path: Path) -> dict[str, list[Json]]:
+    """The three lists of a COCO instances file.
+
+    Raises:
+        UserError: it cannot be read, is no JSON or no COCO instances file.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON ({error}): give a COCO instances file.") from error
+    lacking = [key for key in KEYS if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise UserError(
+            f"{path} is no COCO instances file: it has no {', '.join(lacking)}. "
+            "Such a file is one JSON object with the lists images, annotations and categories."
+        )
+    for key in KEYS:
+        if not isinstance(found[key], list) or not all(isinstance(e, dict) for e in found[key]):
+            raise UserError(f"{path} is no COCO instances file: {key} is no list of objects.")
+    return {key: found[key] for key in KEYS}
+
+
+def image_entries(path: Path, entries: Sequence[Json]) -> list[Json]:
+    """The images of a file in the order of their ids, as pycocotools and detectron2 take them.
+
+    Ids that are no integers are replaced by 1, 2, … in the order of the file; ``key`` keeps them.
+
+    Raises:
+        UserError: there are none, an entry has no id or file name, or two have the same.
+    """
+    if not entries:
+        raise UserError(f"{path} lists no image.")
+    for entry in entries:
+        if not isinstance(entry.get("id"), int | str) or not isinstance(
+            entry.get("file_name"), str
+        ):
+            raise UserError(
+                f"{path}: an image needs an id and a file_name, and one is {brief(entry)}."
+            )
+    for key in ("id", "file_name"):
+        _refuse_twins(path, "images", key, entries)
+    plain = all(isinstance(entry["id"], int) for entry in entries)
+    found = [
+        {
+            "id": entry["id"] if plain else number,
+            "key": entry["id"],
+            "file_name": entry["file_name"],
+            "width": _side(entry.get("width")),
+            "height": _side(entry.get("height")),
+        }
+        for number, entry in enumerate(entries, start=1)
+    ]
+    return sorted(found, key=lambda entry: int(entry["id"]))
+
+
+def check_categories(path: Path, entries: Sequence[Json]) -> tuple[Json, ...]:
+    """The categories of a file in the order of their ids.
+
+    Raises:
+        UserError: there are none, one has no integer id or no name, or two have the same id.
+    """
+    if not entries:
+        raise UserError(f"{path} lists no category.")
+    for entry in entries:
+        if not isinstance(entry.get("id"), int) or not isinstance(entry.get("name"), str):
+            raise UserError(
+                f"{path}: a category needs an integer id and a name, and one is {brief(entry)}."
+            )
+    _refuse_twins(path, "categories", "id", entries)
+    ordered = sorted(entries, key=lambda entry: int(entry["id"]))
+    return tuple({"id": entry["id"], "name": entry["name"]} for entry in ordered)
+
+
+def checked(
+    path: Path, content: Mapping[str, list[Json]], size_of: Callable[[str], tuple[int, int] | None]
+) -> Instances:
+    """Check what a COCO instances file holds.
+
+    Args:
+        path: the file, for messages.
+        content: what `load` gave.
+        size_of: width and height of an image by its ``file_name``, None if unknown; asked where
+            the file does not say.
+
+    Raises:
+        UserError: see `image_entries` and `check_categories`; two categories of one name;
+            annotations of no image or no category, of the same id, of an area or an iscrowd that
+            is none, or with a box that is none, has no area or lies outside its image. The first
+            of each kind is named.
+    """
+    images = image_entries(path, content["images"])
+    for image in images:
+        if not (image["width"] and image["height"]):
+            image["width"], image["height"] = size_of(image["file_name"]) or (0, 0)
+    every = check_categories(path, content["categories"])
+    placeholders = _placeholders(content)
+    categories = tuple(entry for entry in every if entry["id"] not in placeholders)
+    _refuse_twins(path, "categories", "name", categories)
+    notes = content["annotations"]
+    _check_references(path, notes, images, categories)
+    by_key = {image["key"]: image for image in images}
+    notice = check_boxes(path, notes, by_key)
+    annotations: dict[int, list[Json]] = {image["id"]: [] for image in images}
+    for note in complete(path, notes):
+        number = by_key[note["image_id"]]["id"]
+        annotations[number].append({**note, "image_id": number})
+    return Instances(tuple(images), annotations, categories, notice)
+
+
+def _check_references(
+    path: Path, notes: Sequence[Json], images: Sequence[Json], categories: Sequence[Json]
+) -> None:
+    known = {image["key"] for image in images}
+    strays = [note for note in notes if _key(note, "image_id") not in known]
+    if strays:
+        raise UserError(
+            f"{path}: {len(strays)} of {len(notes)} annotations are of no image that is listed, "
+            f"{which(strays[0])} first, of image_id {strays[0].get('image_id')!r}."
+        )
+    ids = {entry["id"] for entry in categories}
+    strays = [note for note in notes if _key(note, "category_id") not in ids]
+    if strays:
+        raise UserError(
+            f"{path}: {len(strays)} of {len(notes)} annotations are of no category that is "
+            f"listed, {which(strays[0])} first, of category_id {strays[0].get('category_id')!r}."
+        )
+    _refuse_twins(path, "annotations", "id", [note for note in notes if "id" in note])
+
+
+def _placeholders(content: Mapping[str, Sequence[Json]]) -> set[Any]:
+    """Categories that only group others, as some exporters write them: nothing is of them.
+
+    Their names may be those of the others too.
+    """
+    used = {_key(note, "category_id") for note in content["annotations"]}
+    names = {entry["name"] for entry in content["categories"] if entry["id"] in used}
+    groups = {
+        entry["supercategory"]
+        for entry in content["categories"]
+        if isinstance(entry.get("supercategory"), str) and entry["supercategory"] != entry["name"]
+    }
+    idle = [entry for entry in content["categories"] if entry["id"] not in used]
+    return {entry["id"] for entry in idle if entry["name"] in groups | names}
+
+
+def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Json]) -> None:
+    counts = Counter(_key(entry, key) for entry in entries)
+    twins = [value for value, count in counts.items() if count > 1]
+    if twins:
+        raise UserError(
+            f"{path}: {len(twins)} times two or more {what} have one {key}, {twins[0]!r} first: "
+            "give each its own."
+        )
+
+
+def _key(entry: Json, name: str) -> Any:
+    """A value as a key; what cannot be one is the key of nothing."""
+    value = entry.get(name)
+    return value if isinstance(value, int | str) else str(value)
+
+
+def _side(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,151 @@
+"""Boxes from a COCO instances JSON, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from harness.assets.cards import sha256_of
+from harness.errors import UserError
+from harness.plugins import ImageRef, Json
+from tasks.datasets.coco.annotation_file import Instances, checked, load
+from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.stored import Stored
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class CocoInstances(Stored):
+    """A COCO instances JSON and the folder of its images, in the order of their ids.
+
+    Images without annotations count, crowds are kept (the metric ignores what they hide), and
+    category ids, names and order are the file's.
+
+    Args:
+        annotations: the JSON; read when first asked for, once.
+        folder: what the file names in it are relative to.
+        name: what tables print.
+    """
+
+    tasks: tuple[str, ...] = ("detection", "fidelity")
+    default_models: Mapping[str, str] = MappingProxyType(
+        {
+            "detection": "fasterrcnn_resnet50_fpn",
+            "segmentation": "pspnet_r50-d8_40k_voc12aug",
+        }
+    )
+
+    def __init__(self, annotations: Path, folder: Path, name: str) -> None:
+        self.annotations = annotations
+        self.folder = folder
+        self.name = name
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of `categories`."""
+        return tuple(entry["name"] for entry in self.content.categories)
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """The file's category ids, in their order."""
+        return tuple(entry["id"] for entry in self.content.categories)
+
+    @cached_property
+    def content(self) -> Instances:
+        """The JSON, read and checked.
+
+        Raises:
+            UserError: it is missing, or not as it should be.
+        """
+        return checked(self.annotations, load(self.annotations), self.size_of)
+
+    @cached_property
+    def listed(self) -> tuple[ImageRef, ...]:
+        """Every image of the JSON, in the order of their ids."""
+        names = (entry["file_name"] for entry in self.content.images)
+        return tuple(ImageRef(name, self.folder / name) for name in names)
+
+    def check(self, refs: Sequence[ImageRef]) -> None:
+        """Refuse images that are not of the size that the JSON says.
+
+        Raises:
+            UserError: how many, and the first.
+        """
+        wrong = []
+        for ref in refs:
+            entry, size = self._entries[ref.id], upright_size(ref.path)
+            if size not in (None, (entry["width"], entry["height"])):
+                wrong.append((ref, size, (entry["width"], entry["height"])))
+        if wrong:
+            ref, size, said = wrong[0]
+            turned = size == said[::-1]
+            advice = (
+                "its EXIF orientation turns it, and every reader here follows that: store it "
+                "upright, without the tag"
+                if turned
+                else "use the images that the annotations were made for"
+            )
+            raise UserError(
+                f"{len(wrong)} of {len(refs)} images are not of the size that {self.annotations} "
+                f"says, {ref.path} first: it is {size_text(size or ())} and should be "
+                f"{size_text(said)}; {advice}."
+            )
+
+    def identity(self) -> dict[str, str]:
+        """The sha256 of the JSON."""
+        return {"annotations": self._annotations_sha256}
+
+    def coco(self, ids: Sequence[str]) -> Json:
+        """Boxes in COCO instances format, without outlines.
+
+        Raises:
+            KeyError: an id is not of this data set.
+        """
+        images = [self._entries[image_id] for image_id in ids]
+        kept = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
+        return {
+            "images": [
+                {
+                    "id": entry["id"],
+                    "file_name": entry["file_name"],
+                    "width": entry["width"],
+                    "height": entry["height"],
+                    "harness_id": entry["file_name"],
+                }
+                for entry in images
+            ],
+            "annotations": [
+                {key: note[key] for key in kept if key in note}
+                for entry in images
+                for note in self.content.annotations[entry["id"]]
+            ],
+            "categories": list(self.content.categories),
+        }
+
+    def size_of(self, file_name: str) -> tuple[int, int] | None:
+        """Width and height by an image's header, None if it cannot be read."""
+        return upright_size(self.folder / file_name)
+
+    def voc_mask(self, image_id: str) -> NDArray[np.uint8]:
+        """The VOC-labelled mask, see `tasks.datasets.coco.masks`.
+
+        Raises:
+            KeyError: the id is not of this data set.
+        """
+        from tasks.datasets.coco.masks import voc_mask
+
+        entry = self._entries[image_id]
+        return voc_mask(self.content.annotations[entry["id"]], entry["width"], entry["height"])
+
+    @cached_property
+    def _entries(self) -> dict[str, Json]:
+        return {entry["file_name"]: entry for entry in self.content.images}
+
+    @cached_property
+    def _annotations_sha256(self) -> str:
+        return sha256_of(self.annotations)

@@ -1,0 +1,89 @@
+"""Files of a data set: which are here, what identifies them, how large the images are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness.assets.cards import sha256_of
+from harness.errors import UserError
+
+_TURNED = (5, 6, 7, 8)
+"""Values of the EXIF orientation that exchange width and height."""
+
+_ORIENTATION = 0x0112
+"""The EXIF tag."""
+
+
+def present(paths: Iterable[Path]) -> set[Path]:
+    """Those of ``paths`` that are there, by listing each folder once and asking no file."""
+    found: dict[Path, set[str]] = {}
+    here = set()
+    for path in paths:
+        if path.parent not in found:
+            try:
+                found[path.parent] = set(os.listdir(path.parent))  # noqa: PTH208 - names suffice
+            except OSError:
+                found[path.parent] = set()
+        if path.name in found[path.parent]:
+            here.add(path)
+    return here
+
+
+def contents_sha256(named: Iterable[tuple[str, Sequence[Path]]]) -> str:
+    """The sha256 over ids and the contents of the files that go with each; not where they lie.
+
+    A file that cannot be read is marked so: the run then names it and counts it as failed.
+    """
+    digest = hashlib.sha256()
+    for name, paths in named:
+        contents = []
+        for path in paths:
+            try:
+                contents.append(sha256_of(path))
+            except OSError:
+                contents.append("unreadable")
+        # File names need not be UTF-8 on Linux.
+        digest.update("\0".join([name, *contents, "\n"]).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image as the harness reads it: its EXIF orientation applied.
+
+    Only the header is read. None if that fails: the run names such an image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # Pillow's readers raise nearly anything on a damaged file
+        return None
+    return (height, width) if turned else (width, height)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a small file.
+
+    Args:
+        path: the file; UTF-8.
+        what: it is, for the message.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"Cannot read {what} {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"Cannot read {what} {path}: it is no text in UTF-8.") from error
+
+
+def size_text(size: Sequence[int]) -> str:
+    """Width and height for people."""
+    return f"{size[0]}×{size[1]}"

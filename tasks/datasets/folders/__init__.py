@@ -1,0 +1,1 @@
+"""Data sets that are plain folders: images, masks, classes."""

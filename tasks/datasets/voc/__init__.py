@@ -1,0 +1,1 @@
+"""PASCAL VOC and folders in its layout."""

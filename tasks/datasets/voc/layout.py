@@ -1,0 +1,212 @@
+"""PASCAL VOC's layout of folders: palette masks, boxes in XML, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.plugins import ImageRef, Json
+from tasks.datasets.common.files import present, read_text, upright_size
+from tasks.datasets.common.stored import Stored
+from tasks.datasets.folders.images import SUFFIXES
+from tasks.datasets.folders.mask_files import check_pairs, read_mask
+from tasks.datasets.voc.annotation_file import VERSION, Thing, check_things, read_things
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+MASKS = "Segmentation"
+BOXES = "Main"
+"""What `ImageSets` calls the two kinds of ground truth."""
+
+_TRUTH = {MASKS: ("SegmentationClass", ".png"), BOXES: ("Annotations", ".xml")}
+
+
+class VocLayout(Stored):
+    """A folder with ``JPEGImages`` and ``SegmentationClass`` (masks) or ``Annotations`` (XML).
+
+    Attributes:
+        root: the folder.
+        boxes: whether boxes are offered; then every image has an XML file.
+        masks: whether masks are offered; then every image has one.
+    """
+
+    root: Path
+    boxes: bool = False
+    masks: bool = False
+    default_models: Mapping[str, str] = MappingProxyType(
+        {
+            "detection": "fasterrcnn_resnet50_fpn",
+            "segmentation": "pspnet_r50-d8_40k_voc12aug",
+        }
+    )
+
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """The ids: file names without suffix, in order."""
+        raise NotImplementedError
+
+    @cached_property
+    def listed(self) -> tuple[ImageRef, ...]:
+        """Every image, in the order of `stems`.
+
+        Raises:
+            UserError: two images have one id.
+        """
+        images, found = images_in(self.root), []
+        for stem in self.stems:
+            paths = images.get(stem, (self.root / "JPEGImages" / f"{stem}.jpg",))
+            if len(paths) > 1:
+                raise UserError(
+                    f"{self.name}: {paths[0]} and {paths[1].name} are two images of one id, which "
+                    "is the name without the suffix: take one away."
+                )
+            found.append(ImageRef(stem, paths[0]))
+        return tuple(found)
+
+    def check(self, refs: Sequence[ImageRef]) -> None:
+        """Refuse images whose mask or XML is missing, is none, or does not fit.
+
+        Raises:
+            UserError: which, and why.
+        """
+        truth = [path for ref in refs for path in self.files(ref)[1:]]
+        here = present(truth)
+        absent = [path for path in truth if path not in here]
+        if absent:
+            raise UserError(
+                f"{self.name}: {len(absent)} of {len(truth)} masks or annotation files are "
+                f"missing, {absent[0]} first: {self.advice(None)}."
+            )
+        if self.masks:
+            check_pairs([(ref.path, self.mask_of(ref.id)) for ref in refs])
+        if self.boxes:
+            for ref in refs:
+                self._check_boxes(ref)
+
+    def files(self, ref: ImageRef) -> tuple[Path, ...]:
+        """The image, its mask and its XML."""
+        mask = (self.mask_of(ref.id),) if self.masks else ()
+        return (ref.path, *mask, *((self._xml_of(ref.id),) if self.boxes else ()))
+
+    def identity(self) -> dict[str, str]:
+        """What the values of masks and the names in XML mean, and how boxes are read."""
+        boxes = {"boxes": VERSION, "classes": ", ".join(self.classes)} if self.boxes else {}
+        return {**boxes, **({"labels": ", ".join(self.labels)} if self.masks else {})}
+
+    def mask(self, image_id: str) -> NDArray[np.uint8]:
+        """The mask of an image: (height, width) uint8, index into `labels`, 255 = ignored.
+
+        Raises:
+            KeyError: the id is not of this data set.
+        """
+        return read_mask(self.mask_of(image_id)) if self.masks else super().mask(image_id)
+
+    def coco(self, ids: Sequence[str]) -> Json:
+        """Boxes in COCO instances format; image ids count from 1 in the data set's order.
+
+        Difficult objects are marked as crowds: what finds them is ignored, and so are they.
+
+        Raises:
+            KeyError: an id is not of this data set.
+        """
+        if not self.boxes:
+            return super().coco(ids)
+        places = {name: place for place, name in enumerate(self.classes, start=1)}
+        images: list[Json] = []
+        notes: list[Json] = []
+        for image_id in ids:
+            number, ref = self._numbers[image_id]
+            width, height = upright_size(ref.path) or (0, 0)
+            names = {"file_name": ref.path.name, "harness_id": image_id}
+            images.append({"id": number, "width": width, "height": height, **names})
+            for thing in self._things[image_id]:
+                notes.append(
+                    {
+                        "id": len(notes) + 1,
+                        "image_id": number,
+                        "category_id": places[thing.name],
+                        "bbox": list(thing.box),
+                        "area": thing.box[2] * thing.box[3],
+                        "iscrowd": int(thing.difficult),
+                    }
+                )
+        categories = [{"id": place, "name": name} for name, place in places.items()]
+        return {"images": images, "annotations": notes, "categories": categories}
+
+    def _check_boxes(self, ref: ImageRef) -> None:
+        xml, things = self._xml_of(ref.id), self._things[ref.id]
+        strange = [thing.name for thing in things if thing.name not in self.classes]
+        if strange:
+            raise UserError(
+                f"{xml}: an object is of the class '{strange[0]}', which is none of "
+                f"{self.name}'s: {', '.join(self.classes)}."
+            )
+        check_things(xml, things, upright_size(ref.path))
+
+    def mask_of(self, image_id: str) -> Path:
+        """The file of an image's mask."""
+        return truth_of(self.root, MASKS, image_id)
+
+    def _xml_of(self, stem: str) -> Path:
+        return truth_of(self.root, BOXES, stem)
+
+    @cached_property
+    def _numbers(self) -> dict[str, tuple[int, ImageRef]]:
+        return {ref.id: (number, ref) for number, ref in enumerate(self.listed, start=1)}
+
+    @cached_property
+    def _things(self) -> Mapping[str, tuple[Thing, ...]]:
+        return _Things(self.root)
+
+
+class _Things(dict[str, tuple[Thing, ...]]):
+    """The objects of each image, read when first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self._root = root
+
+    def __missing__(self, stem: str) -> tuple[Thing, ...]:
+        self[stem] = read_things(truth_of(self._root, BOXES, stem))
+        return self[stem]
+
+
+def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
+    """The images in ``JPEGImages`` by their id, the name without the suffix; no other files."""
+    folder = root / "JPEGImages"
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            found[path.stem] = (*found.get(path.stem, ()), path)
+    return found
+
+
+def truth_folder(root: Path, kind: str) -> Path:
+    """The folder of the masks or of the XML files."""
+    return root / _TRUTH[kind][0]
+
+
+def truth_of(root: Path, kind: str, stem: str) -> Path:
+    """The mask or the XML file of an image."""
+    folder, suffix = _TRUTH[kind]
+    return root / folder / f"{stem}{suffix}"
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """The ids of an image list: the first word of each line.
+
+    Raises:
+        UserError: it cannot be read, or is empty.
+    """
+    lines = read_text(path, "the list of images").splitlines()
+    found = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+    if not found:
+        raise UserError(f"The list of images {path} is empty.")
+    return found

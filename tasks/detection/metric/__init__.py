@@ -1,0 +1,1 @@
+"""Box mAP as pycocotools computes it, and its resampling."""

@@ -1,0 +1,148 @@
+"""pycocotools' matching of detections with annotations, as flat arrays that can be weighted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.plugins import Detections, Json
+from tasks.detection.metric.coco import evaluator, quiet
+
+AREAS = ("all", "small", "medium", "large")
+"""COCOeval's area ranges, in its order."""
+
+_CHUNK = 250
+"""Images evaluated at a time: what COCOeval keeps of one is a hundred times what is needed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """A category's detections in one area range, over all images, the surest first.
+
+    Of equal scores, the image that comes first in ``COCOeval.params.imgIds`` comes first, and
+    within an image the detection that COCOeval ranks first (its stable sort).
+
+    Attributes:
+        truths: (images,) number of annotations to be found in each image.
+        image: (n,) place of each detection's image.
+        rank: (n,) its place among the category's detections in its image, from 0.
+        right: (thresholds, n) whether it is a true positive at each IoU threshold.
+        ignored: (thresholds, n) whether it counts neither as right nor as wrong.
+    """
+
+    truths: NDArray[np.int32]
+    image: NDArray[np.intp]
+    rank: NDArray[np.int32]
+    right: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """What COCOeval's matching says of a set of images.
+
+    Attributes:
+        images: the images' ``harness_id``, in the order given; ``Matched.image`` counts them.
+        names: class names, by category id in ascending order.
+        recalls: recall thresholds.
+        limits: the numbers of detections an image that recall is asked at.
+        curves: (category, area) places to `Matched`; without those of which nothing is found and
+            nothing is to be found.
+    """
+
+    images: tuple[str, ...]
+    names: tuple[str, ...]
+    recalls: NDArray[np.float64]
+    limits: tuple[int, ...]
+    curves: dict[tuple[int, int], Matched]
+
+
+def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
+    """Match detections with annotations by ``COCOeval.evaluate`` itself, each image once.
+
+    Args:
+        detections: by the images' ``harness_id``.
+        ground_truth: COCO instances, as of `tasks.detection.metric.coco.evaluate`.
+
+    Raises:
+        HarnessError: an image is not in the ground truth.
+    """
+    evaluation, names = evaluator(detections, ground_truth)
+    numbers = {image["harness_id"]: image["id"] for image in ground_truth["images"]}
+    places = {numbers[key]: place for place, key in enumerate(detections)}
+    params = evaluation.params
+    everything = params.imgIds
+    parts: dict[tuple[int, int], list[_Part]] = defaultdict(list)
+    for start in range(0, len(everything), _CHUNK):
+        params.imgIds = everything[start : start + _CHUNK]
+        with quiet():
+            evaluation.evaluate()
+        for key, part in _parts(evaluation, places):
+            parts[key].append(part)
+        evaluation.evalImgs = []
+    return Matches(
+        tuple(detections),
+        tuple(names[category] for category in sorted(names)),
+        params.recThrs,
+        tuple(params.maxDets),
+        {key: _joined(parts[key], len(places)) for key in sorted(parts)},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A `Matched` of some of the images, in their order, with the scores to sort by."""
+
+    image: NDArray[np.intp]
+    rank: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    truth_image: NDArray[np.intp]
+    truths: NDArray[np.int32]
+
+
+def _parts(evaluation: Any, places: Mapping[int, int]) -> Any:
+    # evalImgs: category by category, within it area range by area range, within it by image.
+    images = len(evaluation.params.imgIds)
+    for block in range(len(evaluation.evalImgs) // max(images, 1)):
+        entries = evaluation.evalImgs[block * images : (block + 1) * images]
+        found = [entry for entry in entries if entry is not None]
+        if found:
+            yield divmod(block, len(AREAS)), _part(found, places)
+
+
+def _part(entries: list[Json], places: Mapping[int, int]) -> _Part:
+    where = np.asarray([places[int(entry["image_id"])] for entry in entries], np.intp)
+    counts = [len(entry["dtScores"]) for entry in entries]
+    ignored = np.concatenate([entry["dtIgnore"] for entry in entries], axis=1).astype(bool)
+    matched = np.concatenate([entry["dtMatches"] for entry in entries], axis=1) > 0
+    return _Part(
+        image=np.repeat(where, counts),
+        rank=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
+        scores=np.concatenate([np.asarray(e["dtScores"], np.float64) for e in entries]),
+        right=matched & ~ignored,
+        ignored=ignored,
+        truth_image=where,
+        truths=np.asarray([np.count_nonzero(e["gtIgnore"] == 0) for e in entries], np.int32),
+    )
+
+
+def _joined(parts: list[_Part], images: int) -> Matched:
+    # The sort of COCOeval.accumulate.
+    order = np.argsort(-np.concatenate([part.scores for part in parts]), kind="mergesort")
+    truths = np.zeros(images, np.int32)
+    for part in parts:
+        truths[part.truth_image] = part.truths
+    return Matched(
+        truths=truths,
+        image=np.concatenate([part.image for part in parts])[order],
+        rank=np.concatenate([part.rank for part in parts])[order],
+        right=np.concatenate([part.right for part in parts], axis=1)[:, order],
+        ignored=np.concatenate([part.ignored for part in parts], axis=1)[:, order],
+    )

@@ -1,0 +1,1 @@
+"""Detectors: embedded, detectron2's, torchvision's."""

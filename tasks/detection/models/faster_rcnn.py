@@ -1,0 +1,62 @@
+"""The embedded detector: a Faster R-CNN this project trained on uncompressed `scenes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.plugins import RGB
+from tasks.scenes import CLASSES
+from tasks.weights.checkpoints import WEIGHTS
+from tasks.weights.embedded import Embedded
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from harness.plugins import Detections
+
+
+class FasterRCNNScenes(Embedded):
+    """torchvision's Faster R-CNN on a slim ResNet-FPN, 3.1 M parameters."""
+
+    name = "faster_rcnn_scenes"
+    task: ClassVar[str] = "detection"
+    architecture: ClassVar[str] = "faster_rcnn-slim-fpn64-1"
+    library: ClassVar[str] = "torchvision"
+
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """The card of the shipped weights."""
+        return [WEIGHTS / f"{cls.name}.yaml"]
+
+    def _network(self) -> nn.Module:
+        from tasks.detection.models.network import build
+
+        network: nn.Module = build(len(CLASSES))
+        return network
+
+    def _settle(self, module: Any) -> None:
+        from tasks.detection.models.pooling import settle
+
+        settle(module)
+
+    def predict(self, image: RGB) -> Detections:
+        """Boxes, scores and labels (1..10) of an RGB image, (height, width, 3) uint8.
+
+        Raises:
+            UserError: the weights are missing or are not the file their card describes.
+        """
+        import numpy as np
+        import torch
+
+        from harness.plugins import Detections
+
+        self.prepare()
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255.0
+        with torch.inference_mode():
+            found = self._module([tensor])[0]
+        return Detections(
+            boxes=found["boxes"].numpy().astype(np.float32),
+            scores=found["scores"].numpy().astype(np.float32),
+            labels=found["labels"].numpy().astype(np.int64),
+        )

@@ -1,0 +1,1 @@
+"""Vision models in exported files (ONNX, TorchScript), described by a card."""

@@ -1,0 +1,1 @@
+"""The confusion matrix and what comes of it."""

@@ -1,0 +1,1 @@
+"""Segmenters: embedded, mmsegmentation's, torchvision's."""

@@ -1,0 +1,70 @@
+"""torchvision's segmentation networks, from pixels to pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional as F
+from torchvision.models import get_model, get_model_weights
+
+from harness.errors import ImageError
+from harness.plugins import RGB
+from tasks.segmentation.models.segmenter import numbered
+from tasks.weights.torch_files import fill, read_checkpoint
+
+_LONGEST = 16
+"""Times the short side: what is longer would take many gigabytes at a short side of 520."""
+
+
+class TorchvisionNetwork:
+    """A network of `torchvision.models.segmentation` with the transform of its weights.
+
+    Args:
+        name: torchvision's name of the network.
+        weights: a state dict, alone or as torchvision's training script saves it.
+        head: the name of the last layer's weights.
+
+    Raises:
+        UserError: the weights cannot be read or are another network's.
+    """
+
+    def __init__(self, name: str, weights: Path, head: str) -> None:
+        tensors, _ = read_checkpoint(weights)
+        rows = len(tensors[head]) if head in tensors else 21
+        options: dict[str, Any] = {"weights": None, "weights_backbone": None, "num_classes": rows}
+        if any(key.startswith("aux_classifier.") for key in tensors):
+            options["aux_loss"] = True
+        module = get_model(name, **options)
+        fill(module, tensors, weights, name)
+        # The auxiliary head is for training; what the other one says does not depend on it.
+        module.aux_classifier = None
+        self.labels = numbered(rows)
+        self._module = module
+        self._transform = get_model_weights(name).DEFAULT.transforms()
+
+    def __call__(self, image: RGB) -> NDArray[np.uint8]:
+        """The class map, (height, width), of an image, (height, width, 3) RGB.
+
+        Raises:
+            ImageError: one side is more than 16 times the other.
+        """
+        height, width = image.shape[:2]
+        if max(height, width) > _LONGEST * min(height, width):
+            raise ImageError(
+                f"the image is {width}×{height} pixels, and torchvision's preset enlarges the "
+                f"short side to 520: more than {_LONGEST} times as long as wide is too much"
+            )
+        # Through Pillow, as torchvision's own evaluation does: tensors are resized otherwise.
+        batch = self._transform(Image.fromarray(image))[None]
+        with torch.inference_mode():
+            logits = self._module(batch)["out"]
+            logits = F.interpolate(
+                logits, size=(height, width), mode="bilinear", align_corners=False
+            )
+            classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
+        return classes

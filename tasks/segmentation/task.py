@@ -1,0 +1,145 @@
+"""Segmentation: a class map per image, mIoU from one confusion matrix over the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from harness.errors import HarnessError, UserError
+from harness.plugins import DataSet, Drawing, Json, Sample, Task, VisionModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Segmentation"]
+
+
+class Segmentation(Task):
+    """Semantic segmentation: intersection over union per class, mean over the classes met."""
+
+    name: ClassVar[str] = "segmentation"
+    metric: ClassVar[str] = "mIoU"
+    title: ClassVar[str] = "Semantic segmentation (mIoU in %)"
+    shown: ClassVar[tuple[str, ...]] = ("mIoU",)
+    version: ClassVar[str] = "1"
+    agreement: ClassVar[str] = "segmentation-agreement"
+
+    def __init__(self) -> None:
+        self._labels: tuple[str, ...] | None = None
+        self._places: NDArray[np.int64] | None = None
+
+    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+        """Match the values of the model's class map with those of the masks, by label.
+
+        What the model may say and the data set has no name for becomes *other*, which is wrong
+        wherever the truth counts. Masks without names (``data_set.named`` is False) take the
+        model's.
+
+        Args:
+            model: its `labels` count.
+            data_set: with ``named`` False it has ``highest``, the largest value of its masks.
+
+        Raises:
+            UserError: the data set has classes the model does not know.
+        """
+        from tasks.segmentation.labels import check_count, places_of
+
+        if getattr(data_set, "named", True):
+            self._labels = None
+            self._places = places_of(model, data_set)
+        else:
+            check_count(model, data_set)
+            self._labels = tuple(model.labels)
+            self._places = None
+
+    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+        """The image's confusion counts, sparse: ``classes`` and ``counts`` [true, pred, pixels].
+
+        Args:
+            prediction: (height, width) class map, an integer array, index into the labels of the
+                model that was fitted (without one, into the data set's).
+            data_set: gives the mask, 255 = ignored, and the number of classes.
+            image_id: the image.
+
+        Raises:
+            UserError: prediction and mask differ in size.
+            HarnessError: the prediction or the mask holds a class the data set does not have.
+        """
+        from tasks.segmentation.labels import placed_at
+        from tasks.segmentation.metric.confusion import confusion, to_sparse
+
+        if not isinstance(prediction, np.ndarray) or prediction.dtype.kind not in "iu":
+            raise HarnessError(
+                f"The segmenter answered image {image_id!r} with no integer array: "
+                "it must return a (height, width) uint8 class map."
+            )
+        truth = data_set.mask(image_id)
+        if prediction.shape != truth.shape:
+            raise UserError(
+                f"The prediction for image {image_id!r} is {_size(prediction.shape)} pixels and "
+                f"its mask in {data_set.name} is {_size(truth.shape)}: "
+                "use the mask of that very image, and a segmenter that keeps the size."
+            )
+        try:
+            if self._places is None:
+                matrix = confusion(truth, prediction, len(self._names(data_set)))
+            else:
+                placed = placed_at(self._places, prediction)
+                matrix = confusion(truth, placed, len(self._names(data_set)), other=True)
+        except HarnessError as error:
+            raise HarnessError(f"Image {image_id!r} of {data_set.name}: {error}") from error
+        return to_sparse(matrix)
+
+    def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
+        """The class names, value 0 first; the pixels are in the records already."""
+        return {"classes": list(self._names(data_set))}
+
+    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+        """mIoU, aAcc, mAcc and ``IoU/<class>`` of all images' counts together.
+
+        Returns:
+            Fractions in 0..1; NaN where nothing was counted.
+
+        Raises:
+            HarnessError: the records are not of the data set the class names are of.
+        """
+        from tasks.segmentation.metric.confusion import figures, merge
+
+        if ground_truth is None:
+            raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
+        names: list[str] = ground_truth["classes"]
+        return figures(merge((r["outcome"] for r in records.values()), len(names)), names)
+
+    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+        """The pixels of each image by class.
+
+        Raises:
+            HarnessError: the records are not of the data set the class names are of.
+        """
+        from tasks.segmentation.metric.sample import SegmentationSample
+
+        if ground_truth is None:
+            raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
+        outcomes = [record["outcome"] for record in records.values()]
+        return SegmentationSample(list(records), outcomes, ground_truth["classes"])
+
+    def drawing(
+        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+    ) -> Drawing:
+        """The class map in the data set's values, and how many pixels are right."""
+        from tasks.segmentation.drawing import drawn
+        from tasks.segmentation.labels import placed_at
+
+        if prediction is not None and self._places is not None:
+            prediction = placed_at(self._places, prediction)
+        return drawn(prediction, data_set.mask(image_id), self._names(data_set))
+
+    def _names(self, data_set: DataSet) -> tuple[str, ...]:
+        return data_set.labels if self._labels is None else self._labels
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    # Width first, as people say image sizes; anything but two axes is shown as it is.
+    return f"{shape[1]}×{shape[0]}" if len(shape) == 2 else str(shape)

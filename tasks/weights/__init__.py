@@ -1,0 +1,1 @@
+"""Weights of vision models: shipped, published, trained here."""

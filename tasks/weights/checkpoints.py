@@ -1,0 +1,106 @@
+"""Vision models' weights and cards: loading them, and writing them after training."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.assets.cards import Card, checked_file, read_card, sha256_of, write_card
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from harness.plugins import Task, VisionModel
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+"""Where the checkpoints this project ships are."""
+
+
+def load_weights(module: nn.Module, card: Path) -> None:
+    """Load the weights a card describes into ``module`` and set it to evaluation.
+
+    Raises:
+        UserError: they are missing, are another file than the card describes, or do not fit.
+    """
+    from safetensors.torch import load_file
+
+    _, path = checked_file(card)
+    loaded = load_file(path)
+    # Integer buffers (batch counters) are not stored: they do nothing in evaluation.
+    wanted = {key for key, value in module.state_dict().items() if value.is_floating_point()}
+    if set(loaded) != wanted:
+        odd = sorted(wanted.symmetric_difference(loaded))[0]
+        raise UserError(f"The weights {path} do not fit this network: '{odd}' is not in both.")
+    try:
+        module.load_state_dict(loaded, strict=False)
+    except RuntimeError as error:
+        raise UserError(f"The weights {path} do not fit this network: {error}.") from error
+    module.eval()
+
+
+def weights_fingerprint(card: Path, architecture: str, library: str) -> dict[str, str]:
+    """What identifies a model: weights' sha256, architecture's version, the library it runs on."""
+    return {
+        "weights": read_card(card).sha256,
+        "architecture": architecture,
+        "library": f"{library} {version(library)}",
+        "precision": "fp32",
+    }
+
+
+def save_weights(
+    recipe: dict[str, Any],
+    directory: Path,
+    weights: dict[str, torch.Tensor],
+    paper: str,
+    measured: dict[str, float | str],
+) -> Path:
+    """Write ``<name>.safetensors`` and its card; returns the card's path."""
+    from safetensors.torch import save_file
+
+    path = directory / f"{recipe['name']}.safetensors"
+    floats = {k: v.contiguous() for k, v in weights.items() if v.is_floating_point()}
+    save_file(floats, path)
+    path.chmod(0o644)  # the library writes it for the owner alone
+    card = Card(
+        name=recipe["name"],
+        file=path.name,
+        sha256=sha256_of(path),
+        source="Trained by this project (`harness train`) from scratch on `scenes-train`.",
+        licence="The project's licence (MIT).",
+        paper=paper,
+        recipe=recipe,
+        measured=measured,
+        notes="Trained on uncompressed scenes alone. The training log is beside it as CSV.",
+    )
+    card_path = directory / f"{recipe['name']}.yaml"
+    write_card(card, card_path)
+    return card_path
+
+
+def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str]:
+    """The headline metric of a model on the first ``count`` clean evaluation images of `scenes`.
+
+    Args:
+        task: gives the metric.
+        model: gives the predictions.
+        count: number of images; 0 measures nothing.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from tasks.scenes import Scenes
+
+    if not count:
+        return {}
+    data_set = Scenes()
+    records, ids = {}, [reference.id for reference in data_set.images()[:count]]
+    for reference in data_set.images()[:count]:
+        with Image.open(reference.path) as file:
+            prediction = model.predict(np.asarray(file))
+        records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
+    value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
+    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, uncompressed"}

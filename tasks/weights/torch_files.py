@@ -1,0 +1,116 @@
+"""State dicts as ``torch.save`` writes them, read as data: no code in them is ever run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.assets.pickles import load_pickle
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_KEYS = ("model", "state_dict")
+"""Where training scripts keep the weights: torchvision's references, most others."""
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, by name, on the CPU.
+
+    They may stand alone or under `_KEYS`; the prefix ``module.`` of parallel training is taken
+    away. What torch keeps beside them (``_metadata``, by which modules read older layouts) stays.
+
+    Args:
+        path: what ``torch.save`` writes, or safetensors.
+
+    Raises:
+        UserError: no such file, a damaged one, or one that holds no weights.
+    """
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights in a file as `read_state_dict` gives them, and mmsegmentation's ``meta``.
+
+    What training keeps beside them (mmengine its logs, torchvision its command line) is left out,
+    and never loaded.
+
+    Raises:
+        UserError: as `read_state_dict`.
+    """
+    found = _safetensors(path) if path.suffix.lower() == ".safetensors" else None
+    found = load_pickle(path, stand_ins=True) if found is None else found
+    meta = found.get("meta") if isinstance(found, Mapping) else None
+    return weights_in(found, path), dict(meta) if isinstance(meta, Mapping) else {}
+
+
+def weights_in(found: Any, path: Path) -> dict[str, Tensor]:
+    """The weights of a loaded file, out of what holds them.
+
+    Args:
+        found: what was loaded.
+        path: from where, for messages.
+
+    Raises:
+        UserError: there are none.
+    """
+    import torch
+    from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+
+    if isinstance(found, Mapping):
+        inner = next((found[key] for key in _KEYS if isinstance(found.get(key), Mapping)), found)
+        if inner and all(isinstance(value, torch.Tensor) for value in inner.values()):
+            weights: dict[str, Tensor] = inner  # type: ignore[assignment]
+            consume_prefix_in_state_dict_if_present(weights, "module.")
+            return weights
+    raise UserError(
+        f"{path} holds no weights by name. Save a network's state_dict: "
+        "torch.save(network.state_dict(), path)."
+    )
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        found: dict[str, Tensor] = load_file(path)
+    except OSError as error:
+        raise UserError(f"Cannot read the weights {path}: {error.strerror or error}.") from error
+    except SafetensorError as error:
+        raise UserError(f"{path} is no safetensors file, or a damaged one: {error}.") from error
+    return found
+
+
+def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:
+    """Load ``weights``, all of them and nothing missing, into ``module``; set it to evaluation.
+
+    Args:
+        module: the network.
+        weights: see `read_state_dict`.
+        path: where they are from, for messages.
+        what: the network's name, for messages.
+
+    Raises:
+        UserError: they are another network's.
+    """
+    try:
+        odd = module.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # shapes differ; torch lists every one on a line of its own
+        shape = re.search(r"size mismatch for ([^:]+): .*?\[(.*?)\].*?\[(.*?)\]", str(error))
+        reason = (
+            f"'{shape[1]}' is of shape [{shape[2]}], not [{shape[3]}]"
+            if shape
+            else str(error).splitlines()[0]
+        )
+        raise UserError(f"The weights {path} do not fit {what}: {reason}.") from error
+    if odd.missing_keys:
+        raise UserError(f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'.")
+    if odd.unexpected_keys:
+        raise UserError(
+            f"The weights {path} do not fit {what}: it has no '{odd.unexpected_keys[0]}'."
+        )
+    module.eval()

@@ -1,0 +1,224 @@
+"""What the vision trainers share: recipe, schedule, precision, averaged weights, the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness.errors import UserError
+from harness.plugins.training_loop import Loop
+from tasks.weights.checkpoints import save_weights
+
+Report = Callable[[str], None]
+LossesOf = Callable[[nn.Module, int], dict[str, torch.Tensor]]
+Measure = Callable[[Path], dict[str, float | str]]
+
+KEYS = frozenset(
+    "trainer name seed steps batch_size images learning_rate weight_decay warmup_steps decay_steps "
+    "average precision log_every save_every evaluate".split()
+)
+
+
+def check_recipe(recipe: dict[str, Any], trainer: str) -> None:
+    """Refuse a recipe of another trainer, one with a key missing or unknown, or a bad value.
+
+    Raises:
+        UserError: naming the first thing that is wrong.
+    """
+    name = recipe.get("name", "?")
+    if recipe.get("trainer") != trainer:
+        raise UserError(f"The recipe {name} is for trainer {recipe.get('trainer')}, not {trainer}.")
+    wrong = sorted(KEYS.symmetric_difference(recipe))
+    if wrong:
+        what = "does not know" if wrong[0] in recipe else "lacks"
+        raise UserError(f"The recipe {name} {what} the key '{wrong[0]}'.")
+    if recipe["precision"] not in ("fp32", "bf16"):
+        raise UserError(f"The recipe {name} has precision {recipe['precision']}: fp32 or bf16.")
+
+
+def begin(recipe: dict[str, Any], trainer: str) -> None:
+    """Check a recipe and seed torch; to be called before the network is made.
+
+    Raises:
+        UserError: see `check_recipe`.
+    """
+    check_recipe(recipe, trainer)
+    torch.manual_seed(recipe["seed"])
+
+
+def learning_rate_factor(step: int, steps: int, warmup: int, decay: int) -> float:
+    """Linear warm-up, constant, then a linear fall to zero over the last ``decay`` steps.
+
+    The constant stretch makes a run's first part independent of its total length
+    (warmup-stable-decay: Hu et al. 2024, MiniCPM).
+    """
+    rise = min(1.0, (step + 1) / max(warmup, 1))
+    fall = min(1.0, (steps - step) / max(decay, 1))
+    return rise * fall
+
+
+class Average:
+    """Exponential moving average of a module's weights and buffers.
+
+    Args:
+        module: the module averaged.
+        decay: weight of the past, a step; smaller in the first steps.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._module, self._decay, self._count = module, decay, 0
+        self.values = {key: value.clone() for key, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the module's present weights."""
+        self._count += 1
+        decay = min(self._decay, self._count / (self._count + 10))
+        for key, value in self._module.state_dict().items():
+            if value.is_floating_point():
+                self.values[key].lerp_(value, 1.0 - decay)
+            else:
+                self.values[key].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages and how many updates they have seen."""
+        return {"count": self._count, "values": self.values}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from ``state``."""
+        self._count, self.values = state["count"], state["values"]
+
+
+def set_precision(recipe: dict[str, Any], *parts: nn.Module) -> None:
+    """Let parts of a network compute in bfloat16 if the recipe says so."""
+    if recipe["precision"] == "bf16":
+        for part in parts:
+            in_bf16(part)
+
+
+def in_bf16(module: nn.Module) -> None:
+    """Let a module compute in bfloat16 and hand out float32 (tensors, lists or mappings of them).
+
+    Boxes must stay out of it: bfloat16 holds coordinates above 128 to a whole pixel only.
+    """
+    inner = module.forward
+
+    def forward(*args: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            return _as_float(inner(*args))
+
+    module.forward = forward  # type: ignore[method-assign]
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return type(value)((key, _as_float(item)) for key, item in value.items())
+    return type(value)(_as_float(item) for item in value)
+
+
+def fit(
+    recipe: dict[str, Any],
+    directory: Path,
+    report: Report,
+    module: nn.Module,
+    losses_of: LossesOf,
+) -> dict[str, torch.Tensor]:
+    """Train a module to the end of its recipe, resuming from ``directory``.
+
+    Args:
+        recipe: as `check_recipe` accepts it.
+        directory: checkpoints and ``log.csv``; it must hold no run of another recipe, which
+            ``harness train`` sees to.
+        report: receives a line of progress now and then.
+        module: freshly initialised; its losses are summed.
+        losses_of: named losses of the module on the batch of a step.
+
+    Returns:
+        The averaged weights.
+    """
+    # Channels last is how the CPU's convolutions run fastest; it changes no result's meaning.
+    module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    rate = float(recipe["learning_rate"])
+    optimizer = torch.optim.AdamW(_groups(module, float(recipe["weight_decay"])), lr=rate)
+    average = Average(module, float(recipe["average"]))
+    steps = int(recipe["steps"])
+
+    def step(index: int) -> dict[str, float]:
+        factor = learning_rate_factor(
+            index, steps, int(recipe["warmup_steps"]), int(recipe["decay_steps"])
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+        losses = losses_of(module, index)
+        total = torch.stack([loss.float() for loss in losses.values()]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(module.parameters(), 10.0)
+        optimizer.step()
+        average.update()
+        return {"loss": float(total.detach())} | {k: float(v.detach()) for k, v in losses.items()}
+
+    Loop(
+        step=step,
+        state={"module": module, "optimizer": optimizer, "average": average},
+        steps=steps,
+        directory=directory,
+        save_every=int(recipe["save_every"]),
+        log_every=int(recipe["log_every"]),
+        report=lambda row: report(_line(recipe, row)),
+    ).run()
+    return average.values
+
+
+def train(
+    recipe: dict[str, Any],
+    directory: Path,
+    report: Report,
+    module: nn.Module,
+    losses_of: LossesOf,
+    paper: str,
+    measure: Measure,
+) -> Path:
+    """Train a module as `fit` does; write weights and card, measure the model, write its card.
+
+    Args:
+        recipe: as `check_recipe` accepts it.
+        directory: see `fit`; ``<name>.safetensors`` and ``<name>.yaml`` are written there.
+        report: receives progress, and what was measured.
+        module: see `fit`.
+        losses_of: see `fit`.
+        paper: citation of the method, for the card.
+        measure: figures of the model of a card, for the card.
+
+    Returns:
+        The card's path.
+    """
+    weights = fit(recipe, directory, report, module, losses_of)
+    card = save_weights(recipe, directory, weights, paper, {})
+    measured = measure(card)
+    report(f"{recipe['name']}: {measured}")
+    return save_weights(recipe, directory, weights, paper, measured)
+
+
+def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: biases and normalisation are not decayed."""
+    kernels: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim > 1]
+    vectors: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim <= 1]
+    return [
+        {"params": kernels, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _line(recipe: dict[str, Any], row: dict[str, float]) -> str:
+    left = (recipe["steps"] - row["step"]) * row["seconds_per_step"] / 60.0
+    return (
+        f"{recipe['name']}: step {row['step']:.0f} of {recipe['steps']}, loss {row['loss']:.3f}, "
+        f"{row['seconds_per_step']:.2f} s a step, {left:.0f} min left"
+    )

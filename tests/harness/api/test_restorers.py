@@ -1,0 +1,464 @@
+"""Functions, modules and objects of the caller's as restorers, data sets and vision models."""
+
+import subprocess
+import sys
+import threading
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import harness as library
+from harness.images.io import write_png
+from harness.plugins import Restorer
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for index in range(3):
+        rng = np.random.default_rng(index)
+        coarse = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
+        write_png(coarse.repeat(6, 0).repeat(6, 1), tmp_path / "photos" / f"{index}.png")
+    return tmp_path / "photos"
+
+
+def evaluate(photos, *restorers, **more):
+    more = {"task": "fidelity", "qf": 10, "output": "out", **more}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return library.evaluate(dataset=photos, restorers=list(restorers), **more)
+
+
+def figures(run, restorer):
+    """What the records say of the pixels."""
+    return run.records("fidelity", restorer)[["psnr", "ssim", "psnr_b", "bytes"]]
+
+
+def identity(rgb):
+    return rgb
+
+
+def median(rgb):
+    return np.asarray(Image.fromarray(rgb).filter(ImageFilter.MedianFilter(3)))
+
+
+class Median(Restorer):
+    name = "plugin"
+
+    def fingerprint(self, qf):
+        return {"name": self.name, "version": "1"}
+
+    def restore(self, compressed):
+        return median(compressed.pixels)
+
+
+def test_a_function_that_does_nothing_is_jpeg(photos):
+    run = evaluate(photos, "jpeg", identity)
+
+    assert figures(run, "identity").equals(figures(run, "jpeg"))
+    table = run.table(draws=0)
+    assert (table["identity"] == table["jpeg"]).all()
+
+
+def test_a_function_is_what_a_plugin_of_the_same_work_is(photos):
+    run = evaluate(photos, "jpeg", median, Median, workers=2)
+
+    assert figures(run, "median").equals(figures(run, "plugin"))
+    assert not figures(run, "median").equals(figures(run, "jpeg"))
+
+
+def test_records_are_reused_while_the_version_is_the_same(photos):
+    def run(version):
+        return evaluate(photos, "jpeg", library.restorer(median, version=version)).computed
+
+    assert [run("1"), run("1"), run("2"), run("2")] == [6, 0, 3, 0]
+
+
+def test_without_a_version_nothing_is_reused_and_that_is_said(photos):
+    with pytest.warns(UserWarning, match="median: nothing tells whether the code"):
+        library.evaluate(task="fidelity", qf=10, dataset=photos, restorers=[median], output="out")
+
+    assert evaluate(photos, median).computed == 3
+    assert evaluate(photos, library.restorer(median)).computed == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        versioned = library.restorer(median, version="1")
+        library.evaluate(
+            task="fidelity", qf=10, dataset=photos, restorers=[versioned], output="out"
+        )
+
+
+def test_records_that_nothing_reuses_do_not_pile_up(photos):
+    kept = evaluate(photos, "jpeg", library.restorer(median, version="1"))
+    for _ in range(3):
+        run = evaluate(photos, median)
+        run.table(draws=20)
+
+    files = [path.name for path in sorted(run.path.rglob("median-q10.*"))]
+    assert len(files) == 4, files  # records of both, numbers of the last one
+    assert evaluate(photos, library.restorer(median, version="1")).computed == 0
+    assert kept.path == run.path
+
+
+def test_a_function_may_take_the_compressed_file(photos):
+    seen = []
+
+    def reader(compressed):
+        seen.append((compressed.qf, compressed.codec, compressed.data[:2]))
+        return compressed.pixels
+
+    run = evaluate(photos, "jpeg", library.restorer(reader, compressed=True))
+
+    assert seen == [(10, "jpeg", b"\xff\xd8")] * 3
+    assert figures(run, "reader").equals(figures(run, "jpeg"))
+
+
+def test_a_function_may_return_a_view_and_work_in_place(photos):
+    def twice(rgb):
+        rgb[:] = rgb[::-1]
+        return rgb[::-1]
+
+    run = evaluate(photos, "jpeg", twice)
+
+    assert figures(run, "twice").equals(figures(run, "jpeg"))
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (lambda rgb: None, "own gave NoneType; a restorer must return a uint8 RGB array"),
+        (lambda rgb: rgb / 255, "the values are in 0..1: return np.clip(np.rint(255 * image)"),
+        (lambda rgb: rgb * 1.0, "white is 255: return np.clip(np.rint(image)"),
+        (lambda rgb: rgb[..., 0], "this is grey: np.dstack([grey] * 3)"),
+        (lambda rgb: np.dstack([rgb, rgb])[..., :4], "image[:, :, :3] is without"),
+        (lambda rgb: rgb.transpose(2, 0, 1), "image.transpose(1, 2, 0) puts them last"),
+        (lambda rgb: rgb[None], "this is a batch: image[0]"),
+        (lambda rgb: Image.fromarray(rgb), "own gave Image; a restorer must return a uint8 RGB"),
+        (lambda rgb: rgb[1:], "a restorer must return uint8 RGB of the same size"),
+        (lambda rgb: 1 // 0, "ZeroDivisionError"),
+    ],
+)
+def test_what_goes_wrong_on_an_image_is_in_its_record(photos, function, sentence):
+    run = evaluate(photos, "jpeg", library.restorer(function, name="own"))
+
+    assert len(run.failed) == 3
+    assert all(
+        error.startswith("restorer own failed on") and sentence in error
+        for error in run.records("fidelity", "own")["error"]
+    )
+    assert run.table(draws=0)["jpeg"].notna().all()
+
+
+def arcnn(photos):
+    """A name that is taken."""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (lambda: [lambda rgb: rgb], "'<lambda>' cannot be a restorer's name"),
+        (lambda: [partial(median)], "'' cannot be a restorer's name"),
+        (lambda: [arcnn], "There is a restorer arcnn already"),
+        (lambda: [median, lambda rgb: rgb], "'<lambda>'"),
+        (lambda: [library.restorer(median, name="a,b")], "it has one of"),
+        (lambda: [library.restorer(median, name="dagn:x")], "it has one of"),
+        (lambda: [library.restorer(median, name=" ")], "it is empty"),
+        (lambda: [library.restorer(median, name="x" * 101)], "more than 100 characters"),
+        (lambda: [library.restorer(median, name="all")], "There is a restorer all already"),
+        (lambda: [library.restorer(median, multiple=8)], "Only a torch.nn.Module takes multiple"),
+        (lambda: [library.restorer("median")], "'median' is no restorer"),
+        (lambda: [7], "7 is no restorer"),
+        (lambda: [library.restorer(library.restorer(median))], "came from harness.restorer"),
+        (lambda: [modules()], "Wrong is a class: give a function, a module that was made"),
+        (lambda: [library.restorer(median, multiple="8")], "multiple: '8' is not a whole number"),
+        (lambda: [library.restorer(median, scale="255")], "scale: '255' is not a number above 0"),
+        (lambda: [library.restorer(median, scale=float("inf"))], "inf is not a number above 0"),
+        (lambda: [median, library.restorer(identity, name="median")], "Two restorers are called"),
+        (lambda: [type("Half", (), {"restore": 1, "name": "x"})()], "it has no multi_model"),
+    ],
+)
+def test_what_is_no_restorer_is_refused(photos, wanted, sentence):
+    with pytest.raises(library.UserError, match=sentence):
+        evaluate(photos, *wanted())
+
+
+def test_the_same_function_twice_is_one(photos):
+    assert list(evaluate(photos, median, median).table(draws=0)) == ["median"]
+
+
+def test_all_and_an_own_one_stand_together(photos):
+    run = evaluate(photos, "all", median, limit=1)
+
+    assert {"median", "jpeg", "arcnn", "dagn"} < set(run.table(draws=0))
+
+
+def test_an_evaluation_within_a_restorer_is_refused(photos):
+    def nested(rgb):
+        evaluate(photos, "jpeg", output="inner")
+
+    with pytest.raises(library.UserError, match="it would wait for itself"):
+        evaluate(photos, nested)
+
+
+def blur(strength=1.0):
+    import torch
+
+    class Blur(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            kernel = torch.full((3, 1, 3, 3), strength / 9)
+            self.kernel = torch.nn.Parameter(kernel)
+            self.training_only = torch.nn.Dropout(0.5)
+
+        def forward(self, image):
+            padded = torch.nn.functional.pad(image, (1, 1, 1, 1), mode="replicate")
+            return self.training_only(torch.nn.functional.conv2d(padded, self.kernel, groups=3))
+
+    return Blur()
+
+
+def test_a_module_is_what_its_torchscript_file_is(photos, tmp_path):
+    import torch
+
+    module = blur()
+    torch.jit.trace(module.eval(), torch.rand(1, 3, 24, 24)).save(tmp_path / "file.pt")
+    run = evaluate(photos, module.train(), str(tmp_path / "file.pt"))
+
+    assert figures(run, "Blur").equals(figures(run, "file"))
+    assert module.training  # the caller's own is as it was
+    assert module.kernel.requires_grad
+
+
+def test_a_modules_records_are_reused_until_a_weight_changes(photos):
+    import torch
+
+    module = blur()
+    own = library.restorer(module, name="net")
+    assert evaluate(photos, own).computed == 3
+    assert evaluate(photos, own).computed == 0
+    assert evaluate(photos, library.restorer(blur(), name="net")).computed == 0
+    with torch.no_grad():
+        module.kernel[0, 0, 0, 0] += 1e-6
+    assert evaluate(photos, own).computed == 3
+    assert evaluate(photos, library.restorer(module, name="net", scale=255)).computed == 3
+
+
+def test_what_a_modules_hash_covers():
+    import torch
+    from torch import nn
+
+    from harness.api.module_hash import described
+
+    def network(**options):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 3, 3, **options), nn.PReLU())
+
+    class Scaled(nn.Module):
+        factor = 2
+
+        def forward(self, image):
+            return image * self.factor
+
+    class Other(Scaled):
+        def forward(self, image):
+            return image * self.factor + 0.5
+
+    same = described(network(padding=2))
+    assert same == described(network(padding=2))
+    assert described(network(padding=2, dilation=2)) != same  # its weights have the same shapes
+    assert len({described(one())["module"] for one in (Scaled, Other)}) == 2
+    before = described(Scaled())
+    Scaled.factor = 3
+    assert described(Scaled()) != before
+
+    hooked = network()
+    hooked[0].register_forward_hook(lambda *_: None)
+    assert described(hooked) is None
+    strange = network()
+    strange.thing = threading.Lock()
+    assert described(strange) is None
+    assert described(strange, whole=False) is not None  # the caller's version stands for the rest
+
+
+def test_a_helper_that_a_module_calls_is_in_its_hash():
+    import torch
+
+    from harness.api.module_hash import described
+
+    source = """
+import torch
+def helper(x): return x * {}
+class Net(torch.nn.Module):
+    def forward(self, x): return helper(x)
+"""
+    found = []
+    for factor in (2, 2, 3):
+        space = {"__name__": "cell"}
+        exec(source.format(factor), space)
+        found.append(described(space["Net"]()))
+
+    assert found[0] == found[1] != found[2]
+    assert isinstance(torch.__version__, str)
+
+
+def test_a_modules_hash_is_the_same_in_another_process():
+    code = """
+import functools, sys, torch
+from torch import nn
+from harness.api.module_hash import described
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = functools.partial(nn.BatchNorm2d, eps=1e-3)
+        self.kinds = {"relu", "prelu", "gelu"}
+        self.layers = nn.ModuleList([nn.Conv2d(3, 3, 1), nn.LayerNorm(3)])
+    def forward(self, image):
+        if image.ndim in {3, 4}:
+            return [layer for layer in self.layers if layer not in {"a", "b", "c"}]
+torch.manual_seed(0)
+found = described(Net())
+"""
+    here = {"__name__": "__main__"}
+    exec(code, here)
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(found)"],
+        env={"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == str(here["found"])
+    assert here["found"]["weights"]
+
+
+def test_padding_and_scale(photos):
+    import torch
+    from torch import nn
+
+    sides = []
+
+    class Coarse(nn.Module):
+        def forward(self, image):
+            sides.append((image.shape[2] % 8, image.shape[3] % 8, float(image.max())))
+            return [image, 3]
+
+    run = evaluate(photos, "jpeg", library.restorer(Coarse(), multiple=8, scale=255))
+
+    assert {side[:2] for side in sides} == {(0, 0)}  # the images are 30×36
+    assert 1 < max(side[2] for side in sides) <= 255
+    assert figures(run, "Coarse").equals(figures(run, "jpeg"))
+    assert torch.is_grad_enabled()
+
+
+def modules():
+    from torch import nn
+
+    class Wrong(nn.Module):
+        def __init__(self, change):
+            super().__init__()
+            self.change = change
+
+        def forward(self, image):
+            return self.change(image)
+
+    return Wrong
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda image: image[:, :, 1:], "own gave a tensor of (1, 3, 29, 36)"),
+        (lambda image: image[:, :1], "own gave a tensor of (1, 1, 30, 36)"),
+        (lambda image: image / 0, "own gave values that are no numbers"),
+        (lambda image: {}, "own gave dict; a module must return a tensor"),
+        (lambda image: image * 255, "if its white is 255, say harness.restorer(..., scale=255)"),
+    ],
+)
+def test_what_a_module_must_not_return(photos, change, sentence):
+    run = evaluate(photos, library.restorer(modules()(change), name="own"))
+
+    assert sentence in run.failed["0.png"]
+
+
+def test_a_white_that_is_not_the_modules_is_refused(photos):
+    run = evaluate(photos, library.restorer(modules()(lambda i: i / 255), name="own", scale=255))
+
+    assert "if its white is 1, leave scale out" in run.failed["0.png"]
+
+
+def test_a_module_that_cannot_be_copied_is_said(photos):
+    import torch
+
+    nowhere = torch.nn.Conv2d(3, 3, 3, padding=1, device="meta")
+    with pytest.raises(library.UserError, match=r"own cannot be copied to the CPU: .*[^.]\. Load"):
+        evaluate(photos, library.restorer(nowhere, name="own"))
+
+
+def test_a_module_is_measured_as_it_is_when_asked(photos):
+    """Training goes on while a study runs."""
+    import torch
+
+    module = blur()
+    seen = threading.Event()
+
+    def train(rgb):
+        with torch.no_grad():
+            module.kernel.zero_()
+        seen.set()
+        return rgb
+
+    run = evaluate(photos, library.restorer(train, name="a"), module, workers=1)
+
+    assert seen.is_set()
+    assert figures(run, "Blur")["psnr"].min() > 12  # black images would have less
+
+
+def test_a_data_set_and_a_model_may_be_objects(photos):
+    from harness.plugins import DataSet, ImageRef, VisionModel
+
+    class Few(DataSet):
+        name = "few"
+        tasks = ("classification",)
+        classes = ("dark", "bright")
+        notice = "Few images."
+
+        def images(self):
+            return [ImageRef(path.name, path) for path in sorted(photos.glob("*.png"))[:2]]
+
+        def fingerprint(self):
+            return {"version": "1"}
+
+        def label(self, image_id):
+            return int(image_id[0])
+
+    class Brightness(VisionModel):
+        name = "brightness"
+        task = "classification"
+        classes = ("dark", "bright")
+
+        def fingerprint(self):
+            return {"version": "1"}
+
+        def predict(self, image):
+            level = image.mean() / 255
+            return np.array([1 - level, level])
+
+    given = {"task": "classification", "qf": 10, "restorers": ["original", "jpeg"]}
+    run = library.evaluate(given, dataset=Few(), model=Brightness(), output="own")
+
+    assert run.frame(draws=0)["model"].unique().tolist() == ["brightness"]
+    assert run.frame(draws=0)["dataset"].unique().tolist() == ["few"]
+    assert run.notices == ("Few images.",)
+    assert len(run.records("classification", "original")) == 2
+    with pytest.raises(library.UserError, match="There is a data set scenes already"):
+        taken = Few()
+        taken.name = "scenes"
+        library.evaluate(given, dataset=taken, model=Brightness())
+    with pytest.raises(library.UserError, match="no task of the vision model brightness"):
+        evaluate(photos, "jpeg", model=Brightness())
+    with pytest.raises(library.UserError, match="object is no data set"):
+        library.evaluate(given, dataset=object())

@@ -1,0 +1,141 @@
+import io
+
+import pandas as pd
+import pytest
+from openpyxl import load_workbook
+from table_runs import write_run
+
+from harness.report.tables.cost import CostTable, Row
+from harness.tools import cost as harness_cost
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two run directories, ``live1`` and ``bsd500``, in the folder the command runs in."""
+    for name in ("live1", "bsd500"):
+        values = {("jpeg", 10): 26.0, ("arcnn", 10): 27.0}
+        write_run(tmp_path / name, "fidelity", "", values, name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("format", ["text", "md", "csv", "latex", "html"])
+@pytest.mark.parametrize("number", [[], ["--number", "i"]])
+def test_a_file_holds_what_the_screen_shows(harness, runs, format, number):
+    arguments = ["table", "live1", *number, "--format", format, "--draws", 50]
+    code, shown, _ = harness(*arguments)
+    again, said, _ = harness(*arguments, "--output", "new/table.out")
+
+    assert (code, again, said) == (0, 0, "Table: new/table.out\n")
+    assert (runs / "new" / "table.out").read_text(encoding="utf-8") == shown
+    assert "27.0" in shown
+
+
+def test_several_runs_make_one_table(harness, runs):
+    code, out, err = harness("table", "live1", "bsd500", "--number", 1, "--format", "csv")
+    frame = pd.read_csv(io.StringIO(out))
+
+    assert code == 0
+    assert frame.groupby("dataset")["value"].count().to_dict() == {"live1": 6, "bsd500": 6}
+    assert set(frame["table"]) == {"I"}
+    assert "harness run --task fidelity" in err  # the notes, for which a csv has no place
+
+
+def test_a_workbook_goes_to_a_file(harness, runs):
+    code, _, _ = harness("table", "live1", "--format", "xlsx", "--output", "t.xlsx")
+    book = load_workbook(runs / "t.xlsx")
+
+    assert code == 0
+    assert book.sheetnames == ["Table", "Numbers", "Notes"]
+    assert [cell.value for cell in book["Numbers"][1]][:3] == ["task", "dataset", "model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["live1", "--format", "pdf"], "Unknown format 'pdf'"),
+        (["live1", "--format", "xlsx"], "needs --output"),
+        (["live1", "--output", "bsd500"], "--output bsd500 is a folder"),
+        (["live1", "--output", "file/in/a/file"], "Cannot write file/in/a/file"),
+        (["live1", "--published"], "--published needs --number"),
+        (["live1", "--standalone"], "--standalone is for --format latex"),
+        (["live1", "--summary", "--no-intervals"], "--summary is a table of its own"),
+        (["live1", "--time"], "--time is for --number III"),
+        (["live1", "--number", "I", "--detail"], "--detail is for"),
+        (["live1", "--number", "VI"], "There is no Table VI"),
+        (["live1", "--number", "III"], "leave out the run directory"),
+        (["live1", "bsd500"], "name one without it"),
+        (["live1", "live1", "--number", "I"], "both hold fidelity/"),
+        (["live1", "--number", "IV"], "no record of detection or segmentation"),
+        (["nowhere", "--number", "I"], "nowhere is not a run directory"),
+        (["file", "--number", "I"], "file is a file"),
+        (["--number", "I"], "There is no run under results/runs"),
+    ],
+)
+def test_mistakes_are_one_sentence(harness, runs, arguments, sentence):
+    (runs / "file").write_text("")
+
+    code, out, err = harness("table", *arguments, "--draws", 0)
+
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_summary_says_what_is_missing_and_of_which_intervals_it_is(harness, runs):
+    path = next(runs.glob("live1/records/fidelity/arcnn*"))
+    path.write_text("".join(path.read_text().splitlines(True)[:3]))
+    text = {draws: harness("table", "live1", "--summary", "--draws", draws)[1] for draws in (0, 20)}
+
+    for found in text.values():
+        assert found.splitlines()[-1] == "incomplete: fidelity/arcnn-q10 has 3 of 8 images"
+    assert ["[ ]: 95 % interval" in text[draws] for draws in (0, 20)] == [False, True]
+
+
+@pytest.mark.parametrize("number", [[], ["--number", "I"]])
+def test_one_image_has_neither_intervals_nor_tests_and_it_is_said(harness, tmp_path, number):
+    write_run(tmp_path / "one", "fidelity", "", {("jpeg", 10): 26.0}, images=("a",))
+    _, out, _ = harness("table", "one", *number, "--draws", 20)
+
+    assert "no intervals and no tests: one image has none" in out.splitlines()
+    assert "±" not in out
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_sentence(harness, runs, monkeypatch):
+    from pathlib import Path
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    code, _, err = harness("table", "live1", "--format", "html", "--output", "t.html")
+
+    assert code == 2
+    assert "Cannot write t.html: Permission denied. Choose another --output." in err
+
+
+def test_table_iii_counts_only_unless_told(harness, monkeypatch):
+    asked = []
+
+    def cost_table(request, say):
+        asked.append(request)
+        row = Row("dagn", "published", 1_000_000, 10**9, 2 * 10**9)
+        return CostTable(request.side, "here", (row,), {}, ())
+
+    monkeypatch.setattr(harness_cost, "cost_table", cost_table)
+    code, out, _ = harness("table", "--number", 3)
+    timed, _, _ = harness("table", "--number", "III", "--time")
+
+    assert (code, timed) == (0, 0)
+    assert [(one.timed, one.side, one.preset) for one in asked] == [
+        (False, 512, "published"),
+        (True, 512, "published"),
+    ]
+    assert "DAGN" in out and "2.0" in out
+
+
+@pytest.mark.parametrize("draws", ["-1", "1", "19", "100001", "99999999999999"])
+def test_a_number_of_draws_that_means_nothing_is_refused(harness, draws):
+    for command in (["table"], ["compare", "a", "b"], ["figures"], ["report"], ["run"]):
+        code, out, err = harness(*command, "--draws", draws)
+        assert (code, out) == (2, "")
+        assert f"{draws}: give 20 to 100000, or 0 for no intervals." in err

@@ -1,0 +1,92 @@
+import threading
+import time
+
+import pytest
+import torch
+
+from harness.engine import workers as walking
+from harness.engine.workers import MOST_WORKERS, default_workers, walk
+from harness.errors import UserError
+
+
+def jobs_of(plan):
+    return [(image, list(plan.cells)) for image in plan.images]
+
+
+def collected(plan, workers):
+    return {
+        (cell.key, record["image"]): {k: v for k, v in record.items() if k != "seconds"}
+        for cell, record in walk(plan, jobs_of(plan), workers)
+    }
+
+
+@pytest.mark.parametrize("workers", [2, 3, 9])
+def test_the_number_of_workers_changes_no_record(world, workers):
+    assert collected(world.plan(), workers) == collected(world.plan(), 1)
+
+
+def test_images_are_worked_on_at_the_same_time(world):
+    both = threading.Barrier(2, timeout=20)
+    predict = world.model.predict
+
+    def meet(image):
+        both.wait()
+        return predict(image)
+
+    world.model.predict = meet
+    records = collected(world.plan(qfs=(10,), restorers=[world.fake]), 2)
+
+    assert not any("error" in record for record in records.values())
+
+
+def test_models_run_on_one_thread_and_the_setting_is_given_back(world):
+    seen = []
+    predict = world.model.predict
+
+    def watch(image):
+        seen.append(torch.get_num_threads())
+        return predict(image)
+
+    world.model.predict = watch
+    torch.set_num_threads(2)
+    collected(world.plan(), 2)
+
+    assert set(seen) == {1}
+    assert torch.get_num_threads() == 2
+
+
+def test_an_error_of_a_worker_reaches_the_caller_and_stops_the_others(world):
+    def missing(compressed):
+        raise UserError("the weights are gone")
+
+    world.fake.restore = missing
+
+    with pytest.raises(UserError, match="the weights are gone"):
+        collected(world.plan(), 2)
+    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")]
+
+
+def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
+    plan = world.plan()
+    records = walk(plan, jobs_of(plan), 2)
+    next(records)
+
+    records.close()
+    calls = world.fake.calls
+    time.sleep(0.05)
+
+    assert world.fake.calls == calls
+    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")]
+
+
+def test_no_jobs_start_no_threads(world, monkeypatch):
+    monkeypatch.setattr(walking.threading, "Thread", None)
+
+    assert list(walk(world.plan(), [], 2)) == []
+
+
+def test_the_default_is_the_cores_this_process_may_use_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(walking.os, "sched_getaffinity", lambda pid: set(range(3)))
+    assert default_workers() == 3
+    monkeypatch.setattr(walking.os, "sched_getaffinity", lambda pid: set(range(64)))
+    assert default_workers() == MOST_WORKERS

@@ -1,0 +1,222 @@
+import itertools
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+import torch
+from dagn_tools import TINY, awake, images, of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from harness.errors import UserError
+from restorers.architectures.dagn.autoencoders import (
+    InsensitiveAutoEncoder,
+    ResNetEncoder,
+    SensitiveAutoEncoder,
+)
+from restorers.architectures.dagn.config import PUBLISHED, SMALL, VARIANTS, Config, configure
+from restorers.architectures.dagn.network import DAGN, expected_qf
+from restorers.common.complexity import count_parameters
+
+
+@pytest.fixture(scope="module")
+def dagn():
+    torch.manual_seed(0)
+    return awake(DAGN(TINY))
+
+
+# --- the whole ------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(height=st.integers(1, 50), width=st.integers(1, 50), variant=st.sampled_from([*VARIANTS]))
+def test_an_untrained_network_returns_its_input(height, width, variant):
+    image = images(1, 3, height, width)
+    with torch.inference_mode():
+        assert torch.equal(DAGN(of(variant)).eval()(image).image, image)
+
+
+@settings(max_examples=25, deadline=None)
+@given(height=st.integers(16, 70), width=st.integers(16, 70))
+def test_any_size_is_padded_at_the_right_and_the_bottom_and_cropped(dagn, height, width):
+    image = images(1, 3, height, width)
+    rows, columns = (torch.arange(-(-n // 16) * 16).clamp(max=n - 1) for n in (height, width))
+    with torch.inference_mode():
+        restored = dagn(image).image
+        padded = dagn(image[:, :, rows][:, :, :, columns]).image
+    assert restored.shape == image.shape
+    assert not torch.equal(restored, image)
+    torch.testing.assert_close(restored, padded[:, :, :height, :width])
+
+
+def test_an_image_does_not_see_the_others_of_its_batch(dagn):
+    batch = images(3, 3, 32, 48)
+    with torch.inference_mode():
+        together = dagn(batch)
+        alone = dagn(batch[1:2])
+    torch.testing.assert_close(together.image[1:2], alone.image)
+    torch.testing.assert_close(together.qf_logits[1:2], alone.qf_logits)
+
+
+def test_a_tile_with_the_whole_images_guidance_is_a_piece_of_the_whole(dagn):
+    image = images(1, 3, 32, 320)
+    with torch.inference_mode():
+        guidance = dagn.guidance(image)
+        whole = dagn.decode(image, guidance)
+        tile = dagn.decode(image[..., :160], guidance)
+        own = dagn(image[..., :160]).image
+    torch.testing.assert_close(tile[..., :64], whole[..., :64])
+    assert not torch.allclose(own[..., :64], whole[..., :64])  # its own guidance is another
+
+
+def test_figure_7_written_out(dagn):
+    image = images(1, 3, 32, 32)
+    with torch.inference_mode():
+        skips = dagn.base_encoder(image)
+        assert [tuple(s.shape[1:]) for s in skips] == [
+            (4, 32, 32), (6, 16, 16), (8, 8, 8), (10, 4, 4),
+        ]  # fmt: skip
+        insensitive = dagn.insensitive_encoder(image)
+        sensitive = dagn.sensitive_guider(dagn.sensitive_encoder(image))
+        features = dagn.fusion(skips[3], *dagn.fusion.summarise(insensitive))
+        features = dagn.decoder.first(features)
+        guided = zip(sensitive, dagn.insensitive_guider(insensitive), strict=True)
+        for index, (epsilon_eta, beta_gamma) in enumerate(guided):
+            block = dagn.decoder.guided[index]
+            features = block(features, skips[3 - index], epsilon_eta, beta_gamma)
+        expected = image + dagn.decoder.tail(features + skips[0])
+        assert torch.equal(dagn(image).image, expected)
+
+
+def test_every_counted_part_changes_the_image_and_the_predictor_does_not(dagn):
+    image = images(1, 3, 32, 32)
+    counted = set(dagn.parts())
+    names = {name for name, _ in dagn.named_children()}
+    assert names - counted == {"qf_predictor", "told_qf"}
+    with torch.inference_mode():
+        before = dagn(image).image
+        for name in sorted(names):
+            other = DAGN(TINY).eval()
+            other.load_state_dict(dagn.state_dict())
+            awake(other.get_submodule(name), seed=1)
+            changed = not torch.equal(other(image).image, before)
+            assert changed == (name in counted), name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_guidance_that_says_nothing_is_table_vs_baseline(variant):
+    """(beta, gamma), (epsilon, eta) at scale 1 and bias 0, and no fusion."""
+    baseline, guided = awake(DAGN(of("baseline"))), DAGN(of(variant)).eval()
+    guided.base_encoder.load_state_dict(baseline.base_encoder.state_dict())
+    guided.decoder.load_state_dict(baseline.decoder.state_dict())
+    image = images(2, 3, 32, 16)
+    with torch.inference_mode():
+        expected = baseline(image).image
+        torch.testing.assert_close(guided(image).image, expected)
+        speaking = awake(guided).decode(image, guided.guidance(image))
+    assert variant == "baseline" or not torch.allclose(speaking, expected)
+
+
+def test_each_variant_has_its_modules_and_no_others():
+    sizes = {}
+    for variant, (cigm, csgm, cfm) in VARIANTS.items():
+        network = DAGN(of(variant))
+        parts = set(network.parts())
+        assert ("insensitive_guider" in parts) == cigm
+        assert ("insensitive_encoder" in parts) == (cigm or cfm)
+        assert ("sensitive_guider" in parts) == ("sensitive_encoder" in parts) == csgm
+        assert ("fusion" in parts) == cfm
+        assert (network.eval()(images(1, 3, 16, 16)).qf_logits is not None) == csgm
+        sizes[variant] = count_parameters(network.parts().values())
+    added = [sizes[v] - sizes["baseline"] for v in ("cigm", "csgm", "cfm", "dagn")]
+    encoder = count_parameters(ResNetEncoder(TINY))
+    assert added[3] == sum(added[:3]) - encoder  # cigm and cfm share theirs
+
+
+# --- the quality factor ---------------------------------------------------------------------
+
+
+def test_a_told_qf_changes_the_image_and_zero_is_blind(dagn):
+    batch = images(1, 3, 32, 32).expand(3, -1, -1, -1)
+    with torch.no_grad():
+        dagn.told_qf.weight[0] = 0
+        blind = dagn(batch)
+        told = dagn(batch, torch.tensor([0, 10, 90]))
+    torch.testing.assert_close(told.image[0], blind.image[0])
+    differences = [
+        (a - b).abs().max() for a, b in itertools.combinations(told.image, 2)
+    ]  # fmt: skip
+    assert min(differences) > 1e-6
+    torch.testing.assert_close(told.qf_logits, blind.qf_logits)
+
+
+def test_before_training_telling_the_qf_changes_nothing():
+    network = awake(DAGN(TINY))
+    network.told_qf.load_state_dict(DAGN(TINY).told_qf.state_dict())
+    image = images(1, 3, 16, 16)
+    with torch.inference_mode():
+        assert torch.equal(network(image, torch.tensor([10])).image, network(image).image)
+
+
+@pytest.mark.parametrize("qf", [101, -1])
+def test_a_qf_that_is_none_is_refused(dagn, qf):
+    with pytest.raises(IndexError):
+        dagn(images(1, 3, 16, 16), torch.tensor([qf]))
+
+
+def test_a_variant_that_cannot_be_told_says_so():
+    with pytest.raises(UserError, match=r"cannot be told.*run it blind"):
+        DAGN(of("cfm"))(images(1, 3, 16, 16), torch.tensor([10]))
+
+
+@given(qf=st.integers(1, 100))
+def test_the_expected_qf_counts_from_one(qf):
+    logits = torch.full((1, 100), -100.0)
+    logits[0, qf - 1] = 100
+    assert expected_qf(logits).item() == pytest.approx(qf, abs=1e-3)
+    assert expected_qf(torch.zeros(1, 100)).item() == pytest.approx(50.5, abs=1e-3)
+
+
+# --- assembling -----------------------------------------------------------------------------
+
+
+def test_encoders_of_stages_1_and_2_are_adopted():
+    torch.manual_seed(1)
+    network, first, second = DAGN(TINY), InsensitiveAutoEncoder(TINY), SensitiveAutoEncoder(TINY)
+    network.adopt(insensitive=first, sensitive=second)
+    image = images(1, 3, 32, 32)
+    with torch.inference_mode():
+        expected = second.eval().qf_predictor(second.encoder(image))
+        assert torch.equal(network.eval()(image).qf_logits, expected)
+        assert torch.equal(network.insensitive_encoder(image), first.eval().encoder(image))
+    with pytest.raises(ValueError, match="no compression-sensitive encoder"):
+        DAGN(of("cfm")).adopt(sensitive=second)
+    with pytest.raises(ValueError, match="no compression-insensitive encoder"):
+        DAGN(of("csgm")).adopt(insensitive=first)
+
+
+def test_a_saved_network_is_the_same_network(tmp_path, dagn):
+    save_file(dagn.state_dict(), tmp_path / "dagn.safetensors")
+    other = DAGN(TINY).eval()
+    other.load_state_dict(load_file(tmp_path / "dagn.safetensors"))
+    image = images(1, 3, 20, 30)
+    with torch.inference_mode():
+        assert torch.equal(other(image).image, dagn(image).image)
+
+
+def test_names_are_checked_and_configurations_are_frozen():
+    assert configure() == PUBLISHED == Config()
+    assert configure("small", "cfm") == replace(SMALL, cigm=False, csgm=False)
+    with pytest.raises(UserError, match=r"no preset named smal: did you mean small\?"):
+        configure("smal")
+    with pytest.raises(UserError, match=r"no variant named all: There are: baseline, cigm"):
+        configure("small", "all")
+    with pytest.raises(FrozenInstanceError):
+        PUBLISHED.blocks = 2
+
+
+def test_the_configuration_imports_no_torch():
+    code = "import sys, restorers.architectures.dagn.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

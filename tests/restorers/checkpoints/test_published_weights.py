@@ -1,0 +1,78 @@
+"""Weights files of networks of published size, in the layout of their authors and in ours."""
+
+import gc
+from dataclasses import asdict
+
+import pytest
+import torch
+from weights_tools import restored, write_official
+
+from harness.errors import UserError
+from harness.plugins import Restored
+from restorers.architectures.arcnn import ARCNN
+from restorers.architectures.dagn import DAGN
+from restorers.architectures.dmcnn import DMCNN
+from restorers.architectures.fbcnn import FBCNN
+from restorers.architectures.ipt import IPT
+from restorers.architectures.qgac import QGAC
+from restorers.architectures.swinir import SwinIR
+from restorers.checkpoints.format import Header, save
+from restorers.common.complexity import count_parameters
+
+
+@pytest.mark.parametrize(
+    ("restorer", "side", "millions", "name", "wrap"),
+    [
+        (FBCNN, 16, 71.92, "fbcnn_color.pth", dict),
+        (SwinIR, 8, 11.5, "SwinIR-M_jpeg10.pth", lambda state: {"params": state}),
+        (IPT, 48, 114.0, "IPT_jpeg_q10.pt", dict),
+    ],
+    ids=["fbcnn", "swinir", "ipt"],
+)
+def test_a_file_of_the_official_layout_and_size_runs(
+    restorer, side, millions, name, wrap, tmp_path
+):
+    path = tmp_path / name
+    some = write_official(restorer, "published", path, wrap)
+    loaded = restorer.make(str(path))
+
+    result = restored(loaded, side)
+
+    network = next(iter(loaded._networks.values()))
+    found = network.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in some.items())
+    assert count_parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
+    assert isinstance(result, Restored) == (restorer is FBCNN)
+    if restorer is FBCNN:
+        assert isinstance(result.predicted_qf, float)
+    else:
+        with pytest.raises(UserError, match="no checkpoint for QF 20"):
+            loaded.prepare(20)
+    del loaded, network, found
+    path.unlink()
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("restorer", "size", "side"),
+    [(ARCNN, "published", 16), (DMCNN, "published", 32), (QGAC, "small", 32),
+     (DAGN, "published", 16)],
+)  # fmt: skip
+def test_our_own_file_at_published_size_runs(restorer, size, side, tmp_path):
+    config = restorer.presets()[size]
+    path = tmp_path / f"{restorer.name}.safetensors"
+    torch.manual_seed(0)
+    network = restorer.build(config)
+    some = next(iter(network.state_dict().values())).clone()
+    plain = config if isinstance(config, int) else asdict(config)
+    save(path, network, Header(restorer.name, plain))
+    del network
+
+    loaded = restorer.make(str(path))
+    restored(loaded, side)
+
+    assert loaded.name == f"{restorer.name}:{restorer.name}"
+    assert torch.equal(next(iter(loaded._networks[None].state_dict().values())), some)
+    del loaded
+    path.unlink()
+    gc.collect()

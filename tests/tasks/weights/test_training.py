@@ -1,0 +1,149 @@
+import csv
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.assets.cards import read_card, sha256_of
+from harness.errors import UserError
+
+ROOT = Path(__file__).parents[3]
+TRAINERS = {
+    "faster_rcnn": ("tasks.detection.training", "faster_rcnn_scenes"),
+    "pspnet": ("tasks.segmentation.training", "pspnet_scenes"),
+}
+STEPS = 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_directory(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def shipped(trainer):
+    return yaml.safe_load((ROOT / "configs" / "train" / f"{TRAINERS[trainer][1]}.yaml").read_text())
+
+
+def tiny(trainer, **changes):
+    recipe = {"steps": STEPS, "batch_size": 2, "images": 8, "warmup_steps": 2, "decay_steps": 4}
+    recipe |= {"log_every": 2, "save_every": 4, "evaluate": 0}
+    return shipped(trainer) | recipe | changes
+
+
+def run(trainer, recipe, directory, report=lambda line: None):
+    return import_module(TRAINERS[trainer][0]).train(recipe, directory, report)
+
+
+def weights(card):
+    from safetensors.numpy import load_file
+
+    return load_file(card.parent / read_card(card).file)
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside."""
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(trainer, tmp_path):
+    recipe = tiny(trainer)
+    whole = run(trainer, recipe, tmp_path / "whole")
+    with (tmp_path / "whole" / "log.csv").open(newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == STEPS // 2
+    assert losses[-1] < 0.85 * losses[0]
+
+    def kill(line):
+        if "step 6 " in line:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(trainer, recipe, tmp_path / "broken", kill)
+    assert not list((tmp_path / "broken").glob("*.safetensors"))
+    lines = []
+    resumed = run(trainer, recipe, tmp_path / "broken", lines.append)
+    assert not any("step 2 " in line for line in lines), "it began again instead of resuming"
+
+    expected, found = weights(whole), weights(resumed)
+    assert expected.keys() == found.keys()
+    for key, value in expected.items():
+        assert np.array_equal(value, found[key]), key
+    with (tmp_path / "broken" / "log.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    # Rows after the last save were dropped with the steps they described.
+    assert steps == sorted(set(steps)) and steps[-1] == STEPS
+
+    card = read_card(whole)
+    assert card.recipe == recipe
+    assert card.sha256 == sha256_of(whole.parent / card.file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trainer": "arcnn"}, "for trainer arcnn, not pspnet"),
+        ({"precision": "fp8"}, "fp32 or bf16"),
+        ({"speed": 3}, "does not know the key 'speed'"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_a_sentence(change, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        run("pspnet", tiny("pspnet") | change, tmp_path)
+
+
+def test_a_recipe_with_a_key_missing_is_refused(tmp_path):
+    recipe = tiny("pspnet")
+    del recipe["average"]
+    with pytest.raises(UserError, match="lacks the key 'average'"):
+        run("pspnet", recipe, tmp_path)
+
+
+@given(st.integers(1, 500), st.integers(0, 50), st.integers(0, 200), st.data())
+def test_the_schedule_rises_stays_and_falls(steps, warmup, decay, data):
+    from tasks.weights.training import learning_rate_factor as factor
+
+    step = data.draw(st.integers(0, steps - 1))
+    value = factor(step, steps, warmup, decay)
+    assert 0 < value <= 1
+    if step + 1 >= warmup and steps - step >= decay:
+        assert value == 1
+    # What comes before the fall does not depend on when the fall comes.
+    if steps - step >= decay:
+        assert value == factor(step, steps + 1000, warmup, decay)
+    assert factor(steps - 1, steps, warmup, decay) <= 1 / max(decay, 1)
+
+
+def test_the_average_is_the_exponential_one():
+    import torch
+
+    from tasks.weights.training import Average
+
+    module = torch.nn.Linear(1, 1, bias=False)
+    module.register_buffer("count", torch.zeros((), dtype=torch.int64))
+    torch.nn.init.constant_(module.weight, 1.0)
+    average, expected = Average(module, 0.5), 1.0
+    for k in range(1, 30):
+        torch.nn.init.constant_(module.weight, float(k))
+        module.count += 1
+        average.update()
+        decay = min(0.5, k / (k + 10))
+        expected = decay * expected + (1 - decay) * k
+    assert average.values["weight"].item() == pytest.approx(expected)
+    assert average.values["count"].item() == 29
+    other = Average(module, 0.5)
+    other.load_state_dict(average.state_dict())
+    assert other.values["weight"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_the_shipped_recipe_trains_on_nothing_but_clean_scenes(trainer):
+    recipe = shipped(trainer)
+    assert recipe["trainer"] == trainer and recipe["name"] == TRAINERS[trainer][1]
+    import_module("tasks.weights.training").check_recipe(recipe, trainer)
+    assert recipe["evaluate"] >= 96
