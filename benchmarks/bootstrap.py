@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.plugins import Json
 from tasks.detection.metric.sample import DetectionSample
 from tasks.detection.task import Detections
@@ -110,7 +110,7 @@ def main() -> None:
     boxes, guesses = len(truth["annotations"]), sum(map(len, found.values()))
     print(f"{images} images, {boxes} boxes of {CLASSES} classes, {guesses} detections")
     sample = timed("matching", lambda: DetectionSample(found, truth, threads))
-    weights = multiplicities(images, draws)
+    weights = resample_weights(images, draws)
     drawn = timed(f"{draws} draws, {threads} threads", lambda: sample.figures(weights))
     timed("every image alone", sample.each)
     whole = sample.figures(np.ones((1, images), np.int32))

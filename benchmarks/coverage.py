@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.analysis.inference import interval, p_value
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
@@ -165,7 +165,7 @@ def study(
     rejected, values, errors = [], [], []
     for number in range(simulations):
         pair = make(generator, images)
-        weights = multiplicities(images, draws, number)
+        weights = resample_weights(images, draws, number)
         a, b = (float(metric(ones)[0]) for metric in pair)
         drawn, other = (metric(weights) for metric in pair)
         for name, (low, high) in ends(drawn, a, images).items():

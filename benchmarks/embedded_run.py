@@ -40,15 +40,17 @@ def main() -> None:
             for line in path.read_text().splitlines():
                 stages.update(json.loads(line)["seconds"])
         started = (Path(folder) / "manifest.json").stat().st_mtime
-        walk = max(stamp.st_mtime for stamp in stamps) - started
+        process_images = max(stamp.st_mtime for stamp in stamps) - started
     # Several images are walked at a time: the time during which a core was in a forward pass.
     workers = default_workers()
     forward = (stages["restore"] + stages["predict"]) / workers
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"wall time                    {wall:8.1f} s")
-    print(f"walk over the images         {walk:8.1f} s")
+    print(f"walk over the images         {process_images:8.1f} s")
     print(f"models' forward passes       {forward:8.1f} s on each of {workers} cores")
-    print(f"walk outside forward passes  {100 * (walk - forward) / walk:8.1f} %")
+    print(
+        f"walk outside forward passes  {100 * (process_images - forward) / process_images:8.1f} %"
+    )
     print(f"wall outside forward passes  {100 * (wall - forward) / wall:8.1f} %")
     print(f"peak memory                  {peak:8.2f} GiB")
     for stage, seconds in stages.most_common():

@@ -30,7 +30,7 @@ class Original(Restorer):
         )
 
 
-class Jpeg(Restorer):
+class JpegReference(Restorer):
     """No restoration: the decoded file, which every restorer has to beat."""
 
     name = "jpeg"

@@ -81,7 +81,7 @@ def best_example(plan: Plan) -> str:
             return -99
         compressed = plan.codec.compress(original, QF)
         restored = plan.restorers["dagn"].restore(compressed).pixels
-        truth = truth_of(plan, image.id)
+        truth = truth_file(plan, image.id)
         right = [
             sum(ok for *_, ok in matched(plan.tasks["detection"].model.predict(p), truth)[0])
             for p in (original, compressed.pixels, restored)
@@ -91,7 +91,7 @@ def best_example(plan: Plan) -> str:
     return str(max(plan.images, key=gain).id)
 
 
-def truth_of(plan: Plan, image_id: str) -> list[tuple[NDArray[Any], int]]:
+def truth_file(plan: Plan, image_id: str) -> list[tuple[NDArray[Any], int]]:
     """The boxes (x1, y1, x2, y2) and labels of an image."""
     found = []
     for note in plan.data_set.coco([image_id])["annotations"]:
@@ -110,7 +110,7 @@ def main() -> None:
     original = read_image(image.path)
     compressed = plan.codec.compress(original, QF)
     restored = plan.restorers["dagn"].restore(compressed).pixels
-    model, truth = plan.tasks["detection"].model, truth_of(plan, wanted)
+    model, truth = plan.tasks["detection"].model, truth_file(plan, wanted)
 
     titles = ("uncompressed", f"JPEG, QF {QF}", "restored by DAGN")
     figure, grid = plt.subplots(2, 3, figsize=(10.2, 6.2), height_ratios=[1, 0.72])

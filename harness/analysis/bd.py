@@ -22,11 +22,11 @@ from harness.analysis.bd_rate import (
     bd_rate,
     bd_rates,
 )
-from harness.analysis.bootstrap import Evidence
-from harness.analysis.draws import DRAWS, multiplicities
+from harness.analysis.bootstrap import BootstrapResult
+from harness.analysis.draws import DRAWS, resample_weights
 from harness.analysis.inference import interval
 from harness.analysis.metrics import scaled
-from harness.analysis.series import Series, series_of
+from harness.analysis.series import Series, load_series
 from harness.analysis.significance import BASELINE
 from harness.records.run_directory import RunDirectory
 
@@ -68,7 +68,7 @@ def bd_frame(
 
     anchors = _Anchors(draws, seed)
     rows = []
-    for series in series_of(directory, keys, draws, seed):
+    for series in load_series(directory, keys, draws, seed):
         if series.restorer == BASELINE or not series.jpeg:
             continue
         for metric in series.metrics:
@@ -105,7 +105,7 @@ class _Anchors:
         """(1 + draws,) mean bits per pixel by QF: on the images, then in each draw."""
         key = (series.task, series.codec, series.images)
         if key not in self._rates:
-            weights = multiplicities(len(series.images), self._draws, self._seed)
+            weights = resample_weights(len(series.images), self._draws, self._seed)
             self._rates[key] = {qf: _mean_bpp(one, weights) for qf, one in series.jpeg.items()}
         return self._rates[key]
 
@@ -117,14 +117,14 @@ class _Anchors:
         return self._points[key]
 
 
-def _mean_bpp(one: Evidence, weights: NDArray[np.int32]) -> Values:
+def _mean_bpp(one: BootstrapResult, weights: NDArray[np.int32]) -> Values:
     records = one.directory.records(one.cell["key"], one.cell["fingerprint"])
     bpp = np.asarray([float(records[image].get("bpp", math.nan)) for image in one.images])
     return np.concatenate([[bpp.mean()], weights @ bpp / len(bpp)])
 
 
 def _points(
-    name: str, cells: dict[int, Evidence], metric: str, rates: dict[int, Values]
+    name: str, cells: dict[int, BootstrapResult], metric: str, rates: dict[int, Values]
 ) -> _Points:
     qfs = sorted(qf for qf in cells if qf in rates and metric in cells[qf].values)
     held = [

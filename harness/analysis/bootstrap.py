@@ -17,9 +17,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.draws import DRAWS, multiplicities
+from harness.analysis.draws import DRAWS, resample_weights
 from harness.analysis.inference import Interval, interval, p_value
-from harness.analysis.metrics import state_of
+from harness.analysis.metrics import cell_state_hash
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.plugins.types import Json
@@ -35,7 +35,7 @@ VERSION = "1"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class BootstrapResult:
     """A cell's metrics, on its images and in draws from them.
 
     Attributes:
@@ -85,13 +85,13 @@ class Difference(NamedTuple):
         return Difference(self.b, self.a, -self.value, ends, self.p, self.images)
 
 
-def gather(
+def load_bootstrap(
     directory: RunDirectory,
     keys: Collection[str] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     only: Collection[str] | None = None,
-) -> dict[str, Evidence]:
+) -> dict[str, BootstrapResult]:
     """The evidence of the cells of a run directory that have any, by key, in the manifest's order.
 
     What is computed is kept in the run directory and read from there the next time.
@@ -105,7 +105,7 @@ def gather(
     """
     cells = [c for c in directory.manifest()["cells"] if keys is None or c["key"] in keys]
 
-    def one(cell: Json) -> Evidence | None:
+    def one(cell: Json) -> BootstrapResult | None:
         return _evidence(directory, cell, draws, seed, only)
 
     # One after the other: matching holds Python's lock, and two at a time take longer than in turn.
@@ -117,7 +117,9 @@ def gather(
     return {item.cell["key"]: item for item in found if item is not None}
 
 
-def _told(results: Iterable[Evidence | None], count: int) -> Iterator[Evidence | None]:
+def _told(
+    results: Iterable[BootstrapResult | None], count: int
+) -> Iterator[BootstrapResult | None]:
     """The results as they come, with a line now and then where they take long."""
     began = last = time.monotonic()
     for done, item in enumerate(results, start=1):
@@ -129,13 +131,13 @@ def _told(results: Iterable[Evidence | None], count: int) -> Iterator[Evidence |
         yield item
 
 
-Kept = dict[tuple[str, str, frozenset[str]], Evidence]
+Kept = dict[tuple[str, str, frozenset[str]], BootstrapResult]
 """Evidence on some of a cell's images, by run directory, cell key and images."""
 
 
 def on_images(
-    item: Evidence, images: frozenset[str], draws: int, seed: int, kept: Kept | None = None
-) -> Evidence:
+    item: BootstrapResult, images: frozenset[str], draws: int, seed: int, kept: Kept | None = None
+) -> BootstrapResult:
     """The evidence of a cell on some of its images, computed again unless they are all.
 
     Args:
@@ -148,17 +150,17 @@ def on_images(
     if len(item.images) == len(images):
         return item
     kept = {} if kept is None else kept
-    place = (str(item.directory.path), item.cell["key"], images)
-    if place not in kept:
+    condition = (str(item.directory.path), item.cell["key"], images)
+    if condition not in kept:
         found = _evidence(item.directory, item.cell, draws, seed, images)
         assert found is not None, "a cell with records of these images has evidence on them"
-        kept[place] = found
-    return kept[place]
+        kept[condition] = found
+    return kept[condition]
 
 
 def differences(
-    a: Evidence,
-    b: Evidence,
+    a: BootstrapResult,
+    b: BootstrapResult,
     metrics: Iterable[str],
     draws: int = DRAWS,
     seed: int = 0,
@@ -187,7 +189,7 @@ def differences(
     }
 
 
-def _difference(a: Evidence, b: Evidence, metric: str) -> Difference:
+def _difference(a: BootstrapResult, b: BootstrapResult, metric: str) -> Difference:
     left, right = a.values[metric], b.values[metric]
     # Equal infinities do not differ.
     value = 0.0 if left == right else right - left
@@ -204,10 +206,10 @@ def _difference(a: Evidence, b: Evidence, metric: str) -> Difference:
 
 def _evidence(
     directory: RunDirectory, cell: Json, draws: int, seed: int, only: Collection[str] | None
-) -> Evidence | None:
+) -> BootstrapResult | None:
     task = registry.tasks().get(cell["task"])()
     # Before the records are read, as in `measure`.
-    state = f"{VERSION}-{draws}-{seed}-{state_of(directory, cell, task.version)}"
+    state = f"{VERSION}-{draws}-{seed}-{cell_state_hash(directory, cell, task.version)}"
     if only is not None:
         state += (
             "-" + hashlib.sha256("\n".join(sorted(only)).encode(errors="surrogatepass")).hexdigest()
@@ -226,7 +228,7 @@ def _evidence(
     truth = directory.truth(cell["task"])
     sample = task.sample(good, truth) if draws and hasattr(task, "sample") else None
     if sample is None:
-        return Evidence(directory, cell, tuple(good), dict(task.metrics(good, truth)))
+        return BootstrapResult(directory, cell, tuple(good), dict(task.metrics(good, truth)))
     if tuple(sample.images) != tuple(good):
         # Draws are paired between cells by their columns.
         raise HarnessError(
@@ -235,8 +237,8 @@ def _evidence(
         )
     ones = np.ones((1, len(good)), np.int32)
     values = {name: float(figure[0]) for name, figure in sample.figures(ones).items()}
-    drawn = sample.figures(multiplicities(len(good), draws, seed))
-    found = Evidence(directory, cell, tuple(good), values, drawn, sample.each())
+    drawn = sample.figures(resample_weights(len(good), draws, seed))
+    found = BootstrapResult(directory, cell, tuple(good), values, drawn, sample.each())
     if only is None:
         _write(found, state)
     return found
@@ -246,7 +248,7 @@ def _path(directory: RunDirectory, cell: Json) -> Any:
     return directory.path / "statistics" / f"{cell['key']}.{cell['fingerprint'][:12]}.npz"
 
 
-def _read(directory: RunDirectory, cell: Json, state: str) -> Evidence | None:
+def _read(directory: RunDirectory, cell: Json, state: str) -> BootstrapResult | None:
     unreadable = contextlib.suppress(OSError, ValueError, LookupError, EOFError, BadZipFile)
     with unreadable, np.load(_path(directory, cell), allow_pickle=False) as held:
         if str(held["state"]) != state:
@@ -255,11 +257,11 @@ def _read(directory: RunDirectory, cell: Json, state: str) -> Evidence | None:
         values = dict(zip(names, held["values"].tolist(), strict=True))
         drawn = dict(zip(names, held["draws"], strict=True))
         images = tuple(str(image) for image in held["images"])
-        return Evidence(directory, cell, images, values, drawn, held["each"])
+        return BootstrapResult(directory, cell, images, values, drawn, held["each"])
     return None
 
 
-def _write(found: Evidence, state: str) -> None:
+def _write(found: BootstrapResult, state: str) -> None:
     names = list(found.draws)
     buffer = io.BytesIO()
     np.savez_compressed(

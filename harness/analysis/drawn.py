@@ -13,7 +13,7 @@ from harness.analysis.inference import Interval, interval
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class BootstrapStatistic:
     """A statistic on the images and in draws from them.
 
     Two are combined draw by draw, so they must be of the same images and the same draws.
@@ -28,14 +28,16 @@ class Drawn:
     draws: NDArray[np.float64]
     images: int
 
-    def minus(self, other: Drawn) -> Drawn:
+    def minus(self, other: BootstrapStatistic) -> BootstrapStatistic:
         """The difference."""
-        return Drawn(self.value - other.value, self.draws - other.draws, self.images)
+        return BootstrapStatistic(self.value - other.value, self.draws - other.draws, self.images)
 
-    def over(self, other: Drawn) -> Drawn:
+    def over(self, other: BootstrapStatistic) -> BootstrapStatistic:
         """The ratio; infinite or NaN in the draws in which ``other`` is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Drawn(self.value / other.value, self.draws / other.draws, self.images)
+            return BootstrapStatistic(
+                self.value / other.value, self.draws / other.draws, self.images
+            )
 
     def above_zero(self) -> bool:
         """Whether the 95 % interval is above 0, so that something can be divided by it."""
@@ -46,8 +48,8 @@ class Drawn:
         return interval(self.draws, self.images, estimate=self.value if corrected else None)
 
 
-def mean(numbers: Sequence[Drawn]) -> Drawn:
+def mean(numbers: Sequence[BootstrapStatistic]) -> BootstrapStatistic:
     """The mean of one number or more."""
     value = math.fsum(number.value for number in numbers) / len(numbers)
     drawn = np.mean([number.draws for number in numbers], axis=0)
-    return Drawn(value, drawn, numbers[0].images)
+    return BootstrapStatistic(value, drawn, numbers[0].images)

@@ -12,7 +12,7 @@ _BLOCK = 100
 """Draws that share one generator, so that they can be made in any order and by any worker."""
 
 
-def multiplicities(images: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.int32]:
+def resample_weights(images: int, draws: int = DRAWS, seed: int = 0) -> NDArray[np.int32]:
     """How often each image is drawn, ``draws`` times (Efron 1979: with replacement, as many).
 
     The same numbers give the same draws everywhere: two cells over the same images are drawn

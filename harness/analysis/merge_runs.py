@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.analysis.bootstrap import Evidence, gather
+from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
 from harness.analysis.metrics import CellResult, measure
 from harness.errors import UserError
 from harness.plugins.types import Json
-from harness.records.run_directory import RunDirectory, codecs_of
+from harness.records.run_directory import RunDirectory, codec_fingerprints
 from harness.study.study import Study
 
 CODEC = Study.model_fields["codec"].default[0]
@@ -18,7 +18,7 @@ CODEC = Study.model_fields["codec"].default[0]
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class RunSource:
     """A run directory and what of it is in the table.
 
     Attributes:
@@ -51,10 +51,10 @@ class Block:
     task: str
     dataset: str
     model: str
-    sources: list[Source] = field(default_factory=list)
-    cells: dict[tuple[str, int | None], tuple[Source, CellResult]] = field(default_factory=dict)
+    sources: list[RunSource] = field(default_factory=list)
+    cells: dict[tuple[str, int | None], tuple[RunSource, CellResult]] = field(default_factory=dict)
 
-    def row(self, qf: int) -> dict[str, tuple[Source, CellResult]]:
+    def row(self, qf: int) -> dict[str, tuple[RunSource, CellResult]]:
         """The cells of a QF by restorer, the uncompressed image's among them."""
         return {name: held for (name, at), held in self.cells.items() if at in (qf, None)}
 
@@ -73,7 +73,7 @@ class Joined:
         blocks: in the order in which they come; those with a compressed cell.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[RunSource, ...]
     blocks: tuple[Block, ...]
 
     @property
@@ -86,12 +86,12 @@ class Joined:
             found.update({name: known[name] for name in known if name in held})
         return found
 
-    def evidence(self, draws: int, seed: int) -> dict[str, Evidence]:
-        """The evidence of every cell, by `Source.key`."""
+    def evidence(self, draws: int, seed: int) -> dict[str, BootstrapResult]:
+        """The evidence of every cell, by `RunSource.key`."""
         found = {}
         for source in self.sources:
             keys = [result.cell["key"] for result in source.results]
-            for held in gather(source.directory, keys, draws, seed).values():
+            for held in load_bootstrap(source.directory, keys, draws, seed).values():
                 found[source.key(held.cell)] = held
         return found
 
@@ -111,7 +111,7 @@ def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) ->
     for index, directory in enumerate(directories):
         manifest = directory.manifest()
         keys = {c["key"] for c in manifest["cells"] if c["codec"] in ("", CODEC) and wanted(c)}
-        sources.append(Source(directory, manifest, measure(directory, keys), index))
+        sources.append(RunSource(directory, manifest, measure(directory, keys), index))
     blocks: dict[tuple[str, str, str], Block] = {}
     for source in sources:
         for result in source.results:
@@ -122,7 +122,7 @@ def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) ->
     return Joined(tuple(sources), tuple(block for block in blocks.values() if block.qfs))
 
 
-def _add(block: Block, source: Source, result: CellResult) -> None:
+def _add(block: Block, source: RunSource, result: CellResult) -> None:
     if source not in block.sources:
         if block.sources:
             _check_same_images(block, source)
@@ -139,7 +139,7 @@ def _add(block: Block, source: Source, result: CellResult) -> None:
     block.cells[place] = source, result
 
 
-def _check_same_images(block: Block, source: Source) -> None:
+def _check_same_images(block: Block, source: RunSource) -> None:
     first = block.sources[0]
     same = [_conditions(one.manifest) for one in (first, source)]
     if same[0] != same[1]:
@@ -149,7 +149,7 @@ def _check_same_images(block: Block, source: Source) -> None:
         )
 
 
-def _check_same_weights(block: Block, source: Source, result: CellResult) -> None:
+def _check_same_weights(block: Block, source: RunSource, result: CellResult) -> None:
     first, held = next(iter(block.cells.values()))
     one, other = (found.cell["inputs"].get("model") or {} for found in (held, result))
     if one.get("weights") != other.get("weights"):
@@ -162,4 +162,4 @@ def _check_same_weights(block: Block, source: Source, result: CellResult) -> Non
 def _conditions(manifest: Json) -> tuple[Any, ...]:
     """What numbers in one row must have in common."""
     identity = manifest["identity"]
-    return identity.get("data"), identity.get("images"), codecs_of(manifest).get(CODEC)
+    return identity.get("data"), identity.get("images"), codec_fingerprints(manifest).get(CODEC)

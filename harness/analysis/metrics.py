@@ -16,7 +16,7 @@ from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
-from harness.study.study import Place
+from harness.study.study import Condition
 
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
 """Table IV's groups: one network a QF, or one for all."""
@@ -43,7 +43,7 @@ class CellResult:
     bpp: float
 
     @property
-    def place(self) -> Place:
+    def condition(self) -> Condition:
         """Codec and QF; None where nothing was compressed."""
         return None if self.cell["qf"] is None else (self.cell["codec"], self.cell["qf"])
 
@@ -72,7 +72,7 @@ def measure(
         task = tasks.get(cell["task"])()
         # Taken before the records are read: what a run appends in between is of a later state,
         # so that a number is never cached for more records than it was made from.
-        state = state_of(directory, cell, task.version) if only is None else None
+        state = cell_state_hash(directory, cell, task.version) if only is None else None
         records = directory.records(cell["key"], cell["fingerprint"])
         if only is not None:
             records = {image: record for image, record in records.items() if image in only}
@@ -87,11 +87,11 @@ def measure(
     return results
 
 
-def places_of(results: list[CellResult]) -> list[Place]:
+def list_conditions(results: list[CellResult]) -> list[Condition]:
     """The codecs and QFs of the results, codecs as they come, QFs rising; [None] without any."""
-    places = [result.place for result in results if result.place is not None]
-    codecs = list(dict.fromkeys(codec for codec, _ in places))
-    found: list[Place] = [*sorted(set(places), key=lambda p: (codecs.index(p[0]), p[1]))]
+    conditions = [result.condition for result in results if result.condition is not None]
+    codecs = list(dict.fromkeys(codec for codec, _ in conditions))
+    found: list[Condition] = [*sorted(set(conditions), key=lambda p: (codecs.index(p[0]), p[1]))]
     return found or [None]
 
 
@@ -116,7 +116,7 @@ def _metrics(
     return metrics
 
 
-def state_of(directory: RunDirectory, cell: Json, version: str) -> str:
+def cell_state_hash(directory: RunDirectory, cell: Json, version: str) -> str:
     """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
     records = directory.records_path(cell["key"], cell["fingerprint"])

@@ -16,7 +16,7 @@ from harness.records.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SanityVerdict:
     """How a vision model does on the uncompressed images.
 
     Attributes:
@@ -79,7 +79,7 @@ def gate_notes(directory: RunDirectory, tasks: Collection[str]) -> list[str]:
     return notes
 
 
-def _verdicts(manifest: Json, results: list[CellResult]) -> Iterator[Verdict]:
+def _verdicts(manifest: Json, results: list[CellResult]) -> Iterator[SanityVerdict]:
     """Of each gated task whose uncompressed images are all measured, or failed."""
     data = manifest["data_set"]
     for result in results:
@@ -100,7 +100,7 @@ def _verdicts(manifest: Json, results: list[CellResult]) -> Iterator[Verdict]:
             score = _score(result, expected["metric"])
             found = f"{model} has {expected['metric']} {score:.1f} {on}"
             passed = abs(score - expected["value"]) <= expected["tolerance"]
-        yield Verdict(task, passed, whole, f"{found}, {_expectation(expected, whole)}")
+        yield SanityVerdict(task, passed, whole, f"{found}, {_expectation(expected, whole)}")
 
 
 def _score(result: CellResult, metric: str) -> float:

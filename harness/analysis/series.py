@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.analysis.bootstrap import Evidence, Kept, gather, on_images
+from harness.analysis.bootstrap import BootstrapResult, Kept, load_bootstrap, on_images
 from harness.analysis.draws import DRAWS
 from harness.analysis.metrics import GROUPS
 from harness.analysis.significance import BASELINE
@@ -39,9 +39,9 @@ class Series:
     codec: str
     restorer: str
     qfs: tuple[int, ...]
-    own: dict[int, Evidence]
-    jpeg: dict[int, Evidence]
-    original: Evidence | None
+    own: dict[int, BootstrapResult]
+    jpeg: dict[int, BootstrapResult]
+    original: BootstrapResult | None
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Series:
         return [name for name in self.kind.shown if name in held and name not in unranked]
 
 
-def series_of(
+def load_series(
     directory: RunDirectory,
     keys: Collection[str] | None = None,
     draws: int = DRAWS,
@@ -74,14 +74,14 @@ def series_of(
         seed: of the draws.
     """
     manifest = directory.manifest()
-    evidence = gather(directory, keys, draws, seed)
+    evidence = load_bootstrap(directory, keys, draws, seed)
     aligner = _Aligner(draws, seed)
     known = registry.tasks()
     found = []
     for task, codec in _places(evidence.values()):
         mine = [one for one in evidence.values() if one.cell["task"] == task]
         original = next((one for one in mine if one.cell["qf"] is None), None)
-        grid: dict[str, dict[int, Evidence]] = {}
+        grid: dict[str, dict[int, BootstrapResult]] = {}
         for one in mine:
             if one.cell["qf"] is not None and one.cell["codec"] == codec:
                 grid.setdefault(one.cell["restorer"], {})[one.cell["qf"]] = one
@@ -113,11 +113,11 @@ class _Aligner:
         original = None if series.original is None else self._on(common, series.original)
         return replace(series, own=own, jpeg=jpeg, original=original)
 
-    def _on(self, images: frozenset[str], one: Evidence) -> Evidence:
+    def _on(self, images: frozenset[str], one: BootstrapResult) -> BootstrapResult:
         return on_images(one, images, self._draws, self._seed, self._kept)
 
 
-def _places(evidence: Iterable[Evidence]) -> Iterator[tuple[str, str]]:
+def _places(evidence: Iterable[BootstrapResult]) -> Iterator[tuple[str, str]]:
     """The tasks and codecs in which something was compressed, in order."""
     cells = [one.cell for one in evidence]
     yield from dict.fromkeys((c["task"], c["codec"]) for c in cells if c["qf"] is not None)

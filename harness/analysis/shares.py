@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from harness.analysis.drawn import Drawn
+from harness.analysis.drawn import BootstrapStatistic
 from harness.analysis.significance import BASELINE
 
 
 def recovered(
-    restored: Drawn | None, jpeg: Drawn | None, original: Drawn | None, place: str, why: str
-) -> tuple[Drawn | None, str]:
+    restored: BootstrapStatistic | None,
+    jpeg: BootstrapStatistic | None,
+    original: BootstrapStatistic | None,
+    condition: str,
+    why: str,
+) -> tuple[BootstrapStatistic | None, str]:
     """The share of jpeg's loss given back, (restored - jpeg) / (original - jpeg).
 
     Args:
         restored: the metric of a restorer; None where it has no numbers.
         jpeg: that of the images as compressed, likewise.
         original: that of the uncompressed images, likewise.
-        place: where, for the reason: " at QF 20".
+        condition: where, for the reason: " at QF 20".
         why: the reason where ``restored`` or ``jpeg`` is missing.
 
     Returns:
@@ -24,12 +28,12 @@ def recovered(
     if restored is None or jpeg is None:
         return None, why
     loss = None if original is None else original.minus(jpeg)
-    return share(restored.minus(jpeg), loss, f"original - {BASELINE}{place}", why)
+    return share(restored.minus(jpeg), loss, f"original - {BASELINE}{condition}", why)
 
 
 def share(
-    top: Drawn | None, bottom: Drawn | None, called: str, why: str
-) -> tuple[Drawn | None, str]:
+    top: BootstrapStatistic | None, bottom: BootstrapStatistic | None, called: str, why: str
+) -> tuple[BootstrapStatistic | None, str]:
     """``top / bottom``, refused where ``bottom`` may be 0.
 
     Args:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.analysis.bootstrap import Difference, Evidence, Kept, differences
+from harness.analysis.bootstrap import BootstrapResult, Difference, Kept, differences
 from harness.analysis.draws import DRAWS
 from harness.analysis.inference import NO_INTERVAL, Interval, holm
 
@@ -31,7 +31,7 @@ class Line:
 
 
 @dataclass
-class Verdict:
+class SignificanceTest:
     """What is known of one number.
 
     Attributes:
@@ -62,7 +62,7 @@ class Assessment:
         images: the fewest images that an interval stands on; 0 without intervals.
     """
 
-    lines: tuple[dict[str, Verdict], ...]
+    lines: tuple[dict[str, SignificanceTest], ...]
     against_jpeg: int = 0
     pairs: int = 0
     images: int = 0
@@ -72,21 +72,24 @@ class Assessment:
 class _Tests:
     """A family of tests and where their p-values belong."""
 
-    places: list[tuple[int, str]] = field(default_factory=list)
+    conditions: list[tuple[int, str]] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
     def add(self, line: int, restorer: str, p: float) -> None:
         if not math.isnan(p):
-            self.places.append((line, restorer))
+            self.conditions.append((line, restorer))
             self.values.append(p)
 
     def corrected(self) -> Iterable[tuple[int, str, float]]:
-        for (line, restorer), p in zip(self.places, holm(self.values), strict=True):
+        for (line, restorer), p in zip(self.conditions, holm(self.values), strict=True):
             yield line, restorer, p
 
 
 def assess(
-    lines: Sequence[Line], evidence: Mapping[str, Evidence], draws: int = DRAWS, seed: int = 0
+    lines: Sequence[Line],
+    evidence: Mapping[str, BootstrapResult],
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Assessment:
     """Intervals of every number of a table and tests of its differences.
 
@@ -97,17 +100,20 @@ def assess(
 
     Args:
         lines: of the table.
-        evidence: by cell key (`harness.analysis.bootstrap.gather`), with the same draws and seed.
+        evidence: by cell key (`harness.analysis.bootstrap.load_bootstrap`), with the same
+            draws and seed.
         draws: of the bootstrap, for pairs whose images are not the same.
         seed: of the draws.
     """
-    verdicts: list[dict[str, Verdict]] = []
+    verdicts: list[dict[str, SignificanceTest]] = []
     from_jpeg, of_pairs = _Tests(), _Tests()
     kept: Kept = {}
     for number, line in enumerate(lines):
         held = {name: evidence[key] for name, key in line.cells.items() if key in evidence}
         known = {name: one for name, one in held.items() if line.metric in one.draws}
-        verdicts.append({name: Verdict(one.interval(line.metric)) for name, one in known.items()})
+        verdicts.append(
+            {name: SignificanceTest(one.interval(line.metric)) for name, one in known.items()}
+        )
         best = _best(line, held)
         ranked = [name for name in line.ranked if name in known]
         for a, b in itertools.combinations(sorted(ranked, key=lambda name: name != BASELINE), 2):
@@ -132,7 +138,7 @@ def assess(
     )
 
 
-def _best(line: Line, held: Mapping[str, Evidence]) -> str:
+def _best(line: Line, held: Mapping[str, BootstrapResult]) -> str:
     """The restorer with the highest value; the first of equal ones; none of a line of one."""
     values = {
         name: held[name].values[line.metric]

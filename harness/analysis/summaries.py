@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.bootstrap import Evidence
-from harness.analysis.drawn import Drawn, mean
+from harness.analysis.bootstrap import BootstrapResult
+from harness.analysis.drawn import BootstrapStatistic, mean
 from harness.analysis.draws import DRAWS
 from harness.analysis.inference import NO_INTERVAL, Interval
 from harness.analysis.metrics import printed, scaled
-from harness.analysis.series import Series, series_of
+from harness.analysis.series import Series, load_series
 from harness.analysis.shares import recovered, share
 from harness.analysis.significance import BASELINE
 from harness.records.run_directory import RunDirectory
@@ -90,12 +90,12 @@ def summaries(
     """
     found: list[Summary] = []
     told: set[tuple[str, str]] = set()
-    for series in series_of(directory, keys, draws, seed):
+    for series in load_series(directory, keys, draws, seed):
         for metric in series.metrics:
-            place = (series.task, series.codec)
-            if series.original is not None and place not in told:
+            condition = (series.task, series.codec)
+            if series.original is not None and condition not in told:
                 found += [_of_original(series, name) for name in series.metrics]
-                told.add(place)
+                told.add(condition)
             found += _of_restorer(series, metric)
     return found
 
@@ -114,11 +114,11 @@ def _of_restorer(series: Series, metric: str) -> list[Summary]:
     if series.restorer == BASELINE:
         return found
     for qf in series.qfs:
-        place = f" at QF {qf}"
+        condition = f" at QF {qf}"
         restored = _drawn(series.own[qf], metric) if qf in series.own else None
         jpeg = _drawn(series.jpeg[qf], metric) if qf in series.jpeg else None
-        lacking = f"{series.restorer if restored is None else BASELINE} has no numbers{place}"
-        part = recovered(restored, jpeg, original, place, lacking)
+        lacking = f"{series.restorer if restored is None else BASELINE} has no numbers{condition}"
+        part = recovered(restored, jpeg, original, condition, lacking)
         found.append(_summary(series, metric, RECOVERED, qf, *part))
     jpeg, absent = _mean(series, series.jpeg, BASELINE, metric)
     part = recovered(own, jpeg, original, " over the QFs", why or absent)
@@ -127,8 +127,8 @@ def _of_restorer(series: Series, metric: str) -> list[Summary]:
 
 
 def _mean(
-    series: Series, cells: dict[int, Evidence], name: str, metric: str
-) -> tuple[Drawn | None, str]:
+    series: Series, cells: dict[int, BootstrapResult], name: str, metric: str
+) -> tuple[BootstrapStatistic | None, str]:
     """The mean over the QFs of the codec, or why there is none."""
     absent = [str(qf) for qf in series.qfs if qf not in cells]
     if absent:
@@ -136,9 +136,9 @@ def _mean(
     return mean([_drawn(cells[qf], metric) for qf in series.qfs]), ""
 
 
-def _drawn(one: Evidence, metric: str) -> Drawn:
+def _drawn(one: BootstrapResult, metric: str) -> BootstrapStatistic:
     drawn = one.draws.get(metric, np.empty(0))
-    return Drawn(one.values.get(metric, math.nan), drawn, len(one.images))
+    return BootstrapStatistic(one.values.get(metric, math.nan), drawn, len(one.images))
 
 
 def _summary(
@@ -146,7 +146,7 @@ def _summary(
     metric: str,
     kind: str,
     qf: int | None,
-    number: Drawn | None,
+    number: BootstrapStatistic | None,
     reason: str = "",
     restorer: str = "",
 ) -> Summary:

@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import UserError
 
 
-def path_of(value: Any, what: str) -> Path:
+def to_path(value: Any, what: str) -> Path:
     """A path, ``~`` resolved.
 
     Raises:
@@ -38,7 +38,7 @@ def whole(value: Any, what: str, least: int) -> int:
     return found
 
 
-def names_of(value: str | Iterable[Any]) -> tuple[Any, ...]:
+def to_names(value: str | Iterable[Any]) -> tuple[Any, ...]:
     """Several names; a text is one."""
     return (value,) if isinstance(value, str) else tuple(value)
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.movers import Mover, movers
-from harness.analysis.comparison.operands import Side
+from harness.analysis.comparison.movers import LargestChange, movers
+from harness.analysis.comparison.operands import Operand
 from harness.analysis.comparison.rows import Comparison
 from harness.errors import UserError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Kept(Side):
+class _Kept(Operand):
     """A side that has no cells but those of a study."""
 
     keys: frozenset[str] | None = None
@@ -60,7 +60,7 @@ def compared(run: Run, a: str | Run, b: str | Run, **options: Any) -> list[Compa
     return [compare(one, other, **options) for one, other in both]
 
 
-def _side(what: str | Run, part: Part) -> Side | None:
+def _side(what: str | Run, part: Part) -> Operand | None:
     """A restorer in one of the run's directories, None where it is not there; or a whole run."""
     if not isinstance(what, str):
         other = what.single("comparison")
@@ -77,7 +77,7 @@ def comparison_frame(found: Sequence[Comparison], top: int) -> ShownFrame:
     from harness.report.tables.comparison import show
     from harness.report.tables.comparison_export import frame
 
-    text = "\n".join(show(one, movers(one.places, top), "text") for one in found)
+    text = "\n".join(show(one, movers(one.compared_pairs, top), "text") for one in found)
     return shown(pd.concat([frame(one) for one in found], ignore_index=True), text)
 
 
@@ -86,13 +86,13 @@ def moved_frame(found: Sequence[Comparison], top: int) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["task", "metric", "image", "codec", "qf", "a", "b", "change"]
-    rows = [_moved(mover, columns) for one in found for mover in movers(one.places, top)]
+    rows = [_moved(mover, columns) for one in found for mover in movers(one.compared_pairs, top)]
     frame = pd.DataFrame(rows, columns=columns)
     frame["qf"] = frame["qf"].astype("Int64")
     return frame
 
 
-def _moved(mover: Mover, columns: Sequence[str]) -> list[Any]:
+def _moved(mover: LargestChange, columns: Sequence[str]) -> list[Any]:
     return [getattr(mover, column) for column in columns]
 
 

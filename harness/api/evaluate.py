@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from harness.api.arguments import check_fields, path_of, whole
+from harness.api.arguments import check_fields, to_path, whole
 from harness.api.parts import Part
-from harness.api.process_state import undisturbed
+from harness.api.process_state import preserve_process_state
 from harness.api.run import Run
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
-from harness.study.overrides import Own
+from harness.study.overrides import Overrides
 from harness.study.study import Study, read_study
 
 if TYPE_CHECKING:
@@ -100,22 +100,22 @@ def evaluate(
         UserError: the study cannot be: an unknown name, a bad value, missing weights.
         HarnessError: something failed, such as the clean gate or the disk.
     """
-    from harness.api.objects import check_models, objects_of
-    from harness.api.once import cells_once, forget
-    from harness.study.plan import plans_of
+    from harness.api.objects import check_models, split_objects
+    from harness.api.once import forget, unrepeatable_cells
+    from harness.study.plan import make_plans
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
     path, values = _given(study, dict(fields))
-    plain, own = objects_of(values)
+    plain, overrides = split_objects(values)
     merged = read_study(path, plain)
-    check_models(merged, own)
-    where = None if output is None else path_of(output, "output")
+    check_models(merged, overrides)
+    where = None if output is None else to_path(output, "output")
     workers = None if workers is None else whole(workers, "workers", 1)
-    _warn_of_unknown_code(own)
+    _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
-    with undisturbed(), _telling(shown) as tell:
-        plans = plans_of(merged, where, gate, own)
+    with preserve_process_state(), _telling(shown) as tell:
+        plans = make_plans(merged, where, gate, overrides)
         parts: list[Part] = []
         notices: list[str] = []
         failed: dict[str, str] = {}
@@ -126,7 +126,7 @@ def evaluate(
             for notice in said:
                 tell.notice(notice)
             held = RunDirectory(directory.absolute())
-            once = cells_once(held)
+            once = unrepeatable_cells(held)
             outcome = run(plan, held, tell.progress(), fail_fast, retry_failed, workers, gate)
             forget(held, once)
             keys = frozenset({cell.key for cell in plan.cells} | set(plan.absent))
@@ -141,7 +141,7 @@ def evaluate(
             f"Run.failed says why. The first: {next(iter(failed.values()))}",
             stacklevel=2,
         )
-    return Run(tuple(parts), computed, tuple(dict.fromkeys(notices)), failed, own)
+    return Run(tuple(parts), computed, tuple(dict.fromkeys(notices)), failed, overrides)
 
 
 def open(path: str | os.PathLike[str]) -> Run:
@@ -153,7 +153,7 @@ def open(path: str | os.PathLike[str]) -> Run:
     Raises:
         UserError: it is none.
     """
-    directory = RunDirectory(path_of(path, "path").absolute())
+    directory = RunDirectory(to_path(path, "path").absolute())
     inner = sorted(directory.path.glob("*/manifest.json"))
     if directory.manifest_path.exists() or not inner:
         directory.manifest()
@@ -184,8 +184,10 @@ def _given(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, A
     )
 
 
-def _warn_of_unknown_code(own: Own) -> None:
-    names = [name for name, one in own.restorers.items() if not getattr(one, "reusable", True)]
+def _warn_of_unknown_code(overrides: Overrides) -> None:
+    names = [
+        name for name, one in overrides.restorers.items() if not getattr(one, "reusable", True)
+    ]
     if names:
         warnings.warn(
             f"{', '.join(names)}: nothing tells whether the code is that of an earlier run, so "

@@ -11,14 +11,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.process_state import undisturbed
-from harness.report.figures import KINDS, Absent, Figure, Material, collect, to_svg
+from harness.api.process_state import preserve_process_state
+from harness.report.figures import KINDS, Absent, Figure, collect, to_svg
+from harness.report.figures.data import FigureData
 from harness.report.panel_index import Panel
 
 if TYPE_CHECKING:
     from harness.api.parts import Part
-    from harness.panels.select import Request
-    from harness.study.overrides import Own
+    from harness.panels.select import PanelRequest
+    from harness.study.overrides import Overrides
 
 
 class Figures(tuple[Figure, ...]):
@@ -61,13 +62,13 @@ def figures_of_parts(
     Raises:
         UserError: see there.
     """
-    from harness.report.figures.files import formats_of, width_of, write_figures
+    from harness.report.figures.files import parse_formats, parse_width, write_figures
 
-    wanted, inches = formats_of(",".join(formats)), width_of(width)
+    wanted, inches = parse_formats(",".join(formats)), parse_width(width)
     every: list[Figure] = []
     lacking: list[Absent] = []
     for part in parts:
-        material = Material(part.directory, part.keys, draws, qf=qf)
+        material = FigureData(part.directory, part.keys, draws, qf=qf)
         found, absent = collect(material, only or KINDS)
         if folder is not None:
             inside = folder / part.directory.path.name if len(parts) > 1 else folder
@@ -109,31 +110,35 @@ class Panels(tuple[Panel, ...]):
         )
 
 
-def panels_of(part: Part, request: Request, folder: Path | None, own: Own) -> Panels:
+def make_run_panels(
+    part: Part, request: PanelRequest, folder: Path | None, overrides: Overrides
+) -> Panels:
     """Make panels; see `harness.panels.make.make_panels`.
 
     Args:
         part: of the run.
         request: what to show.
         folder: where they go; None: into the run directory.
-        own: objects that the run was made with.
+        overrides: objects that the run was made with.
 
     Raises:
         UserError: an object is asked for that is not there any more, and see there.
         HarnessError: see there.
     """
-    from harness.panels.make import Options, make_panels
+    from harness.panels.make import PanelOptions, make_panels
 
     where = folder or part.directory.path / "panels"
     wanted = replace(request, keys=part.keys)
     with _warning() as say:
-        found = make_panels(part.directory, wanted, Options(where, own=own), say)
+        found = make_panels(part.directory, wanted, PanelOptions(where, overrides=overrides), say)
     panels = Panels(found)
     panels.folder = where
     return panels
 
 
-def page_of_part(part: Part, path: Path, title: str, draws: int, count: int, own: Own) -> None:
+def page_of_part(
+    part: Part, path: Path, title: str, draws: int, count: int, overrides: Overrides
+) -> None:
     """Write the page of a run directory, its panels before it.
 
     Args:
@@ -142,7 +147,7 @@ def page_of_part(part: Part, path: Path, title: str, draws: int, count: int, own
         title: of the page.
         draws: of the bootstrap.
         count: of panels; 0 for none.
-        own: objects that the run was made with.
+        overrides: objects that the run was made with.
 
     Raises:
         UserError: ``path`` cannot be written.
@@ -154,7 +159,7 @@ def page_of_part(part: Part, path: Path, title: str, draws: int, count: int, own
     note = ""
     if count:
         with _warning() as say:
-            first, note = panels_for_page(part.directory, count, say, own=own)
+            first, note = panels_for_page(part.directory, count, say, overrides=overrides)
             if note:
                 say(note)
     write_report(part.directory, path, Wanted(title, draws, 0, count, first, note))
@@ -165,7 +170,7 @@ def _warning() -> Iterator[Callable[[str], None]]:
     """The caller's process as it was, and what is said as warnings, at the caller's line."""
     said: list[str] = []
     try:
-        with undisturbed():
+        with preserve_process_state():
             yield said.append
     finally:
         for sentence in dict.fromkeys(said):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report.tables.html import render_html
 from harness.report.tables.render import render_text
-from harness.report.tables.sheet import sheet_of
+from harness.report.tables.sheet import sheet_from_table
 from harness.report.tables.table import Row, Table
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def table_frame(tables: Sequence[Table]) -> ShownFrame:
     from harness.api.shown import shown
 
     text = "\n".join(render_text(table, colour=False) for table in tables)
-    html = "".join(render_html(sheet_of(table)) for table in tables)
+    html = "".join(render_html(sheet_from_table(table)) for table in tables)
     return shown(_frame(tables), text, html)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from harness.api.restorers import as_restorer
 from harness.errors import UserError
 from harness.plugins import registry
-from harness.study.overrides import Own
-from harness.study.resolve import group_of
+from harness.study.overrides import Overrides
+from harness.study.resolve import model_task
 from harness.study.study import Study
 
 _DATA_SET = ("name", "tasks", "classes", "images", "fingerprint", "default_models", "notice")
 _MODEL = ("name", "task", "classes", "predict", "fingerprint", "prepare")
 
 
-def objects_of(values: dict[str, Any]) -> tuple[dict[str, Any], Own]:
+def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
     """Split a study's values into what a `Study` holds and the objects its names stand for.
 
     Args:
@@ -48,18 +48,20 @@ def objects_of(values: dict[str, Any]) -> tuple[dict[str, Any], Own]:
                 raise UserError(f"Two {task} models given: {models[task].name} and {model.name}.")
             models[task] = model
         values = values if values["model"] else {k: v for k, v in values.items() if k != "model"}
-    return {key: _plain(value) for key, value in values.items()}, Own(restorers, data_set, models)
+    return {key: _plain(value) for key, value in values.items()}, Overrides(
+        restorers, data_set, models
+    )
 
 
-def check_models(study: Study, own: Own) -> None:
+def check_models(study: Study, overrides: Overrides) -> None:
     """See that every vision model that came as an object is used.
 
     Raises:
         UserError: the study has no task of its kind.
     """
     tasks = registry.tasks()
-    groups = {group_of(name, tasks.get(name)) for name in study.task}
-    for task, model in own.models.items():
+    groups = {model_task(name, tasks.get(name)) for name in study.task}
+    for task, model in overrides.models.items():
         if task not in groups:
             raise UserError(
                 f"The study has no task of the vision model {model.name}, which is one of {task}."
@@ -73,22 +75,22 @@ def data_set_names() -> list[str]:
 
 def _restorers(given: list[Any]) -> tuple[list[Any], dict[str, Any]]:
     names: list[Any] = []
-    own: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     taken: dict[int, str] = {}  # the same object twice is one, as a name twice is
     for item in given:
         if isinstance(item, str | os.PathLike):
             names.append(os.fspath(item))
         elif id(item) not in taken:
             restorer = as_restorer(item)
-            if restorer.name in own:
+            if restorer.name in overrides:
                 raise UserError(
                     f"Two restorers are called {restorer.name}: give one another name with "
                     "harness.restorer(..., name='another')."
                 )
-            own[restorer.name] = restorer
+            overrides[restorer.name] = restorer
             taken[id(item)] = restorer.name
             names.append(restorer.name)
-    return names, own
+    return names, overrides
 
 
 def _name(what: Any, kind: str, parts: tuple[str, ...], registered: list[str]) -> str:

@@ -9,7 +9,7 @@ from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 
 
-def cells_once(directory: RunDirectory) -> list[Json]:
+def unrepeatable_cells(directory: RunDirectory) -> list[Json]:
     """The cells of a run directory, if it is one already, whose records nothing will reuse."""
     if not directory.manifest_path.exists():
         return []
@@ -24,7 +24,7 @@ def forget(directory: RunDirectory, cells: list[Json]) -> None:
 
     Args:
         directory: of both runs.
-        cells: what `cells_once` found before the other run.
+        cells: what `unrepeatable_cells` found before the other run.
     """
     current = {cell["fingerprint"] for cell in directory.manifest()["cells"]}
     for cell in cells:

@@ -32,9 +32,9 @@ class Part:
         data = manifest["data_set"]
         qfs = sorted({(cell["codec"], cell["qf"]) for cell in cells if cell["qf"] is not None})
         usual = Study.model_fields["codec"].default
-        places = [str(qf) if codec in usual else f"{codec} {qf}" for codec, qf in qfs]
+        conditions = [str(qf) if codec in usual else f"{codec} {qf}" for codec, qf in qfs]
         return (
             f"{self.directory.path}: {', '.join(dict.fromkeys(c['task'] for c in cells))} on "
-            f"{data['name']} ({data['images']} images), QF {', '.join(places) or '–'}; "
+            f"{data['name']} ({data['images']} images), QF {', '.join(conditions) or '–'}; "
             f"{', '.join(dict.fromkeys(cell['restorer'] for cell in cells))}"
         )

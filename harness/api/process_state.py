@@ -13,7 +13,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
+def preserve_process_state() -> Iterator[None]:
     """Wait for the other's turn, then give back random generators, threads, choice of algorithms.
 
     Raises:

@@ -189,7 +189,7 @@ def restorer(
         raise UserError("A module takes pixels: give compressed=True with a function.")
     if not module and (multiple != 1 or scale != 1.0):
         raise UserError("Only a torch.nn.Module takes multiple and scale; a function has pixels.")
-    found = _name_of(what) if name is None else name
+    found = _callable_name(what) if name is None else name
     known = None if version is None else str(version)
     return OwnRestorer(what, _checked(found, ":/"), known, multiple, scale, compressed)
 
@@ -240,7 +240,7 @@ def _checked(name: Any, forbidden: str) -> str:
     return str(name)
 
 
-def _name_of(what: Any) -> str:
+def _callable_name(what: Any) -> str:
     if _is_module(what):
         return type(what).__name__
     name = getattr(what, "__name__", None)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.arguments import names_of, path_of, whole
+from harness.api.arguments import to_names, to_path, whole
 from harness.api.parts import Part
 from harness.errors import HarnessError, UserError
-from harness.study.overrides import NOTHING, Own
+from harness.study.overrides import NO_OVERRIDES, Overrides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class Run:
     computed: int = 0
     notices: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
-    own: Own = field(default=NOTHING, compare=False)
+    overrides: Overrides = field(default=NO_OVERRIDES, compare=False)
 
     def __repr__(self) -> str:
         """What was measured, and where the records are."""
@@ -174,8 +174,8 @@ class Run:
         """
         from harness.api.comparisons import compared, comparison_frame
 
-        tasks, draws, top = names_of(tasks), whole(draws, "draws", 0), whole(top, "top", 0)
-        options = {"metrics": names_of(metrics), "detail": detail, "common_images": common_images}
+        tasks, draws, top = to_names(tasks), whole(draws, "draws", 0), whole(top, "top", 0)
+        options = {"metrics": to_names(metrics), "detail": detail, "common_images": common_images}
         return comparison_frame(compared(self, a, b, tasks=tasks, draws=draws, **options), top)
 
     def moved(self, a: str | Run, b: str | Run, top: int = 10) -> pd.DataFrame:
@@ -231,9 +231,9 @@ class Run:
         """
         from harness.api.figures import figures_of_parts
 
-        where = None if folder is None else path_of(folder, "folder")
+        where = None if folder is None else to_path(folder, "folder")
         draws = whole(draws, "draws", 0)
-        return figures_of_parts(self.parts, only, where, names_of(formats), width, qf, draws)
+        return figures_of_parts(self.parts, only, where, to_names(formats), width, qf, draws)
 
     def panels(
         self,
@@ -270,16 +270,18 @@ class Run:
                 opened and needs an object that is nowhere on disk.
             HarnessError: no panel could be made.
         """
-        from harness.api.figures import panels_of
-        from harness.panels.select import Request
+        from harness.api.figures import make_run_panels
+        from harness.panels.select import PanelRequest
 
         if between is not None and (isinstance(between, str) or len(between) != 2):
             raise UserError(f"Bad value for between: {between!r} is not two restorers.")
         qf, top = None if qf is None else whole(qf, "qf", 1), whole(top, "top", 1)
-        shown = (names_of(restorers), between, tuple(map(str, images)), top, worst)
-        places = (names_of(tasks), qf, codec, *shown)
-        where = None if folder is None else path_of(folder, "folder")
-        return panels_of(self.single("panels"), Request(*places), where, self.own)
+        shown = (to_names(restorers), between, tuple(map(str, images)), top, worst)
+        conditions = (to_names(tasks), qf, codec, *shown)
+        where = None if folder is None else to_path(folder, "folder")
+        return make_run_panels(
+            self.single("panels"), PanelRequest(*conditions), where, self.overrides
+        )
 
     def report(
         self,
@@ -308,9 +310,9 @@ class Run:
         from harness.api.figures import page_of_part
 
         part = self.single("report")
-        where = part.directory.path / "report.html" if path is None else path_of(path, "path")
+        where = part.directory.path / "report.html" if path is None else to_path(path, "path")
         numbers = (whole(draws, "draws", 0), whole(panels, "panels", 0))
-        page_of_part(part, where, title, *numbers, self.own)
+        page_of_part(part, where, title, *numbers, self.overrides)
         return where
 
     def _built(self, part: Part, detail: bool, draws: int) -> Any:

@@ -175,7 +175,7 @@ def write_card(card: Card, path: Path) -> None:
     path.write_text(card_yaml(card), encoding="utf-8")
 
 
-def sha256_of(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """The sha256 of a file, lower-case hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -184,7 +184,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def file_of(card_path: Path, card: Card) -> Path:
+def locate_file(card_path: Path, card: Card) -> Path:
     """Where a card's file is, or would be: beside the card, or in the cache if it is remote."""
     beside = card_path.parent / card.file
     return beside if beside.is_file() or not card.url else cache_root() / "weights" / card.file
@@ -199,7 +199,7 @@ def checked_file(card_path: Path) -> tuple[Card, Path]:
         UserError: the file is missing or is another file than the card describes.
     """
     card = read_card(card_path)
-    path = file_of(card_path, card)
+    path = locate_file(card_path, card)
     if path.is_file():
         check_file(path, card)
         return card, path
@@ -225,7 +225,7 @@ def check_file(path: Path, card: Card) -> None:
     )
     try:
         size = path.stat().st_size
-        found = sha256_of(path) if card.sha256 else ""
+        found = file_sha256(path) if card.sha256 else ""
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
     if card.size is not None and size != card.size:

@@ -13,7 +13,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from harness.assets.offline import offline
-from harness.assets.transfer import BrokenError, Job, Progress, receive, start_over
+from harness.assets.transfer import BrokenError, DownloadJob, Progress, receive, start_over
 from harness.errors import HarnessError, UserError
 
 TRIES = 4
@@ -58,7 +58,7 @@ def fetch(
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise UserError(f"Cannot download {url}: give an address that begins with https://.")
-    job = Job(url, target, size, sha256, progress, md5, setting)
+    job = DownloadJob(url, target, size, sha256, progress, md5, setting)
     if offline() and not target.exists():
         raise UserError(
             f"Offline: {url} is not downloaded. Run without --offline (and HARNESS_OFFLINE), "
@@ -75,14 +75,14 @@ def fetch(
         return _already_there(job)
 
 
-def _already_there(job: Job) -> str:
+def _already_there(job: DownloadJob) -> str:
     sha256, wrong = _compared(job, job.target)
     if wrong:
         raise UserError(f"{job.target} is there, but {wrong}. Delete it and fetch it again.")
     return sha256
 
 
-def _compared(job: Job, path: Path) -> tuple[str, str]:
+def _compared(job: DownloadJob, path: Path) -> tuple[str, str]:
     """The sha256 of a file, and in what it is not the one expected."""
     size = path.stat().st_size
     digests = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
@@ -100,7 +100,7 @@ def _compared(job: Job, path: Path) -> tuple[str, str]:
     return sha256, ""
 
 
-def _finished(job: Job, file: IO[bytes]) -> str:
+def _finished(job: DownloadJob, file: IO[bytes]) -> str:
     """Check the complete part and give it its name; one that is wrong is deleted."""
     file.flush()
     os.fsync(file.fileno())
@@ -115,7 +115,7 @@ def _finished(job: Job, file: IO[bytes]) -> str:
     return sha256
 
 
-def _receive_all(job: Job, file: IO[bytes], tries: int, wait: float) -> None:
+def _receive_all(job: DownloadJob, file: IO[bytes], tries: int, wait: float) -> None:
     """Fill the part, going on after failures."""
     if not (job.sha256 or job.md5 or job.tag.is_file()):
         start_over(file)  # nothing could tell that it belongs to what comes now
@@ -137,7 +137,7 @@ def _receive_all(job: Job, file: IO[bytes], tries: int, wait: float) -> None:
 
 
 @contextmanager
-def _locked(job: Job, file: IO[bytes]) -> Iterator[None]:
+def _locked(job: DownloadJob, file: IO[bytes]) -> Iterator[None]:
     """Keep a second process from writing to the same part; leave nothing that is of no use."""
     import fcntl
 

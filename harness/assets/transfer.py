@@ -34,7 +34,7 @@ class BrokenError(Exception):
 
 
 @dataclass(frozen=True)
-class Job:
+class DownloadJob:
     """One file to download.
 
     Attributes:
@@ -71,7 +71,7 @@ class Job:
         return f"or download it with another program and put it at {self.target}."
 
 
-def receive(job: Job, file: IO[bytes]) -> None:
+def receive(job: DownloadJob, file: IO[bytes]) -> None:
     """Ask once, for what is missing, and append what comes.
 
     Args:
@@ -111,7 +111,7 @@ def start_over(file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _opened(job: Job, headers: dict[str, str], file: IO[bytes]) -> Any:
+def _opened(job: DownloadJob, headers: dict[str, str], file: IO[bytes]) -> Any:
     """The server's answer; None: there is nothing more to come."""
     request = urllib.request.Request(job.url, headers=headers)
     try:
@@ -139,7 +139,7 @@ def _opened(job: Job, headers: dict[str, str], file: IO[bytes]) -> Any:
         raise BrokenError(f"{urlsplit(job.url).hostname} cannot be reached ({reason})") from error
 
 
-def _place(job: Job, response: Any, file: IO[bytes]) -> int | None:
+def _place(job: DownloadJob, response: Any, file: IO[bytes]) -> int | None:
     """Go to where the answer belongs in the file, and say how long the whole will be."""
     if "Content-Type" in response.headers and response.headers.get_content_type() in WEB_PAGES:
         raise _web_page(job)
@@ -162,7 +162,7 @@ def _place(job: Job, response: Any, file: IO[bytes]) -> int | None:
     return total
 
 
-def _check_length(job: Job, total: int, have: int) -> None:
+def _check_length(job: DownloadJob, total: int, have: int) -> None:
     """Refuse a file of the wrong length, or one that the disk cannot hold, before it comes."""
     if job.size is not None and total != job.size:
         raise HarnessError(
@@ -191,7 +191,7 @@ def _read(response: Any) -> bytes:
         raise BrokenError(f"the connection broke ({str(error) or type(error).__name__})") from error
 
 
-def _web_page(job: Job) -> HarnessError:
+def _web_page(job: DownloadJob) -> HarnessError:
     return HarnessError(
         f"{job.url} gave a web page instead of the file: a proxy or a login may stand between. "
         f"Open it in a browser to see, {job.by_hand}"

@@ -103,11 +103,11 @@ def cost(
 ) -> None:
     """Count parameters and multiply-accumulates, measure time and memory: the paper's Table III."""
     from harness.report.tables.cost import render_cost
-    from harness.tools.cost import Request, cost_table
+    from harness.tools.cost import CostRequest, cost_table
 
     check_format(format)
     names = tuple(name.strip() for item in restorers or ["all"] for name in item.split(","))
-    request = Request(size, names, preset, not no_time, repeats, budget, device, threads)
+    request = CostRequest(size, names, preset, not no_time, repeats, budget, device, threads)
     found = cost_table(request, say)
     if format == "csv":
         say(f"Hardware: {found.hardware}")

@@ -57,7 +57,7 @@ def compare(
     """Print the difference B - A per task and QF, with its interval and p-value."""
     from harness.analysis.comparison.comparison import compare as compute
     from harness.analysis.comparison.movers import movers
-    from harness.analysis.comparison.operands import sides_of
+    from harness.analysis.comparison.operands import parse_operands
     from harness.analysis.comparison.regression_gate import judge
     from harness.report.tables.comparison import FORMATS, show, verdict_lines
     from harness.report.tables.comparison_export import as_json, frame
@@ -66,7 +66,7 @@ def compare(
         raise UserError(f"Unknown format '{format}'. Available: {', '.join(FORMATS)}.")
     _check_points(fail_below, draws)
     names = _split(metric)
-    left, right = sides_of(a, b, _run(directory))
+    left, right = parse_operands(a, b, _run(directory))
     found = compute(
         left,
         right,
@@ -78,8 +78,8 @@ def compare(
         seed=seed,
     )
     judgement = None if fail_below is None else judge(found, fail_below, names, allow_missing)
-    compared = {row.task for row in found.rows}
-    moved = movers([place for place in found.places if place.pair.task in compared], top)
+    tasks_compared = {row.task for row in found.rows}
+    moved = movers([pair for pair in found.compared_pairs if pair.pair.task in tasks_compared], top)
     if format == "csv":
         write(frame(found).to_csv(index=False))
     else:

@@ -74,19 +74,19 @@ def panels(
     """
     from harness.engine.progress import ConsoleProgress
     from harness.panels.crop import parse
-    from harness.panels.make import Options, make_panels
-    from harness.panels.select import Request
+    from harness.panels.make import PanelOptions, make_panels
+    from harness.panels.select import PanelRequest
 
     def names(given: list[str] | None) -> tuple[str, ...]:
         parts = (part.strip() for item in given or [] for part in item.split(","))
         return tuple(dict.fromkeys(part for part in parts if part))
 
-    request = Request(
+    request = PanelRequest(
         names(task), qf, codec, names(restorers), between, tuple(image or ()), top, worst
     )
     moved = {"dataset": dataset, "images": images, "masks": masks, "model": model or None}
     moved = {key: value for key, value in moved.items() if value is not None}
-    options = Options(output, parse(crop), width, pdf, moved)
+    options = PanelOptions(output, parse(crop), width, pdf, moved)
     run = run_directory(directory)
     folder = output or run.path / "panels"
     progress = ConsoleProgress(error_console(), "pictures")

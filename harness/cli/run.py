@@ -126,12 +126,14 @@ def run(
         write(study_yaml(merged))
         return
 
-    options = Options(output, fail_fast, retry_failed, workers, not no_gate, detail, format, draws)
+    options = RunOptions(
+        output, fail_fast, retry_failed, workers, not no_gate, detail, format, draws
+    )
     run_studies(merged, options)
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a study is run; none of it changes a number.
 
     Attributes:
@@ -155,16 +157,16 @@ class Options:
     draws: int
 
 
-def run_studies(study: Study, options: Options) -> None:
+def run_studies(study: Study, options: RunOptions) -> None:
     """Run a study, or the several that ``auto`` makes of it, and print a table for each.
 
     Raises:
         HarnessError: see `harness.study.plan.make_plan`, `harness.engine.local.run`; images failed.
     """
-    from harness.study.plan import plans_of
+    from harness.study.plan import make_plans
 
     failed = []
-    for plan, notices, path in plans_of(study, options.output, options.gate):
+    for plan, notices, path in make_plans(study, options.output, options.gate):
         for notice in notices:
             say(notice)
         failed += _run(plan, path, options)
@@ -172,7 +174,7 @@ def run_studies(study: Study, options: Options) -> None:
         raise UserError(failed[0])
 
 
-def _run(plan: Plan, path: Path, options: Options) -> list[str]:
+def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
     """Run one study and print its table; what to say of failed images."""
     from harness.engine.local import run
     from harness.engine.progress import ConsoleProgress, error_console

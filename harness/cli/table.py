@@ -114,9 +114,9 @@ def _check(
         raise UserError("--published needs --number: the paper's figures stand in its tables.")
     if number is not None and detail:
         raise UserError("--detail is for a run directory's own table: leave out --number or it.")
-    from harness.report.tables.paper_layouts import COSTS, number_of
+    from harness.report.tables.paper_layouts import COSTS, roman_number
 
-    counted = number is not None and number_of(number) == COSTS
+    counted = number is not None and roman_number(number) == COSTS
     if time and not counted:
         raise UserError("--time is for --number III, the table of costs.")
     if counted and directories:
@@ -135,9 +135,9 @@ def _plain(directory: RunDirectory, detail: bool, draws: int) -> tuple[Sheet, pd
     """The table of a run directory, and its numbers."""
     from harness.report.tables.building import build_table
     from harness.report.tables.long_form import long_form
-    from harness.report.tables.sheet import sheet_of
+    from harness.report.tables.sheet import sheet_from_table
 
-    sheet = sheet_of(build_table(directory, None, detail, draws))
+    sheet = sheet_from_table(build_table(directory, None, detail, draws))
     return sheet, long_form(directory, None, detail, draws)
 
 
@@ -146,16 +146,16 @@ def _summary(directory: RunDirectory, format: str, draws: int) -> str:
     from harness.analysis.metrics import measure
     from harness.analysis.sanity_check import gate_notes
     from harness.analysis.summaries import summaries, summary_frame
-    from harness.report.tables.building import title_of
-    from harness.report.tables.notes import notes_of
+    from harness.report.tables.building import table_title
+    from harness.report.tables.notes import table_notes
     from harness.report.tables.summary_text import render_summary
 
     if format == "csv":
         return str(summary_frame(directory, None, draws).to_csv(index=False))
     end = "  \n" if format == "md" else "\n"
-    heading = "".join(f"{line}{end}" for line in title_of(directory))
+    heading = "".join(f"{line}{end}" for line in table_title(directory))
     results = measure(directory)
-    notes = notes_of(directory.manifest(), results, None)
+    notes = table_notes(directory.manifest(), results, None)
     notes += gate_notes(directory, {result.cell["task"] for result in results})
     below = "\n" * bool(notes) + "".join(f"{line}{end}" for line in notes)
     return f"{heading}\n{render_summary(summaries(directory, None, draws), format)}{below}"
@@ -165,15 +165,15 @@ def _numbered(
     number: str, directories: list[Path], draws: int, published: bool, time: bool
 ) -> tuple[Sheet, pd.DataFrame]:
     """A table of the paper, and its numbers."""
-    from harness.report.tables.paper_layouts import COSTS, LAYOUTS, number_of
+    from harness.report.tables.paper_layouts import COSTS, LAYOUTS, roman_number
     from harness.report.tables.sheet_frame import sheet_frame
 
-    found = number_of(number)
+    found = roman_number(number)
     if found == COSTS:
         from harness.report.tables.cost_sheet import cost_sheet
-        from harness.tools.cost import Request, cost_table
+        from harness.tools.cost import CostRequest, cost_table
 
-        sheet = cost_sheet(cost_table(Request(timed=time), say), published)
+        sheet = cost_sheet(cost_table(CostRequest(timed=time), say), published)
     else:
         from harness.report.tables.numbered import build_numbered
 

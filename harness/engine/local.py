@@ -10,10 +10,10 @@ from typing import Any
 from harness._version import __version__
 from harness.analysis.sanity_check import check
 from harness.engine.progress import Progress, Silent
-from harness.engine.workers import default_workers, walk
+from harness.engine.workers import default_workers, process_images
 from harness.errors import ImageError, UserError
 from harness.records.environment import environment
-from harness.records.run_directory import RunDirectory, codecs_of
+from harness.records.run_directory import RunDirectory, codec_fingerprints
 from harness.study.grid import image_list_hash
 from harness.study.plan import Plan
 from harness.study.study import Cell
@@ -83,7 +83,7 @@ def run(
         try:
             for phase in _phases(plan, gate):
                 missing = _missing(plan, phase, done)
-                found = walk(plan, missing, workers or default_workers())
+                found = process_images(plan, missing, workers or default_workers())
                 with closing(found):  # its threads are done before the lock goes
                     for cell, record in found:
                         if "error" in record:
@@ -132,7 +132,7 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
     ]
     differing += [
         f"codec {_short(held_codec)} instead of {_short(plan.codecs[name].fingerprint())}"
-        for name, held_codec in codecs_of(held).items()
+        for name, held_codec in codec_fingerprints(held).items()
         if name in plan.codecs and held_codec != plan.codecs[name].fingerprint()
     ]
     differing += [
@@ -176,7 +176,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     absent = {key: reason for key, reason in absent.items() if key not in fresh}
     gates = dict(held.get("gates", {})) if held else {}
     gates |= {task: {**asdict(e), "ignored": not gate} for task, e in plan.gates.items()}
-    codecs = {**(codecs_of(held) if held else {}), **plan.identity["codecs"]}
+    codecs = {**(codec_fingerprints(held) if held else {}), **plan.identity["codecs"]}
     same = held and (merged, absent, gates) == (
         *(held["cells"], held["absent"]),
         held.get("gates"),

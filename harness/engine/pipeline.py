@@ -18,7 +18,7 @@ from harness.images import fidelity
 from harness.images.io import read_image
 from harness.plugins.types import RGB, Json
 from harness.study.plan import Plan
-from harness.study.study import Cell, Place
+from harness.study.study import Cell, Condition
 
 
 @dataclass(frozen=True)
@@ -37,39 +37,39 @@ class Prepared:
 
     image: Any
     original: RGB | None
-    compressed: dict[Place, Any] = field(default_factory=dict)
-    seconds: dict[Place, float] = field(default_factory=dict)
-    errors: dict[Place, str] = field(default_factory=dict)
+    compressed: dict[Condition, Any] = field(default_factory=dict)
+    seconds: dict[Condition, float] = field(default_factory=dict)
+    errors: dict[Condition, str] = field(default_factory=dict)
     references: dict[str, Any] = field(default_factory=dict)
 
 
-def prepare(plan: Plan, image: Any, places: Collection[Place]) -> Prepared:
-    """Read ``image``, take its luma if the study says so, and compress it for each of ``places``.
+def prepare(plan: Plan, image: Any, conditions: Collection[Condition]) -> Prepared:
+    """Read ``image``, take its luma if the study says so, and compress it for ``conditions``.
 
     Args:
         plan: the study.
         image: an `ImageRef`.
-        places: codecs and QFs; None, the uncompressed image, is there in any case.
+        conditions: codecs and QFs; None, the uncompressed image, is there in any case.
     """
     began = time.perf_counter()
     try:
         original = read_image(image.path)
     except ImageError as error:
-        return Prepared(image, None, errors=dict.fromkeys([None, *places], str(error)))
+        return Prepared(image, None, errors=dict.fromkeys([None, *conditions], str(error)))
     if plan.study.luma:
         original = fidelity.to_luma(original)
     ready = Prepared(image, original, seconds={None: time.perf_counter() - began})
-    for place in places:
-        if place is None:
+    for condition in conditions:
+        if condition is None:
             continue
-        codec, qf = place
+        codec, qf = condition
         began = time.perf_counter()
         try:
-            ready.compressed[place] = plan.codecs[codec].compress(original, qf)
+            ready.compressed[condition] = plan.codecs[codec].compress(original, qf)
         except Exception as error:  # too large for the format, or a plugin's mistake
             _raise_if_general(error)
-            ready.errors[place] = _sentence(f"codec {codec}", image.id, error)
-        ready.seconds[place] = time.perf_counter() - began
+            ready.errors[condition] = _sentence(f"codec {codec}", image.id, error)
+        ready.seconds[condition] = time.perf_counter() - began
     return ready
 
 
@@ -91,28 +91,28 @@ def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[t
     """
     for name, restorer in plan.restorers.items():
         mine = [cell for cell in wanted if cell.restorer == name]
-        for place in dict.fromkeys(cell.place for cell in mine):
-            cells = [cell for cell in mine if cell.place == place]
-            yield from _restored(plan, ready, restorer, place, cells)
+        for condition in dict.fromkeys(cell.condition for cell in mine):
+            cells = [cell for cell in mine if cell.condition == condition]
+            yield from _restored(plan, ready, restorer, condition, cells)
 
 
 def _restored(
-    plan: Plan, ready: Prepared, restorer: Any, place: Place, cells: list[Cell]
+    plan: Plan, ready: Prepared, restorer: Any, condition: Condition, cells: list[Cell]
 ) -> Iterator[tuple[Cell, Json]]:
     base: Json = {"image": ready.image.id}
-    if ready.original is None or place in ready.errors:
-        yield from ((cell, {**base, "error": ready.errors[place]}) for cell in cells)
+    if ready.original is None or condition in ready.errors:
+        yield from ((cell, {**base, "error": ready.errors[condition]}) for cell in cells)
         return
     seconds = {"read": ready.seconds[None]}
-    compressed = None if place is None else ready.compressed[place]
+    compressed = None if condition is None else ready.compressed[condition]
     try:
         if compressed is None:
             pixels = ready.original
         else:
-            seconds["compress"] = ready.seconds[place]
+            seconds["compress"] = ready.seconds[condition]
             # A copy of its own: a restorer that works in place must not reach the next column.
-            own = replace(compressed, pixels=compressed.pixels.copy())
-            result = _timed(seconds, "restore", lambda: restorer.restore(own))
+            writable = replace(compressed, pixels=compressed.pixels.copy())
+            result = _timed(seconds, "restore", lambda: restorer.restore(writable))
             # A restorer may return an image, or one with what it says about the file.
             pixels = getattr(result, "pixels", result)
             predicted = getattr(result, "predicted_qf", None)

@@ -32,7 +32,7 @@ def default_workers() -> int:
     return min(cores, MOST_WORKERS)
 
 
-def walk(
+def process_images(
     plan: Plan, jobs: Sequence[Job], workers: int
 ) -> Generator[tuple[Cell, Record], None, None]:
     """The records of the jobs, as they come.
@@ -93,8 +93,8 @@ class _Crew:
         try:
             while not self.stop.is_set():
                 image, cells = self._todo.get_nowait()
-                places = list(dict.fromkeys(cell.place for cell in cells))
-                for item in process(self._plan, prepare(self._plan, image, places), cells):
+                conditions = list(dict.fromkeys(cell.condition for cell in cells))
+                for item in process(self._plan, prepare(self._plan, image, conditions), cells):
                     self._done.put(item)
                     if self.stop.is_set():
                         break

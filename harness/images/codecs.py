@@ -127,7 +127,7 @@ class Avif(PillowCodec):
     def __post_init__(self) -> None:
         """Refuse a Pillow without the format or the encoder."""
         super().__post_init__()
-        if _version_of("aom") is None:
+        if _encoder_version("aom") is None:
             raise UserError(
                 f"The codec {self.name} needs the encoder aom, and the AVIF of Pillow "
                 f"{PIL.__version__} here is built without it: "
@@ -153,7 +153,7 @@ class Avif(PillowCodec):
             "subsampling": "4:2:0",
             "speed": "6",
             "threads": "1",
-            "encoder": f"aom {_version_of('aom')}",
+            "encoder": f"aom {_encoder_version('aom')}",
         }
 
 
@@ -197,7 +197,7 @@ class Jpeg2000(PillowCodec):
         }
 
 
-def _version_of(encoder: str) -> str | None:
+def _encoder_version(encoder: str) -> str | None:
     """The version of an AV1 encoder inside Pillow; None: it is not there."""
     from PIL import AvifImagePlugin
 

@@ -62,7 +62,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ImageError: the file is missing, unreadable, empty, no image, damaged, too large
             (`PIL.Image.MAX_IMAGE_PIXELS`, twice), or of a mode that has no fixed range.
     """
-    data = _bytes_of(path)
+    data = _read_bytes(path)
     try:
         with Image.open(BytesIO(data)) as image:
             image.load()
@@ -119,7 +119,7 @@ def write_png(image: NDArray[np.uint8], path: Path) -> None:
             temporary.unlink()
 
 
-def _bytes_of(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise ImageError(f"Cannot read image {path}: it is a folder; name an image file.")
     try:

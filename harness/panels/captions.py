@@ -13,7 +13,7 @@ from harness.report.panel_index import Panel, View
 
 
 @dataclass(frozen=True)
-class Grid:
+class CaptionGrid:
     """Sizes in pixels."""
 
     width: int
@@ -29,7 +29,7 @@ class Grid:
         return max(self.tile // 19, 8)
 
 
-def texts_of(panel: Panel, view: View, grid: Grid) -> list[tuple[str, bool]]:
+def view_texts(panel: Panel, view: View, grid: CaptionGrid) -> list[tuple[str, bool]]:
     """What stands under a view, in lines that fit, and whether they are bold."""
     task = registry.tasks().get(panel.task)
     marks = "*" * (not view.same) + "°" * bool(view.note)
@@ -45,18 +45,18 @@ def texts_of(panel: Panel, view: View, grid: Grid) -> list[tuple[str, bool]]:
     return lines
 
 
-def head_of(panel: Panel, grid: Grid) -> list[tuple[str, bool]]:
+def panel_heading(panel: Panel, grid: CaptionGrid) -> list[tuple[str, bool]]:
     """What stands over the views, in lines that fit, and whether they are bold."""
     wide = grid.width - 2 * grid.margin
-    place = f"QF {panel.qf}" if panel.codec == "jpeg" else f"{panel.codec} {panel.qf}"
-    title = f"{panel.image} · {panel.task}, {place}"
+    condition = f"QF {panel.qf}" if panel.codec == "jpeg" else f"{panel.codec} {panel.qf}"
+    title = f"{panel.image} · {panel.task}, {condition}"
     return [
         (shortened(title, grid.size, wide, True), True),
         *((text, False) for text in wrapped(panel.reason, grid.size, wide)),
     ]
 
 
-def notes_of(panel: Panel, grid: Grid) -> list[str]:
+def small_print(panel: Panel, grid: CaptionGrid) -> list[str]:
     """The small print."""
     what = "PSNR | SSIM"
     task = registry.tasks().get(panel.task)
@@ -79,7 +79,7 @@ Key = tuple[str, Any]
 """A text and what stands before it: the kind of a box, or a colour."""
 
 
-def keys_of(panel: Panel, grid: Grid) -> list[list[Key]]:
+def legend_lines(panel: Panel, grid: CaptionGrid) -> list[list[Key]]:
     """The legend, in lines that fit."""
     classes = dict.fromkeys(pair for view in panel.views for pair in view.legend)
     keys: list[Key] = list(classes)
@@ -91,7 +91,7 @@ def keys_of(panel: Panel, grid: Grid) -> list[list[Key]]:
     lines: list[list[Key]] = []
     room = 0
     for key in keys:
-        needed = width_of(key, grid)
+        needed = key_width(key, grid)
         if not lines or needed > room:
             lines.append([])
             room = grid.width - 2 * grid.margin
@@ -100,6 +100,6 @@ def keys_of(panel: Panel, grid: Grid) -> list[list[Key]]:
     return lines
 
 
-def width_of(key: Key, grid: Grid) -> int:
+def key_width(key: Key, grid: CaptionGrid) -> int:
     """The room that a part of the legend takes, pixels."""
     return extent(key[0], grid.size)[0] + 4 * grid.size

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.bootstrap import gather
+from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.metrics import headline, scaled
 from harness.plugins import registry
 from harness.plugins.types import Json
@@ -38,10 +38,12 @@ class Changes:
         return bool(((self.a != self.b) & np.isfinite(self.a) & np.isfinite(self.b)).any())
 
 
-def changes_of(directory: RunDirectory, pair: Sequence[Json], own: bool = True) -> Changes:
-    """The headline metric of each image alone; PSNR where the task has none, or not ``own``."""
+def measure_changes(
+    directory: RunDirectory, pair: Sequence[Json], per_image: bool = True
+) -> Changes:
+    """The headline metric of each image alone; PSNR where there is none, or not ``per_image``."""
     task = registry.tasks().get(pair[0]["task"])
-    evidence = gather(directory, [cell["key"] for cell in pair])
+    evidence = load_bootstrap(directory, [cell["key"] for cell in pair])
     sides = []
     for cell in pair:
         item = evidence.get(cell["key"])
@@ -50,7 +52,7 @@ def changes_of(directory: RunDirectory, pair: Sequence[Json], own: bool = True) 
         sides.append(dict(zip(names, each.tolist(), strict=False)) if len(each) else {})
     name = headline(task, {name for item in evidence.values() for name in item.values})
     metric, digits, unit = f"own {name}", task.digits.get(name, 1), scaled(task, name, 1.0)
-    if not own or not all(sides):
+    if not per_image or not all(sides):
         sides = [_psnr(directory, cell) for cell in pair]
         metric, digits, unit = "PSNR", 2, 1.0
     images = tuple(image for image in sides[0] if image in sides[1])
@@ -82,9 +84,9 @@ def split(
     """
     valid = np.isfinite(change)
     order = np.argsort(np.where(valid, -change, 0.0), kind="stable")
-    rises = [int(place) for place in order if valid[place] and change[place] > 0]
+    rises = [int(condition) for condition in order if valid[condition] and change[condition] > 0]
     order = np.argsort(np.where(valid, change, 0.0), kind="stable")
-    falls = [int(place) for place in order if valid[place] and change[place] < 0]
+    falls = [int(condition) for condition in order if valid[condition] and change[condition] < 0]
     if worst:
         return [], falls[:top]
     up = min(len(rises), max((top + 1) // 2, top - len(falls)))

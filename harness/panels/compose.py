@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.panels.captions import Grid, Key, head_of, keys_of, notes_of, texts_of, width_of
+from harness.panels.captions import (
+    CaptionGrid,
+    Key,
+    key_width,
+    legend_lines,
+    panel_heading,
+    small_print,
+    view_texts,
+)
 from harness.panels.labels import extent, font
 from harness.panels.overlay import line, mark_area
 from harness.panels.palette import KINDS
@@ -27,7 +35,7 @@ _INK, _PALE = (0, 0, 0), (90, 90, 90)
 
 
 @dataclass(frozen=True)
-class Layout:
+class PanelLayout:
     """How large.
 
     Attributes:
@@ -39,7 +47,7 @@ class Layout:
     pdf: bool = False
 
 
-def compose(panel: Panel, folder: Path, layout: Layout) -> None:
+def compose(panel: Panel, folder: Path, layout: PanelLayout) -> None:
     """Write the picture of a panel to where its ``file`` says.
 
     Args:
@@ -53,15 +61,15 @@ def compose(panel: Panel, folder: Path, layout: Layout) -> None:
     from PIL import Image, ImageDraw
 
     grid = _grid(panel, layout.width)
-    texts = [texts_of(panel, view, grid) for view in panel.views]
+    texts = [view_texts(panel, view, grid) for view in panel.views]
     lines = max(len(text) for text in texts)
-    head, foot = head_of(panel, grid), notes_of(panel, grid)
+    head, foot = panel_heading(panel, grid), small_print(panel, grid)
     step = extent("X", grid.size)[1]
     row = grid.shown[1] + (grid.detail[1] + grid.margin // 2 if grid.detail else 0)
     row += lines * step + 2 * grid.margin
     rows = -(-len(panel.views) // grid.columns)
     top = 2 * grid.margin + len(head) * round(1.2 * step)
-    keys = keys_of(panel, grid)
+    keys = legend_lines(panel, grid)
     height = top + rows * row + (len(keys) + len(foot)) * round(1.3 * step) + grid.margin
     canvas = Image.new("RGB", (grid.width, height), (255, 255, 255))
     draw = ImageDraw.Draw(canvas)
@@ -87,7 +95,7 @@ def compose(panel: Panel, folder: Path, layout: Layout) -> None:
         write_atomic((folder / panel.file).with_suffix(".pdf"), _pdf(canvas))
 
 
-def _grid(panel: Panel, width: int) -> Grid:
+def _grid(panel: Panel, width: int) -> CaptionGrid:
     rows = -(-len(panel.views) // _MOST_COLUMNS)
     columns = -(-len(panel.views) // rows)
     margin = max(width // 130, 4)
@@ -96,7 +104,7 @@ def _grid(panel: Panel, width: int) -> Grid:
     detail = None
     if panel.crop is not None:
         detail = _fitted(*panel.crop[2:], tile, round(_TALLEST_DETAIL * tile))
-    return Grid(width, columns, margin, tile, shown, detail)
+    return CaptionGrid(width, columns, margin, tile, shown, detail)
 
 
 def _fitted(width: int, height: int, wide: int, high: int) -> tuple[int, int]:
@@ -106,7 +114,7 @@ def _fitted(width: int, height: int, wide: int, high: int) -> tuple[int, int]:
 
 
 def _tile(
-    canvas: Image, panel: Panel, view: View, folder: Path, grid: Grid, at: tuple[int, int]
+    canvas: Image, panel: Panel, view: View, folder: Path, grid: CaptionGrid, at: tuple[int, int]
 ) -> None:
     """A view's picture with what is drawn on it, and under it the detail."""
     from PIL import Image, ImageDraw
@@ -137,15 +145,17 @@ def _tile(
         canvas.paste(detail, (left, at[1] + grid.shown[1] + grid.margin // 2))
 
 
-def _write(draw: ImageDraw, lines: list[tuple[str, bool]], grid: Grid, at: tuple[int, int]) -> None:
+def _write(
+    draw: ImageDraw, lines: list[tuple[str, bool]], grid: CaptionGrid, at: tuple[int, int]
+) -> None:
     step = extent("X", grid.size)[1]
     for number, (text, bold) in enumerate(lines):
         middle = at[0] + (grid.tile - extent(text, grid.size, bold)[0]) // 2
-        place = (middle, at[1] + number * step)
-        draw.text(place, text, fill=_INK, font=font(grid.size, bold))
+        condition = (middle, at[1] + number * step)
+        draw.text(condition, text, fill=_INK, font=font(grid.size, bold))
 
 
-def _key(draw: ImageDraw, keys: list[Key], grid: Grid, y: int) -> None:
+def _key(draw: ImageDraw, keys: list[Key], grid: CaptionGrid, y: int) -> None:
     x = grid.margin
     step = extent("X", grid.size)[1]
     for key in keys:
@@ -158,7 +168,7 @@ def _key(draw: ImageDraw, keys: list[Key], grid: Grid, y: int) -> None:
         else:
             _hatched(draw, area, max(grid.size // 8, 2))
         draw.text((x + round(2.5 * grid.size), y), text, fill=_INK, font=font(grid.size))
-        x += width_of(key, grid)
+        x += key_width(key, grid)
 
 
 def _hatched(draw: ImageDraw, area: tuple[int, int, int, int], width: int) -> None:

@@ -13,24 +13,24 @@ from harness.engine.progress import Progress, Silent
 from harness.errors import HarnessError, UserError
 from harness.images.io import read_image
 from harness.panels import crop as crops
-from harness.panels.compose import Layout, compose
+from harness.panels.compose import PanelLayout, compose
 from harness.panels.recompute import as_in_runs
-from harness.panels.replan import plan_of
-from harness.panels.select import UNDONE, Choice, Request, choose
-from harness.panels.unresolvable import left_out, refused, unnamed
-from harness.panels.views import Maker, folder_of, held_view
+from harness.panels.replan import replan
+from harness.panels.select import UNDONE, Choice, PanelRequest, choose
+from harness.panels.unresolvable import left_out, refused, unresolvable_restorers
+from harness.panels.views import Maker, held_view, panel_folder
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.report.panel_index import Panel, View, read_index, write_index
-from harness.study.overrides import NOTHING, Own
+from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan
-from harness.study.selection import reference_of
+from harness.study.selection import original_restorer
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Options:
+class PanelOptions:
     """How panels are made.
 
     Attributes:
@@ -47,13 +47,13 @@ class Options:
     width: int = 2150
     pdf: bool = False
     moved: Mapping[str, Any] = field(default_factory=dict)
-    own: Own = NOTHING
+    overrides: Overrides = NO_OVERRIDES
 
 
 def make_panels(
     directory: RunDirectory,
-    request: Request,
-    options: Options,
+    request: PanelRequest,
+    options: PanelOptions,
     say: Say,
     progress: Progress | None = None,
 ) -> list[Panel]:
@@ -61,17 +61,17 @@ def make_panels(
 
     The index grows: a panel of the same task, image, codec and QF is replaced, others stay. What
     is done when it is interrupted is kept. Restorers that were Python objects and are not in
-    ``options.own`` are shown where their pictures are there already, and else left out.
+    ``options.overrides`` are shown where their pictures are there already, and else left out.
 
     Raises:
         UserError: such a restorer is asked for by name; see `harness.panels.select.choose` and
-            `harness.panels.replan.plan_of`.
+            `harness.panels.replan.replan`.
         HarnessError: no panel could be made, or the folder cannot be written to.
     """
     folder = options.output or directory.path / "panels"
-    choices = _choices(directory, request, options.own, folder, say)
-    reference = reference_of().name
-    places = dict.fromkeys((choice.codec, choice.qf) for choice in choices)
+    choices = _choices(directory, request, options.overrides, folder, say)
+    reference = original_restorer().name
+    conditions = dict.fromkeys((choice.codec, choice.qf) for choice in choices)
     progress = progress or Silent()
     made: list[Panel] = []
     failed: list[str] = []
@@ -79,8 +79,8 @@ def make_panels(
     progress.start(sum(2 + len(choice.restorers) for choice in choices), 0)
     with ExitStack() as stack:
         stack.callback(progress.stop)
-        for place in places:
-            mine = [choice for choice in choices if (choice.codec, choice.qf) == place]
+        for condition in conditions:
+            mine = [choice for choice in choices if (choice.codec, choice.qf) == condition]
             again = _Again(directory, mine, options, stack)
             for choice in mine:
                 work = _Work(directory, manifest, folder, options, again, reference)
@@ -105,11 +105,11 @@ def make_panels(
 
 
 def _choices(
-    directory: RunDirectory, request: Request, own: Own, folder: Path, say: Say
+    directory: RunDirectory, request: PanelRequest, overrides: Overrides, folder: Path, say: Say
 ) -> list[Choice]:
     """What to show: restorers that nothing stands for only where they are in the folder."""
     manifest = directory.manifest()
-    lost = unnamed(manifest, own.restorers)
+    lost = unresolvable_restorers(manifest, overrides.restorers)
     try:
         choices = choose(directory, request, lost)
     except UserError:
@@ -118,7 +118,7 @@ def _choices(
         raise
     found = []
     for choice in choices:
-        at, row = folder_of(choice), _row(manifest, choice)
+        at, row = panel_folder(choice), _row(manifest, choice)
         held = {name for name in lost if name in row and held_view(folder, at, name, row)}
         for name in choice.restorers:
             if name in lost and name not in held:
@@ -159,7 +159,7 @@ class _Again:
 
     directory: RunDirectory
     choices: list[Choice]
-    options: Options
+    options: PanelOptions
     stack: ExitStack
     broken: bool = False
 
@@ -168,11 +168,13 @@ class _Again:
         self.broken = True
         tasks = list(dict.fromkeys(choice.task for choice in self.choices))
         shown = dict.fromkeys(name for choice in self.choices for name in choice.restorers)
-        place = (self.choices[0].codec, self.choices[0].qf)
-        where, own = self.options.moved, self.options.own
-        lost = unnamed(self.directory.manifest(), own.restorers)  # their pictures are there
+        condition = (self.choices[0].codec, self.choices[0].qf)
+        where, overrides = self.options.moved, self.options.overrides
+        lost = unresolvable_restorers(
+            self.directory.manifest(), overrides.restorers
+        )  # their pictures are there
         names = [name for name in shown if name not in lost]
-        plan = plan_of(self.directory, tasks, place, names, where, own)
+        plan = replan(self.directory, tasks, condition, names, where, overrides)
         # Not before a picture is missing: torch takes seconds to load.
         self.stack.enter_context(as_in_runs(plan.study.seed))
         self.broken = False
@@ -189,7 +191,7 @@ class _Work:
     directory: RunDirectory
     manifest: Json
     folder: Path
-    options: Options
+    options: PanelOptions
     plan: Callable[[], Plan]
     reference: str
 
@@ -205,7 +207,7 @@ class _Work:
             crop = crops.most_different(a, b)
         elif crop is not None:
             crops.checked(crop, width, height, choice.image)
-        at = folder_of(choice)
+        at = panel_folder(choice)
         panel = Panel(
             *(choice.task, choice.image, choice.codec, choice.qf, width, height, choice.reason),
             str(at / "panel.png"),
@@ -213,7 +215,7 @@ class _Work:
             crop,
             tuple(notes),
         )
-        compose(panel, self.folder, Layout(self.options.width, self.options.pdf))
+        compose(panel, self.folder, PanelLayout(self.options.width, self.options.pdf))
         return panel
 
     def _views(self, choice: Choice, progress: Progress) -> tuple[list[View], list[str]]:
@@ -227,7 +229,7 @@ class _Work:
         views = []
         notes = [f"{name} cannot be made again and is not shown." for name in choice.missing]
         for name in (self.reference, UNDONE, *choice.restorers):
-            view = held_view(self.folder, folder_of(choice), name, cells)
+            view = held_view(self.folder, panel_folder(choice), name, cells)
             try:
                 views.append(view if view is not None else maker.make(name))
             except HarnessError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.panels.labels import Area, extent, font, placed
-from harness.panels.palette import BACKGROUND, KINDS, Colour, class_colour, ink_on, text_of
+from harness.panels.palette import BACKGROUND, KINDS, Colour, class_colour, hex_colour, ink_on
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,12 +63,12 @@ def overlay(drawing: Any, width: int, height: int, truth: Any = None) -> Image |
     return sheet
 
 
-def legend_of(drawing: Any) -> tuple[tuple[str, str], ...]:
+def map_legend(drawing: Any) -> tuple[tuple[str, str], ...]:
     """The classes of a class map that are in the picture, each with its colour ``#rrggbb``."""
     if drawing.class_map is None:
         return ()
     return tuple(
-        (drawing.names[index], text_of(class_colour(index))) for index in _present(drawing)
+        (drawing.names[index], hex_colour(class_colour(index))) for index in _present(drawing)
     )
 
 

@@ -38,7 +38,7 @@ def class_colour(index: int) -> Colour:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def text_of(colour: Colour) -> str:
+def hex_colour(colour: Colour) -> str:
     """``#rrggbb``."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 

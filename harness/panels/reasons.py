@@ -12,13 +12,13 @@ def asked(changes: Changes, image: str, between: tuple[str, str]) -> str:
     """What is said of an image that the user named."""
     if image not in changes.images:
         return f"Asked for; {between[0]} and {between[1]} are not both recorded for it."
-    place = changes.images.index(image)
-    return f"Asked for; from {between[0]} to {between[1]} its {values(changes, place)}."
+    condition = changes.images.index(image)
+    return f"Asked for; from {between[0]} to {between[1]} its {values(changes, condition)}."
 
 
-def values(changes: Changes, place: int) -> str:
+def values(changes: Changes, condition: int) -> str:
     """Both values of the image at a place of ``changes``, and which way they go."""
-    a, b = float(changes.a[place]), float(changes.b[place])
+    a, b = float(changes.a[condition]), float(changes.b[condition])
     left, right = printed(a, changes.digits), printed(b, changes.digits)
     if a == b or math.isnan(a) or math.isnan(b):
         return f"{changes.metric} goes from {left} to {right}"

@@ -18,7 +18,7 @@ from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
-from harness.study.study import Cell, Place
+from harness.study.study import Cell, Condition
 
 
 @dataclass(frozen=True)
@@ -60,31 +60,36 @@ def as_in_runs(seed: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(strict, warn_only=True)
 
 
-def cell_of(plan: Plan, task: str, restorer: str, place: Place) -> Cell | None:
+def find_cell(plan: Plan, task: str, restorer: str, condition: Condition) -> Cell | None:
     """The cell of a restorer; a reference has one whatever the place."""
     for cell in plan.cells:
-        if (cell.task, cell.restorer) == (task, restorer) and cell.place in (place, None):
+        if (cell.task, cell.restorer) == (task, restorer) and cell.condition in (condition, None):
             return cell
     return None
 
 
 def see(
-    plan: Plan, directory: RunDirectory, ready: Prepared, task: str, restorer: str, place: Place
+    plan: Plan,
+    directory: RunDirectory,
+    ready: Prepared,
+    task: str,
+    restorer: str,
+    condition: Condition,
 ) -> Seen:
     """Restore, predict and compare with the record; through `harness.engine.pipeline.process`.
 
     Args:
-        plan: from `harness.panels.replan.plan_of`.
+        plan: from `harness.panels.replan.replan`.
         directory: the run.
-        ready: the image, compressed at ``place``.
+        ready: the image, compressed at ``condition``.
         task: task name.
         restorer: its name.
-        place: codec and QF.
+        condition: codec and QF.
 
     Raises:
         UserError: the image cannot be read, or a restorer or model fails on it.
     """
-    cell = cell_of(plan, task, restorer, place)
+    cell = find_cell(plan, task, restorer, condition)
     if cell is None or ready.original is None:
         if ready.original is None or not plan.restorers[restorer].reference:
             raise UserError(ready.errors.get(None, f"{restorer} has no cell in {task}."))
@@ -100,10 +105,10 @@ def see(
     if "error" in record:
         raise HarnessError(str(record["error"]))
     reference = ready.references.get(task)
-    prediction = heard.last if cell.place is not None or reference is None else reference
+    prediction = heard.last if cell.condition is not None or reference is None else reference
     drawing, truth = _drawings(plan, part, ready.image.id, prediction, reference)
     same, note = held_against(directory, cell, record)
-    pixels = ready.original if cell.place is None else kept.last
+    pixels = ready.original if cell.condition is None else kept.last
     return Seen(pixels, record, drawing, truth, same, cell.fingerprint, note)
 
 

@@ -11,52 +11,52 @@ from harness.errors import UserError
 from harness.panels.select import UNDONE
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.study.overrides import NONE, NOTHING, Own
+from harness.study.overrides import NO_OVERRIDES, NONE, Overrides
 from harness.study.plan import Plan, make_plan
-from harness.study.resolve import group_of, served_by
-from harness.study.selection import lineup_of, reference_of
-from harness.study.study import Place, Study, read_study
+from harness.study.resolve import model_task, served_by
+from harness.study.selection import original_restorer, select_restorers
+from harness.study.study import Condition, Study, read_study
 
 
-def plan_of(
+def replan(
     directory: RunDirectory,
     tasks: Sequence[str],
-    place: Place,
+    condition: Condition,
     restorers: Iterable[str],
     moved: Mapping[str, Any],
-    own: Own = NOTHING,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> Plan:
     """The run's study again, with only what is needed of it.
 
     Args:
         directory: the run.
         tasks: the tasks needed.
-        place: codec and QF.
+        condition: codec and QF.
         restorers: names in the run; the uncompressed image and `UNDONE` come with them.
         moved: fields of the study that say where things are now, such as ``dataset``.
-        own: objects that stand for names of the study.
+        overrides: objects that stand for names of the study.
 
     Raises:
         UserError: something the run was made with is not here any more.
     """
-    assert place is not None
+    assert condition is not None
     manifest = directory.manifest()
     study = read_study(None, {**manifest["study"], **moved})
-    codec, qf = place
+    codec, qf = condition
     tasks, models = _with_models(study, tasks)
     update = {"task": tasks, "model": models, "codec": (codec,), "qf": (qf,)}
     needed = study.model_copy(update=update)
     try:
-        reference = reference_of().name
+        reference = original_restorer().name
         wanted = [name for name in restorers if name not in (reference, UNDONE)]
-        found = [_spec(needed, name, directory, own.restorers) for name in wanted]
+        found = [_spec(needed, name, directory, overrides.restorers) for name in wanted]
         specs = (reference, UNDONE, *found)
-        plan = make_plan(needed.model_copy(update={"restorers": specs}), False, own)
+        plan = make_plan(needed.model_copy(update={"restorers": specs}), False, overrides)
         if "model" not in moved:
             _check_models(plan, manifest["models"])
     except UserError as error:
         hint = "If data or models have moved, say where to: --dataset, --images, --masks, --model."
-        if own.data_set is None and _may_be_an_object(study.dataset):
+        if overrides.data_set is None and _may_be_an_object(study.dataset):
             hint += f" If {study.dataset} was a Python object, {_FROM_PYTHON}"
         raise UserError(
             f"The pictures of {directory.path} cannot be made again here: {error} {hint}"
@@ -94,7 +94,7 @@ def _with_models(study: Study, tasks: Sequence[str]) -> tuple[tuple[str, ...], t
     of the study are planned for.
     """
     known = registry.tasks()
-    groups = {group_of(name, known.get(name)) for name in tasks}
+    groups = {model_task(name, known.get(name)) for name in tasks}
     models = []
     for spec in study.model:
         serves = served_by(spec)
@@ -105,17 +105,19 @@ def _with_models(study: Study, tasks: Sequence[str]) -> tuple[tuple[str, ...], t
     return tuple(tasks), tuple(models)
 
 
-def _spec(study: Study, name: str, directory: RunDirectory, own: Mapping[str, Any] = NONE) -> str:
+def _spec(
+    study: Study, name: str, directory: RunDirectory, overrides: Mapping[str, Any] = NONE
+) -> str:
     """What the study calls a restorer of the run: its name, or the file that it was read from.
 
     Raises:
         UserError: the study does not say.
     """
-    if name in study.restorers or name in own:
+    if name in study.restorers or name in overrides:
         return name
     for spec in study.restorers:
         with contextlib.suppress(UserError):  # the weights of another one may be missing
-            if name in lineup_of(study.model_copy(update={"restorers": (spec,)})).restorers:
+            if name in select_restorers(study.model_copy(update={"restorers": (spec,)})).restorers:
                 return spec
     raise UserError(
         f"the restorer {name} can no longer be loaded from what {directory.path} says of it "

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.analysis.metrics import headline, measure
 from harness.errors import UserError
-from harness.panels.changes import Changes, changes_of, split
+from harness.panels.changes import Changes, measure_changes, split
 from harness.panels.reasons import asked, ordinal, values
 from harness.plugins import registry
 from harness.plugins.types import Json
@@ -29,7 +29,7 @@ TOP = 4
 
 
 @dataclass(frozen=True)
-class Request:
+class PanelRequest:
     """What the user asked for.
 
     Attributes:
@@ -84,7 +84,7 @@ class Choice:
 
 
 def choose(
-    directory: RunDirectory, request: Request, without: Collection[str] = ()
+    directory: RunDirectory, request: PanelRequest, without: Collection[str] = ()
 ) -> list[Choice]:
     """The images to show, task by task.
 
@@ -121,16 +121,16 @@ def choose(
     return found
 
 
-def _nothing(task: str, codec: str, qf: int, request: Request) -> str:
+def _nothing(task: str, codec: str, qf: int, request: PanelRequest) -> str:
     what = "gets worse" if request.worst else "changes"
-    place = f"QF {qf}" if codec == "jpeg" else f"{codec} {qf}"
+    condition = f"QF {qf}" if codec == "jpeg" else f"{codec} {qf}"
     return (
-        f"No image {what} in {task} at {place} between the two restorers: name images with "
+        f"No image {what} in {task} at {condition} between the two restorers: name images with "
         "--image, or other restorers with --between."
     )
 
 
-def _place(cells: list[Json], request: Request, directory: RunDirectory) -> tuple[str, int]:
+def _place(cells: list[Json], request: PanelRequest, directory: RunDirectory) -> tuple[str, int]:
     codecs = list(dict.fromkeys(str(cell["codec"]) for cell in cells))
     codec = codecs[0] if request.codec is None else request.codec
     _known("codec", codec, codecs, directory)
@@ -144,7 +144,7 @@ def _of_row(
     directory: RunDirectory,
     manifest: Json,
     row: list[Json],
-    request: Request,
+    request: PanelRequest,
     without: Collection[str],
 ) -> list[Choice]:
     """The choices in one row of the table."""
@@ -165,9 +165,9 @@ def _of_row(
     extra = [name for name in between if name not in (*shown, UNDONE, *references)]
     shown = (*shown, *extra)
     pair = tuple(_cell(manifest, row[0]["task"], cells, name, directory) for name in between)
-    changes = changes_of(directory, pair)
+    changes = measure_changes(directory, pair)
     if not request.images and not request.worst and not changes.any():
-        changes = changes_of(directory, pair, own=False)
+        changes = measure_changes(directory, pair, per_image=False)
     if request.images:
         picked = [(image, asked(changes, image, between)) for image in request.images]
     else:
@@ -211,7 +211,7 @@ def _usual_pair(
 
 
 def _moved_most(
-    changes: Changes, between: tuple[str, str], request: Request
+    changes: Changes, between: tuple[str, str], request: PanelRequest
 ) -> list[tuple[str, str]]:
     """The images helped and hurt most, with the reason; none where none changes."""
     with np.errstate(invalid="ignore"):
@@ -219,14 +219,14 @@ def _moved_most(
     helped, hurt = split(change, request.top, request.worst)
     count = int(np.isfinite(change).sum())
     found = []
-    for verb, places in (("gains", helped), ("loses", hurt)):
-        for rank, place in enumerate(places, start=1):
+    for verb, conditions in (("gains", helped), ("loses", hurt)):
+        for rank, condition in enumerate(conditions, start=1):
             most = "most" if rank == 1 else f"{ordinal(rank)} most"
             reason = (
                 f"Of {count} image{'s' * (count != 1)} this one {verb} {most} "
-                f"from {between[0]} to {between[1]}: its {values(changes, place)}."
+                f"from {between[0]} to {between[1]}: its {values(changes, condition)}."
             )
-            found.append((changes.images[place], reason))
+            found.append((changes.images[condition], reason))
     return found
 
 

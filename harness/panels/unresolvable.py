@@ -10,12 +10,12 @@ from harness.plugins.types import Json
 from harness.study.overrides import GIVEN
 
 
-def unnamed(manifest: Json, own: Collection[str]) -> dict[str, str]:
+def unresolvable_restorers(manifest: Json, overrides: Collection[str]) -> dict[str, str]:
     """The restorers that can be made neither from the run directory nor from the caller's objects.
 
     Args:
         manifest: of the run.
-        own: names of the restorers that the caller has as objects.
+        overrides: names of the restorers that the caller has as objects.
 
     Returns:
         What each was by name, in table order.
@@ -27,7 +27,7 @@ def unnamed(manifest: Json, own: Collection[str]) -> dict[str, str]:
     for name in manifest["restorers"]:
         # An object of a plugin's class has the fingerprint of a plugin.
         unknown = name in specs and name.partition(":")[0] not in known
-        if name in own:
+        if name in overrides:
             continue
         if name in given:
             found[name] = "a Python object"
@@ -40,7 +40,7 @@ def left_out(lost: Mapping[str, str], where: str) -> str:
     """What is said where panels are made without them.
 
     Args:
-        lost: from `unnamed`.
+        lost: from `unresolvable_restorers`.
         where: in which panels.
     """
     listed = [f"{name} ({what})" for name, what in lost.items()]
@@ -48,7 +48,7 @@ def left_out(lost: Mapping[str, str], where: str) -> str:
 
 
 def refused(name: str, what: str) -> str:
-    """What is said where one is asked for; arguments as `unnamed` gives them."""
+    """What is said where one is asked for; arguments as `unresolvable_restorers` gives them."""
     return f"{name} was {what}, so it cannot be shown. {_how(False)}"
 
 

@@ -21,7 +21,7 @@ from harness.panels.select import UNDONE, Choice
 from harness.plugins.types import Json
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
-from harness.report.panel_index import View, json_of, view_of
+from harness.report.panel_index import View, view_from_json, view_to_json
 from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
 
@@ -29,7 +29,7 @@ _LONGEST = 60
 _VIEWS = "views"  # a folder of their own: a restorer may be called "panel"
 
 
-def folder_of(choice: Choice) -> Path:
+def panel_folder(choice: Choice) -> Path:
     """Where a panel lies in the folder of panels."""
     return Path(file_name(choice.task)) / file_name(f"{choice.image}-{choice.codec}-q{choice.qf}")
 
@@ -58,7 +58,7 @@ def held_view(folder: Path, at: Path, restorer: str, cells: dict[str, Json]) -> 
     """
     try:
         text = (folder / at / _VIEWS / f"{file_name(restorer)}.json").read_text(encoding="utf-8")
-        view = view_of(json.loads(text))
+        view = view_from_json(json.loads(text))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     asked = cells[restorer]["fingerprint"] if restorer in cells else ""
@@ -73,7 +73,7 @@ class Maker:
     """Makes the views of one image, reading and compressing it once.
 
     Attributes:
-        plan: gives the plan of `harness.panels.replan.plan_of`, made when the first view is.
+        plan: gives the plan of `harness.panels.replan.replan`, made when the first view is.
         directory: the run.
         folder: of all panels.
         choice: the image.
@@ -92,13 +92,13 @@ class Maker:
             HarnessError: it cannot be made, or not be written.
         """
         plan, choice = self.plan(), self.choice
-        place = (choice.codec, choice.qf)
+        condition = (choice.codec, choice.qf)
         if self._ready is None:
-            self._ready = prepare(plan, self._image(plan), [place])
-        if place in self._ready.errors:
-            raise HarnessError(self._ready.errors[place])
-        seen = see(plan, self.directory, self._ready, choice.task, restorer, place)
-        at = folder_of(choice) / _VIEWS
+            self._ready = prepare(plan, self._image(plan), [condition])
+        if condition in self._ready.errors:
+            raise HarnessError(self._ready.errors[condition])
+        seen = see(plan, self.directory, self._ready, choice.task, restorer, condition)
+        at = panel_folder(choice) / _VIEWS
         name = file_name(restorer)
         height, width = seen.pixels.shape[:2]
         write_png(seen.pixels, self.folder / at / f"{name}.png")
@@ -112,11 +112,11 @@ class Maker:
         view = replace(
             self._numbers(plan.tasks[choice.task], plan, seen),
             restorer=restorer,
-            label=label_of(restorer, choice, plan),
+            label=view_label(restorer, choice, plan),
             picture=str(at / f"{name}.png"),
             overlay=None if sheet is None else str(at / f"{name}.overlay.png"),
         )
-        text = json.dumps(json_of(view), indent=1)
+        text = json.dumps(view_to_json(view), indent=1)
         write_atomic(self.folder / at / f"{name}.json", text.encode())
         return view
 
@@ -133,13 +133,13 @@ class Maker:
         record, image = seen.record, self.choice.image
         found = record["fidelity"] if record is not None else {}
         psnr = _finite(found.get("psnr", found.get("psnr_y")))
-        legend = () if seen.drawing is None else draw.legend_of(seen.drawing)
+        legend = () if seen.drawing is None else draw.map_legend(seen.drawing)
         return View(
             *("", "", "", None),
             psnr=psnr,
             # Of the uncompressed image itself it says nothing.
             ssim=None if psnr is None else _finite(found.get("ssim", found.get("ssim_y"))),
-            score=None if record is None else score_of(part.task, plan, image, record),
+            score=None if record is None else image_score(part.task, plan, image, record),
             caption="" if seen.drawing is None else seen.drawing.caption,
             same=seen.same,
             fingerprint=seen.fingerprint,
@@ -149,7 +149,7 @@ class Maker:
         )
 
 
-def score_of(task: Any, plan: Plan, image: str, record: Json) -> float | None:
+def image_score(task: Any, plan: Plan, image: str, record: Json) -> float | None:
     """The image's own headline metric in the unit tables print; None where there is none."""
     make = getattr(task, "sample", None)
     if make is None:
@@ -160,7 +160,7 @@ def score_of(task: Any, plan: Plan, image: str, record: Json) -> float | None:
     return _finite(scaled(task, task.metric, float(sample.each()[0])))
 
 
-def label_of(restorer: str, choice: Choice, plan: Plan) -> str:
+def view_label(restorer: str, choice: Choice, plan: Plan) -> str:
     """What is printed over a view."""
     if plan.restorers[restorer].reference:
         return "Original"

@@ -30,7 +30,7 @@ _HANDLES = 128
 """Record files kept open at once: a large grid has more cells than a process may open files."""
 
 
-def codecs_of(manifest: Json) -> dict[str, dict[str, str]]:
+def codec_fingerprints(manifest: Json) -> dict[str, dict[str, str]]:
     """The fingerprints of a manifest's codecs, by name."""
     identity = manifest["identity"]
     if "codecs" in identity:

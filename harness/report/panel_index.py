@@ -90,7 +90,7 @@ class Panel:
         return (self.task, self.image, self.codec, self.qf)
 
 
-def view_of(found: Mapping[str, Any]) -> View:
+def view_from_json(found: Mapping[str, Any]) -> View:
     """A view from its JSON; unknown keys are passed over.
 
     Raises:
@@ -102,7 +102,7 @@ def view_of(found: Mapping[str, Any]) -> View:
     return View(**{**values, "legend": legend})
 
 
-def json_of(view: View) -> Json:
+def view_to_json(view: View) -> Json:
     """A view as JSON, in which a number that is not finite is null."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -141,7 +141,7 @@ def write_index(folder: Path, panels: Sequence[Panel]) -> None:
         HarnessError: it cannot be written.
     """
     written = [
-        {**asdict(panel), "views": [json_of(view) for view in panel.views]} for panel in panels
+        {**asdict(panel), "views": [view_to_json(view) for view in panel.views]} for panel in panels
     ]
     text = json.dumps({"format": FORMAT, "panels": written}, indent=1)
     write_atomic(folder / NAME, (text + "\n").encode())
@@ -158,7 +158,7 @@ def _panel(found: Json) -> Panel:
         int(found["height"]),
         str(found["reason"]),
         str(found["file"]),
-        tuple(view_of(view) for view in found["views"]),
+        tuple(view_from_json(view) for view in found["views"]),
         None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
         tuple(str(note) for note in found.get("notes", ())),
     )

@@ -10,8 +10,8 @@ from typing import Any
 from harness.errors import HarnessError, UserError
 from harness.images import fidelity
 from harness.images import io as images_module
-from harness.study.selection import Lineup
-from harness.study.study import Cell, Place, Study, hash_of
+from harness.study.selection import Selection
+from harness.study.study import Cell, Condition, Study, stable_hash
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class TaskPlan:
 
 def image_list_hash(images: tuple[Any, ...]) -> str:
     """The sha256 over the ids, in order."""
-    return hash_of([image.id for image in images])
+    return stable_hash([image.id for image in images])
 
 
-def unready_cells(
-    lineup: Lineup, restorers: dict[str, Any], codecs: dict[str, Any], study: Study
-) -> dict[tuple[str, Place], str]:
+def skipped_cells(
+    selection: Selection, restorers: dict[str, Any], codecs: dict[str, Any], study: Study
+) -> dict[tuple[str, Condition], str]:
     """Why a restorer cannot run at a codec and QF.
 
     Raises:
         UserError: it cannot and the user named it.
     """
-    found: dict[tuple[str, Place], str] = {}
+    found: dict[tuple[str, Condition], str] = {}
     for name, restorer in restorers.items():
         for codec_name, codec in codecs.items():
             reason = ""
@@ -49,23 +49,23 @@ def unready_cells(
                     f"The restorer {name} only understands JPEG files, so it has no "
                     f"{codec_name} cells."
                 )
-                if lineup.named(name) and not any(one.jpeg for one in codecs.values()):
+                if selection.named(name) and not any(one.jpeg for one in codecs.values()):
                     raise UserError(f"{reason} Leave it out, or choose a JPEG codec.")
             for qf in study.qf:
-                why = reason or lineup.unready.get((name, qf), "")
+                why = reason or selection.skipped.get((name, qf), "")
                 if why:
                     found[name, (codec_name, qf)] = why
     return found
 
 
-def cells_of(
+def build_cells(
     study: Study,
     data_set: Any,
     images: tuple[Any, ...],
     codecs: dict[str, Any],
     restorers: dict[str, Any],
     tasks: dict[str, TaskPlan],
-    unready: Container[tuple[str, Place]],
+    skipped: Container[tuple[str, Condition]],
     gated: Container[str],
 ) -> list[Cell]:
     """Every cell of a study's grid, measurable or not.
@@ -82,7 +82,7 @@ def cells_of(
     }
     if study.luma:
         common["luma"] = fidelity.LUMA_VERSION
-    compressed: list[Place] = [(codec, qf) for codec in codecs for qf in study.qf]
+    compressed: list[Condition] = [(codec, qf) for codec in codecs for qf in study.qf]
     named = {spec.partition(":")[0] for spec in study.restorers}
     cells = []
     for name, plan in tasks.items():
@@ -93,13 +93,13 @@ def cells_of(
                 continue
             if restorer.reference and restorer.name not in named and name not in gated:
                 continue
-            for place in (None,) if restorer.reference else compressed:
-                codec, qf = place or ("", None)
-                absent = (restorer.name, place) in unready
+            for condition in (None,) if restorer.reference else compressed:
+                codec, qf = condition or ("", None)
+                absent = (restorer.name, condition) in skipped
                 asked = {} if absent else restorer.fingerprint(qf or study.qf[0])
                 inputs = {**known, "qf": qf, "restorer": asked}
                 # A codec's fingerprint names the libraries that decode the data set's files too.
-                if place is None:
+                if condition is None:
                     inputs["decoder"] = images_module.fingerprint()
                 else:
                     inputs["codec"] = codecs[codec].fingerprint()

@@ -14,7 +14,7 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Own:
+class Overrides:
     """Objects of the caller's.
 
     Attributes:
@@ -34,4 +34,4 @@ class Own:
         return self.data_set, [self.data_set.notice] if self.data_set.notice else []
 
 
-NOTHING = Own()
+NO_OVERRIDES = Overrides()

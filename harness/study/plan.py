@@ -8,11 +8,11 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.plugins import registry
-from harness.study.grid import TaskPlan, cells_of, image_list_hash, unready_cells
-from harness.study.overrides import NOTHING, Own
-from harness.study.resolve import data_set_of, group_of, models_of, studies_of
-from harness.study.selection import lineup_of, reference_of
-from harness.study.study import Cell, Study, hash_of
+from harness.study.grid import TaskPlan, build_cells, image_list_hash, skipped_cells
+from harness.study.overrides import NO_OVERRIDES, Overrides
+from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
+from harness.study.selection import original_restorer, select_restorers
+from harness.study.study import Cell, Study, stable_hash
 
 
 @dataclass(frozen=True)
@@ -61,35 +61,35 @@ class Plan:
         return {name: plan.model_name for name, plan in self.tasks.items()}
 
 
-def make_plan(study: Study, gate: bool = True, own: Own = NOTHING) -> Plan:
+def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRIDES) -> Plan:
     """Resolve and check every name of ``study``; load and check weights.
 
     Args:
         study: what is to be measured, on one data set.
         gate: where somebody says what a vision model scores on the uncompressed images, measure
             it, whether the study names the uncompressed images or not.
-        own: objects that stand for names of the study.
+        overrides: objects that stand for names of the study.
 
     Raises:
         UserError: an unknown name, weights missing for a QF, a data set without ground truth
             for a task, a model that does not fit, luma for a task that needs colour.
     """
-    parts = studies_of(study)
+    parts = split_auto(study)
     if len(parts) > 1:
         names = ", ".join(part.dataset for part, _ in parts)
         raise UserError(f"The data set auto means several for these tasks, {names}: name one.")
     study, chosen = parts[0]
     task_types = {name: registry.tasks().get(name) for name in study.task}
     _check_luma(study, task_types)
-    lineup = lineup_of(study, own.restorers)
+    selection = select_restorers(study, overrides.restorers)
     codecs = {name: registry.codecs().get(name)() for name in study.codec}
     if study.luma:
         codecs = {name: codec.as_grey() for name, codec in codecs.items()}
-    data_set, notices = own.found() or data_set_of(study)
+    data_set, notices = overrides.found() or resolve_data_set(study)
     notices = [*chosen, *notices]
-    notices += [f"Left out: {reason}" for reason in lineup.left_out]
+    notices += [f"Left out: {reason}" for reason in selection.left_out]
     task_types = _with_truth(task_types, data_set, notices)
-    models = _models(study, task_types, data_set, own)
+    models = _models(study, task_types, data_set, overrides)
     tasks = {
         name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
     }
@@ -98,20 +98,20 @@ def make_plan(study: Study, gate: bool = True, own: Own = NOTHING) -> Plan:
             part.task.fit(part.model, data_set)
             part.model.prepare()
     images, limit = _images(study, data_set, notices)
-    specs = tuple(lineup.specs[name] for name in lineup.restorers)
+    specs = tuple(selection.specs[name] for name in selection.restorers)
     update = {"restorers": specs, "limit": limit, "task": tuple(tasks)}
     resolved = study.model_copy(update=update)
     expected = {name: _expected(part, data_set) for name, part in tasks.items()}
     gates = {name: found for name, found in expected.items() if found is not None}
-    restorers = _with_reference(lineup.restorers, bool(gates) and gate)
-    unready = unready_cells(lineup, restorers, codecs, study)
+    restorers = _with_reference(selection.restorers, bool(gates) and gate)
+    skipped = skipped_cells(selection, restorers, codecs, study)
     gated = gates if gate else {}
-    grid = cells_of(resolved, data_set, images, codecs, restorers, tasks, unready, gated)
-    cells = [cell for cell in grid if (cell.restorer, cell.place) not in unready]
+    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, skipped, gated)
+    cells = [cell for cell in grid if (cell.restorer, cell.condition) not in skipped]
     absent = {
-        cell.key: unready[cell.restorer, cell.place]
+        cell.key: skipped[cell.restorer, cell.condition]
         for cell in grid
-        if (cell.restorer, cell.place) in unready
+        if (cell.restorer, cell.condition) in skipped
     }
     notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
     if not cells:
@@ -133,12 +133,16 @@ def make_plan(study: Study, gate: bool = True, own: Own = NOTHING) -> Plan:
     )
 
 
-def _models(study: Study, task_types: dict[str, Any], data_set: Any, own: Own) -> dict[str, Any]:
+def _models(
+    study: Study, task_types: dict[str, Any], data_set: Any, overrides: Overrides
+) -> dict[str, Any]:
     """The vision model of each task that needs one: the caller's own, else as the study says."""
-    groups = {name: group_of(name, part) for name, part in task_types.items() if part.needs_model}
-    mine = {name: own.models[group] for name, group in groups.items() if group in own.models}
+    groups = {name: model_task(name, part) for name, part in task_types.items() if part.needs_model}
+    mine = {
+        name: overrides.models[group] for name, group in groups.items() if group in overrides.models
+    }
     rest = {name: part for name, part in task_types.items() if name not in mine}
-    return {**models_of(study, rest, data_set), **mine}
+    return {**resolve_models(study, rest, data_set), **mine}
 
 
 def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:
@@ -188,7 +192,7 @@ def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
     """The restorers, with the uncompressed image among them if it is ``wanted``."""
     if not wanted or any(restorer.reference for restorer in restorers.values()):
         return restorers
-    reference = reference_of()
+    reference = original_restorer()
     return {reference.name: reference, **restorers}
 
 
@@ -213,16 +217,18 @@ def default_directory(plan: Plan) -> Path:
     if study.luma:
         name += "-luma"
     defaults = plan.data_set.default_models
-    usual = {name: defaults.get(group_of(name, part.task), "") for name, part in plan.tasks.items()}
+    usual = {
+        name: defaults.get(model_task(name, part.task), "") for name, part in plan.tasks.items()
+    }
     plain = study.dataset in registry.datasets() and usual == plan.models
     usual_codec = Study.model_fields["codec"].default
     if not plain or study.codec != usual_codec or study.seed:
-        name += "-" + hash_of({**plan.identity, "models": plan.models})[:6]
+        name += "-" + stable_hash({**plan.identity, "models": plan.models})[:6]
     return Path("results") / "runs" / name
 
 
-def plans_of(
-    study: Study, output: Path | None, gate: bool, own: Own = NOTHING
+def make_plans(
+    study: Study, output: Path | None, gate: bool, overrides: Overrides = NO_OVERRIDES
 ) -> list[tuple[Plan, tuple[str, ...], Path]]:
     """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
 
@@ -230,13 +236,13 @@ def plans_of(
         study: what is to be measured.
         output: run directory; the default one if None. Several get a folder each in it.
         gate: see `harness.study.plan.make_plan`.
-        own: see `harness.study.plan.make_plan`.
+        overrides: see `harness.study.plan.make_plan`.
 
     Raises:
         UserError: see `harness.study.plan.make_plan`.
     """
     # All are planned before one is run: a model missing from the last is said at once.
-    plans = [(make_plan(one, gate, own), notices) for one, notices in studies_of(study)]
+    plans = [(make_plan(one, gate, overrides), notices) for one, notices in split_auto(study)]
     found = []
     for plan, notices in plans:
         path = output or default_directory(plan)

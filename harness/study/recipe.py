@@ -10,7 +10,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.plugins import registry
-from harness.study.study import hash_of
+from harness.study.study import stable_hash
 
 
 def find_recipe(name: str) -> Path:
@@ -64,7 +64,7 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
     directory = output or Path("results") / "training" / str(recipe["name"])
     held = directory / "recipe.yaml"
     if held.is_file() and _started(directory):
-        if hash_of(yaml.safe_load(held.read_text(encoding="utf-8"))) != hash_of(recipe):
+        if stable_hash(yaml.safe_load(held.read_text(encoding="utf-8"))) != stable_hash(recipe):
             raise UserError(
                 f"{directory} holds the training of another recipe. "
                 "Choose another --output, or delete it to start afresh."

@@ -14,7 +14,7 @@ from harness.study.study import Study
 AUTO = "auto"
 
 
-def studies_of(study: Study) -> tuple[tuple[Study, list[str]], ...]:
+def split_auto(study: Study) -> tuple[tuple[Study, list[str]], ...]:
     """The study, or one a data set where ``auto`` takes another for each task.
 
     Returns:
@@ -55,7 +55,7 @@ def served_by(spec: str) -> set[str]:
     return {task for task in registry.tasks() if name in registry.models(task)}
 
 
-def data_set_of(study: Study) -> tuple[Any, list[str]]:
+def resolve_data_set(study: Study) -> tuple[Any, list[str]]:
     """The data set of a name or a path, and what the user should be told about it.
 
     Raises:
@@ -104,13 +104,15 @@ def _refuse_options(study: Study, what: str, taken: tuple[str, ...]) -> None:
             raise UserError(f"--{option}: {what} does not take it. Options it takes: {listed}.")
 
 
-def models_of(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[str, Any]:
+def resolve_models(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[str, Any]:
     """The vision model of each task that needs one: the user's, else the data set's own.
 
     Raises:
         UserError: an unknown model, none or two for a task, a file that is none.
     """
-    needing = {name: group_of(name, task) for name, task in task_types.items() if task.needs_model}
+    needing = {
+        name: model_task(name, task) for name, task in task_types.items() if task.needs_model
+    }
     chosen: dict[str, Any] = {}
     for spec in study.model:
         if not needing:
@@ -133,7 +135,7 @@ def models_of(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[s
     return {name: chosen[group] for name, group in needing.items()}
 
 
-def group_of(name: str, task_type: Any) -> str:
+def model_task(name: str, task_type: Any) -> str:
     """The task whose vision models a task runs: its own, unless it says otherwise."""
     return task_type.vision or name
 

@@ -21,7 +21,7 @@ SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".onnx", ".ts", ".mat")
 
 
 @dataclass(frozen=True)
-class Lineup:
+class Selection:
     """The restorers of a study.
 
     Attributes:
@@ -34,7 +34,7 @@ class Lineup:
 
     restorers: dict[str, Any]
     specs: dict[str, str]
-    unready: dict[tuple[str, int | None], str]
+    skipped: dict[tuple[str, int | None], str]
     left_out: tuple[str, ...]
     wanted: frozenset[str] = frozenset()
 
@@ -43,7 +43,7 @@ class Lineup:
         return name in self.wanted
 
 
-def reference_of() -> Any:
+def original_restorer() -> Any:
     """The restorer that gives back the uncompressed image, from the registry.
 
     Raises:
@@ -61,7 +61,7 @@ def reference_of() -> Any:
     )
 
 
-def lineup_of(study: Study, own: Mapping[str, Any] = NONE) -> Lineup:
+def select_restorers(study: Study, overrides: Mapping[str, Any] = NONE) -> Selection:
     """The restorers of ``study``, ready for its QFs.
 
     ``all`` are the registered ones. One of them that cannot be loaded, or has no weights of its own
@@ -70,7 +70,7 @@ def lineup_of(study: Study, own: Mapping[str, Any] = NONE) -> Lineup:
 
     Args:
         study: names them.
-        own: restorers by name that are taken as they are.
+        overrides: restorers by name that are taken as they are.
 
     Raises:
         UserError: an unknown name or variant, a file that nobody can open, no weights for a QF,
@@ -78,12 +78,12 @@ def lineup_of(study: Study, own: Mapping[str, Any] = NONE) -> Lineup:
     """
     made: dict[str, Any] = {}
     specs: dict[str, str] = {}
-    unready: dict[tuple[str, int | None], str] = {}
+    skipped: dict[tuple[str, int | None], str] = {}
     left_out = []
     wanted = set()
     for spec, named in _specs(study):
         try:
-            restorer = own[spec] if spec in own else _make(spec, study)
+            restorer = overrides[spec] if spec in overrides else _make(spec, study)
             reasons = _prepare(restorer, study.qf, named)
         except UserError as error:
             if named:
@@ -102,13 +102,13 @@ def lineup_of(study: Study, own: Mapping[str, Any] = NONE) -> Lineup:
         made[name], specs[name] = restorer, spec
         if named:
             wanted.add(name)
-        unready |= {(name, qf): reason for qf, reason in reasons.items()}
+        skipped |= {(name, qf): reason for qf, reason in reasons.items()}
     group = {None: 0, True: 1, False: 2}
     order = sorted(
         made.values(), key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name)
     )
     ordered = {r.name: r for r in order}
-    return Lineup(ordered, specs, unready, tuple(left_out), frozenset(wanted))
+    return Selection(ordered, specs, skipped, tuple(left_out), frozenset(wanted))
 
 
 def _specs(study: Study) -> Iterator[tuple[str, bool]]:

@@ -173,7 +173,7 @@ def study_yaml(study: Study) -> str:
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-Place = tuple[str, int] | None
+Condition = tuple[str, int] | None
 """Codec and QF; None: not compressed."""
 
 
@@ -211,14 +211,14 @@ class Cell:
         return f"{self.task}/{restorer}{codec}-{qf}"
 
     @property
-    def place(self) -> Place:
+    def condition(self) -> Condition:
         """Which compressed image it starts from; None: the uncompressed one."""
         return None if self.qf is None else (self.codec, self.qf)
 
     @cached_property
     def fingerprint(self) -> str:
         """The sha256 of `inputs` and the place: no other cell ever reuses its records."""
-        return hash_of({"key": self.key, "model": self.model, **self.inputs})
+        return stable_hash({"key": self.key, "model": self.model, **self.inputs})
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest."""
@@ -234,7 +234,7 @@ class Cell:
         }
 
 
-def hash_of(value: Any) -> str:
+def stable_hash(value: Any) -> str:
     """The sha256 of a JSON-serialisable value, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

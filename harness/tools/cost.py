@@ -16,11 +16,11 @@ from harness.records.environment import processor
 from harness.report.tables.cost import (
     REFERENCE_SIDE,
     REFERENCE_SIZE,
+    CostRow,
     CostTable,
-    Row,
     read_published,
 )
-from harness.tools.timing import Job, Timing, measure, measured_rate, repeats_within
+from harness.tools.timing import Timing, TimingJob, measure, measured_rate, repeats_within
 
 SMALLEST = 16
 """Smallest side of an image that every network takes, pixels."""
@@ -32,7 +32,7 @@ BY_OUTPUT = (
 
 
 @dataclass(frozen=True)
-class Request:
+class CostRequest:
     """What to count and time.
 
     Attributes:
@@ -74,7 +74,7 @@ class Request:
             raise UserError(f"--device {self.device}: cpu or cuda.")
 
 
-def cost_table(request: Request, say: Callable[[str], None]) -> CostTable:
+def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
     """Count every restorer asked for, and time it where the budget allows.
 
     Args:
@@ -113,7 +113,7 @@ def cost_table(request: Request, say: Callable[[str], None]) -> CostTable:
     )
 
 
-def _chosen(request: Request) -> tuple[dict[str, tuple[Any, str]], list[str]]:
+def _chosen(request: CostRequest) -> tuple[dict[str, tuple[Any, str]], list[str]]:
     """Classes and sizes by name, in the order of the table, and why others are left out."""
     known = registry.restorers()
     everything = "all" in request.restorers
@@ -158,16 +158,16 @@ def _no_size(who: str, wanted: str, restorers: Iterable[Any]) -> str:
     return f"{who} {has} size '{wanted}'. There are: {', '.join(sizes) or 'none'}."
 
 
-def _counted(name: str, restorer: Any, preset: str, side: int) -> Row:
+def _counted(name: str, restorer: Any, preset: str, side: int) -> CostRow:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the networks' own libraries
         cost = restorer.cost(preset, side, side)
-    return Row(name, preset, cost.parameters, cost.macs, cost.macs_by_output)
+    return CostRow(name, preset, cost.parameters, cost.macs, cost.macs_by_output)
 
 
 def _timed(
-    row: Row, request: Request, threads: int, rate: float, say: Callable[[str], None]
-) -> tuple[Row, list[str]]:
+    row: CostRow, request: CostRequest, threads: int, rate: float, say: Callable[[str], None]
+) -> tuple[CostRow, list[str]]:
     """The row with its time and memory, or as it was, and what there is to say of that.
 
     Args:
@@ -185,7 +185,7 @@ def _timed(
         say(note)
         return row, [note]
     say(f"{row.restorer}: timing, about {span(seconds)} a call")
-    job = Job(
+    job = TimingJob(
         row.restorer, row.size, request.side, request.device, threads, repeats, request.budget
     )
     found = measure(job)

@@ -21,7 +21,7 @@ from harness.errors import HarnessError, UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
 from harness.tools import selftest as trials
-from harness.tools.selftest import ABSENT, BROKEN, OK, Finding
+from harness.tools.selftest import ABSENT, BROKEN, OK, CheckResult
 
 OPTIONAL = {
     "detectron2": "optional, for its detectors: pip install --no-build-isolation "
@@ -32,7 +32,7 @@ OPTIONAL = {
 
 _PROJECT = "restoration-harness"
 
-Check = Callable[[], Finding]
+Check = Callable[[], CheckResult]
 """A trial. A `UserError` means absent, any other error broken."""
 
 
@@ -68,18 +68,18 @@ def examine(write: Callable[[str], None], quick: bool = False) -> bool:
     return not broken
 
 
-def _tried(check: Check) -> Finding:
+def _tried(check: Check) -> CheckResult:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries, on what they will change
             found = check()
     except UserError as error:
-        found = Finding(ABSENT, str(error))
+        found = CheckResult(ABSENT, str(error))
     except HarnessError as error:
-        found = Finding(BROKEN, str(error))
+        found = CheckResult(BROKEN, str(error))
     except Exception as error:  # a plugin may fail in any way
-        found = Finding(BROKEN, f"{type(error).__name__}: {error}")
-    return Finding(found.state, " ".join(found.text.split()))
+        found = CheckResult(BROKEN, f"{type(error).__name__}: {error}")
+    return CheckResult(found.state, " ".join(found.text.split()))
 
 
 def _sections(quick: bool) -> Iterator[Section]:
@@ -90,7 +90,7 @@ def _sections(quick: bool) -> Iterator[Section]:
     yield _section("codecs", registry.codecs(), trials.codec)
     restorers = registry.restorers()
     yield _section("restorers", restorers, partial(trials.restorer, quick=quick))
-    groups = trials.weights_of(restorers)
+    groups = trials.group_weight_cards(restorers)
     weights = {name: partial(trials.weights, cards) for name, cards in groups.items()}
     yield Section("weights of restorers", weights)
     for task in registry.tasks():
@@ -109,7 +109,9 @@ def _sections(quick: bool) -> Iterator[Section]:
     )
 
 
-def _section(heading: str, them: Registry, check: Callable[[Registry, str], Finding]) -> Section:
+def _section(
+    heading: str, them: Registry, check: Callable[[Registry, str], CheckResult]
+) -> Section:
     return Section(heading, {name: partial(check, them, name) for name in them})
 
 
@@ -126,51 +128,55 @@ def _packages() -> Mapping[str, Check]:
     return checks | {name: partial(_package, name, how) for name, how in OPTIONAL.items()}
 
 
-def _package(name: str, how: str) -> Finding:
+def _package(name: str, how: str) -> CheckResult:
     try:
-        return Finding(OK, version(name))
+        return CheckResult(OK, version(name))
     except PackageNotFoundError as error:
         if how:
-            return Finding(ABSENT, how)
+            return CheckResult(ABSENT, how)
         raise HarnessError(f"not installed, though needed: pip install {name}") from error
 
 
-def _cpu() -> Finding:
+def _cpu() -> CheckResult:
     import torch
 
     capability = torch.backends.cpu.get_cpu_capability()
-    return Finding(OK, f"{os.cpu_count()} cores, torch on {torch.get_num_threads()}, {capability}")
+    return CheckResult(
+        OK, f"{os.cpu_count()} cores, torch on {torch.get_num_threads()}, {capability}"
+    )
 
 
-def _cuda() -> Finding:
+def _cuda() -> CheckResult:
     import torch
 
     if not torch.cuda.is_available():
-        return Finding(ABSENT, "torch sees no CUDA device; studies run on the CPU anyway")
+        return CheckResult(ABSENT, "torch sees no CUDA device; studies run on the CPU anyway")
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return Finding(OK, ", ".join(names))
+    return CheckResult(OK, ", ".join(names))
 
 
-def _settings() -> Finding:
+def _settings() -> CheckResult:
     path = assets.settings_path()
     try:
         found = assets.settings()
     except UserError as error:
         raise HarnessError(str(error)) from error
     if not path.is_file():
-        return Finding(ABSENT, f"{path}, which may hold 'data_root: FOLDER'; none is needed")
-    return Finding(OK, f"{path}: " + (", ".join(f"{k}: {v}" for k, v in found.items()) or "empty"))
+        return CheckResult(ABSENT, f"{path}, which may hold 'data_root: FOLDER'; none is needed")
+    return CheckResult(
+        OK, f"{path}: " + (", ".join(f"{k}: {v}" for k, v in found.items()) or "empty")
+    )
 
 
-def _cache() -> Finding:
+def _cache() -> CheckResult:
     return _folder(assets.cache_root(), "$HARNESS_CACHE")
 
 
-def _data() -> Finding:
+def _data() -> CheckResult:
     return _folder(assets.data_root(), "--data-root or $HARNESS_DATA")
 
 
-def _folder(path: Path, chosen_by: str) -> Finding:
+def _folder(path: Path, chosen_by: str) -> CheckResult:
     """A folder that is written into, and made when first needed."""
     there = next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))
     if not there.is_dir():
@@ -178,4 +184,4 @@ def _folder(path: Path, chosen_by: str) -> Finding:
     free = f"{shutil.disk_usage(there).free / 1e9:.1f} GB free"
     if not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"{path} cannot be written to; choose another with {chosen_by}")
-    return Finding(OK, f"{path}, " + (free if there == path else f"made when needed, {free}"))
+    return CheckResult(OK, f"{path}, " + (free if there == path else f"made when needed, {free}"))

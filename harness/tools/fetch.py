@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.assets.archives import unpack
-from harness.assets.cards import Card, Download, data_root, file_of, megabytes, read_card
+from harness.assets.cards import Card, Download, data_root, locate_file, megabytes, read_card
 from harness.assets.download import fetch
 from harness.assets.transfer import Progress
 from harness.errors import HarnessError, UserError
@@ -50,7 +50,7 @@ def download(name: str, say: Callable[[str], None], limit: int | None = None) ->
     if limit is not None:
         say(f"{name} comes whole: --limit is for data sets.")
     for path, card in cards:
-        target = file_of(path, card)
+        target = locate_file(path, card)
         if not target.is_file():
             say(f"{card.name}: {card.url}, licence: {card.licence}")
         sha256 = fetch(card.url, target, card.size, card.sha256, told(card.file, say))

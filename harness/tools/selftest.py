@@ -26,14 +26,14 @@ _GROUP = r"-q\d+$"
 """How names of cards differ that are one network's, trained at several quality factors."""
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """What was found: one of `OK`, `ABSENT` and `BROKEN`, and a sentence."""
 
     state: str
     text: str
 
 
-def codec(them: Registry, name: str) -> Finding:
+def codec(them: Registry, name: str) -> CheckResult:
     """A codec there and back.
 
     Raises:
@@ -47,10 +47,10 @@ def codec(them: Registry, name: str) -> Finding:
     # A bare number says nothing without its key; "4:2:0" and "libwebp 1" do.
     bare = {key for key, value in parts.items() if value.replace(".", "").isdigit()}
     said = (f"{key} {value}" if key in bare else value for key, value in parts.items())
-    return Finding(OK, ", ".join(said))
+    return CheckResult(OK, ", ".join(said))
 
 
-def restorer(them: Registry, name: str, quick: bool) -> Finding:
+def restorer(them: Registry, name: str, quick: bool) -> CheckResult:
     """A restorer with its default weights on a small JPEG at each of a study's usual QFs.
 
     Raises:
@@ -60,9 +60,9 @@ def restorer(them: Registry, name: str, quick: bool) -> Finding:
     thing = _thing(them, name)
     made = thing.make() if hasattr(thing, "make") else thing()
     if getattr(made, "reference", False):
-        return Finding(OK, "the uncompressed image")
+        return CheckResult(OK, "the uncompressed image")
     if quick:
-        return Finding(OK, "not run")
+        return CheckResult(OK, "not run")
     jpeg = _thing(registry.codecs(), "jpeg")()
     ready, refused, began = [], "", time.perf_counter()
     for qf in Study.model_fields["qf"].default:
@@ -76,11 +76,11 @@ def restorer(them: Registry, name: str, quick: bool) -> Finding:
         ready.append(str(qf))
     took = time.perf_counter() - began
     if not ready:
-        return Finding(BROKEN if _ships_weights(thing) else ABSENT, refused)
-    return Finding(OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s")
+        return CheckResult(BROKEN if _ships_weights(thing) else ABSENT, refused)
+    return CheckResult(OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s")
 
 
-def model(them: Registry, name: str, quick: bool) -> Finding:
+def model(them: Registry, name: str, quick: bool) -> CheckResult:
     """A vision model on a small image, if its weights are here.
 
     Raises:
@@ -93,7 +93,7 @@ def model(them: Registry, name: str, quick: bool) -> Finding:
         return files
     made = thing.make(None) if hasattr(thing, "make") else thing()
     if quick:
-        return Finding(OK, "not run")
+        return CheckResult(OK, "not run")
     began = time.perf_counter()
     try:
         made.prepare()
@@ -102,13 +102,13 @@ def model(them: Registry, name: str, quick: bool) -> Finding:
         if files.state == ABSENT:
             # That they are not here is said already; what else it needs is not.
             other = "" if "harness fetch" in reason else reason.split("; ")[0] + "; "
-            return Finding(ABSENT, other + files.text)
-        return Finding(BROKEN if _ships_weights(thing) else ABSENT, reason)
+            return CheckResult(ABSENT, other + files.text)
+        return CheckResult(BROKEN if _ships_weights(thing) else ABSENT, reason)
     _working(lambda: made.predict(_picture()))
-    return Finding(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s")
+    return CheckResult(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s")
 
 
-def data_set(them: Registry, name: str) -> Finding:
+def data_set(them: Registry, name: str) -> CheckResult:
     """Whether a data set is on this machine; nothing of it is read.
 
     Raises:
@@ -118,12 +118,12 @@ def data_set(them: Registry, name: str) -> Finding:
     # The interface has a `downloads` that brings nothing; one more is the data set's own.
     fetched = sum("downloads" in vars(base) for base in getattr(thing, "__mro__", ())) > 1
     if getattr(thing, "prepared", lambda: True)():
-        return Finding(OK, f"under {assets.data_root()}" if fetched else "needs no download")
-    how = f": harness fetch {name}{_size_of(thing)}" if fetched else ""
-    return Finding(ABSENT, f"not under {assets.data_root()}{how}")
+        return CheckResult(OK, f"under {assets.data_root()}" if fetched else "needs no download")
+    how = f": harness fetch {name}{_download_size(thing)}" if fetched else ""
+    return CheckResult(ABSENT, f"not under {assets.data_root()}{how}")
 
 
-def imported(them: Registry) -> Finding:
+def imported(them: Registry) -> CheckResult:
     """Whether all of a registry can be imported."""
     failed = []
     for name in them:
@@ -131,10 +131,14 @@ def imported(them: Registry) -> Finding:
             them.get(name)
         except UserError as error:
             failed.append(str(error))
-    return Finding(BROKEN, " ".join(failed)) if failed else Finding(OK, ", ".join(them) or "none")
+    return (
+        CheckResult(BROKEN, " ".join(failed))
+        if failed
+        else CheckResult(OK, ", ".join(them) or "none")
+    )
 
 
-def weights_of(restorers: Registry) -> dict[str, list[Path]]:
+def group_weight_cards(restorers: Registry) -> dict[str, list[Path]]:
     """The cards of every network of some restorers, those of its quality factors together."""
     groups: dict[str, list[Path]] = {}
     for name in restorers:
@@ -147,13 +151,13 @@ def weights_of(restorers: Registry) -> dict[str, list[Path]]:
     return groups
 
 
-def weights(cards: list[Path]) -> Finding:
+def weights(cards: list[Path]) -> CheckResult:
     """Whether the files of some cards are here, and the ones their cards describe."""
     missing, wrong = [], []
     for path in cards:
         try:
             card = assets.read_card(path)
-            file = assets.file_of(path, card)
+            file = assets.locate_file(path, card)
             if file.is_file():
                 assets.check_file(file, card)
             elif card.url:
@@ -163,12 +167,12 @@ def weights(cards: list[Path]) -> Finding:
         except UserError as error:
             wrong.append(str(error))
     if wrong:
-        return Finding(BROKEN, " ".join(wrong))
+        return CheckResult(BROKEN, " ".join(wrong))
     if not missing:
-        return Finding(OK, f"{len(cards)} file{'s' * (len(cards) > 1)} as the card says")
+        return CheckResult(OK, f"{len(cards)} file{'s' * (len(cards) > 1)} as the card says")
     size = sum(card.size or 0 for card in missing)
     names = dict.fromkeys(re.sub(_GROUP, "", card.name) for card in missing)
-    return Finding(
+    return CheckResult(
         ABSENT,
         f"weights not on this machine{f', {assets.megabytes(size)}' if size else ''}: "
         f"harness fetch {' '.join(names)}",
@@ -198,7 +202,7 @@ def _ships_weights(thing: Any) -> bool:
     return any(not assets.read_card(path).url for path in _cards(thing))
 
 
-def _size_of(thing: Any) -> str:
+def _download_size(thing: Any) -> str:
     """The size of a data set's downloads, as far as it is known before the first is here."""
     size = 0
     try:

@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Job:
+class TimingJob:
     """What to time.
 
     Attributes:
@@ -116,7 +116,7 @@ def measured_rate(device: str, threads: int) -> float:
     return 64 * 64 * 9 * 160 * 160 / max(min(seconds), 1e-9)
 
 
-def measure(job: Job) -> Timing | str:
+def measure(job: TimingJob) -> Timing | str:
     """Time a network in a fresh process; why not, in words, where that fails."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -137,7 +137,7 @@ def measure(job: Job) -> Timing | str:
     return found
 
 
-def _child(sender: Connection, job: Job) -> None:
+def _child(sender: Connection, job: TimingJob) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent says what there is to say
     try:
         sender.send(run(job))
@@ -146,7 +146,7 @@ def _child(sender: Connection, job: Job) -> None:
         sender.send(f"{type(error).__name__}: {reason}")
 
 
-def run(job: Job) -> Timing:
+def run(job: TimingJob) -> Timing:
     """Time a network in this process, whose number of threads it sets."""
     restorer = registry.restorers().get(job.restorer)
     import torch

@@ -85,7 +85,7 @@ def read_header(path: Path) -> Header | None:
         return None
 
 
-def tensors_of(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, halves widened to float32.
 
     Raises:

@@ -8,7 +8,7 @@ from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.assets.cards import checked_file, sha256_of
+from harness.assets.cards import checked_file, file_sha256
 from harness.errors import UserError
 
 SHIPPED = Path(__file__).parents[1] / "weights"
@@ -28,7 +28,7 @@ class File(NamedTuple):
     sha256: str
 
 
-class Source(ABC):
+class CheckpointSource(ABC):
     """The weights of one restorer."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Source(ABC):
         """
 
 
-class Cards(Source):
+class Cards(CheckpointSource):
     """Cards ``<stem>.yaml`` or ``<stem>-q<QF>.yaml``.
 
     Args:
@@ -62,15 +62,15 @@ class Cards(Source):
         return self._in(self._folder)
 
     def qualities(self) -> list[int] | None:
-        """See `Source`."""
+        """See `CheckpointSource`."""
         if self._card(None).is_file():
             return None
         return sorted(int(card.stem.rpartition("-q")[2]) for card in self.paths())
 
     def file(self, qf: int | None) -> File:
-        """See `Source`."""
+        """See `CheckpointSource`."""
         card, path = checked_file(self._card(qf))
-        return File(path, card.sha256 or sha256_of(path))
+        return File(path, card.sha256 or file_sha256(path))
 
     def _in(self, folder: Path) -> list[Path]:
         """The cards in a folder: the one for all, or those for a quality factor."""
@@ -84,7 +84,7 @@ class Cards(Source):
         return self._folder / (f"{self._stem}.yaml" if qf is None else f"{self._stem}-q{qf}.yaml")
 
 
-class Files(Source):
+class Files(CheckpointSource):
     """Files of the user's: one, or a folder with one a quality factor.
 
     A name that ends with ``q10``, ``qf10`` or ``jpeg10`` says what QF the file is for; a single
@@ -101,10 +101,10 @@ class Files(Source):
     def __init__(self, path: Path) -> None:
         self._by_quality: dict[int | None, Path] = {}
         if path.is_file():
-            self._by_quality[quality_of(path)] = path
+            self._by_quality[qf_from_name(path)] = path
         elif path.is_dir():
             for file in sorted(path.iterdir()):
-                quality = quality_of(file) if file.suffix in SUFFIXES else None
+                quality = qf_from_name(file) if file.suffix in SUFFIXES else None
                 if quality is None:
                     continue
                 other = self._by_quality.setdefault(quality, file)
@@ -122,20 +122,20 @@ class Files(Source):
         self._sha256: dict[Path, str] = {}
 
     def qualities(self) -> list[int] | None:
-        """See `Source`."""
+        """See `CheckpointSource`."""
         if None in self._by_quality:
             return None
         return sorted(quality for quality in self._by_quality if quality is not None)
 
     def file(self, qf: int | None) -> File:
-        """See `Source`."""
+        """See `CheckpointSource`."""
         path = self._by_quality[qf]
         if path not in self._sha256:
             self._sha256[path] = readable_sha256(path)
         return File(path, self._sha256[path])
 
 
-class OneFile(Source):
+class OneFile(CheckpointSource):
     """One file for every quality factor, whatever its name says.
 
     Args:
@@ -146,10 +146,10 @@ class OneFile(Source):
         self._path = path
 
     def qualities(self) -> None:
-        """See `Source`."""
+        """See `CheckpointSource`."""
 
     def file(self, qf: int | None) -> File:
-        """See `Source`."""
+        """See `CheckpointSource`."""
         return File(self._path, readable_sha256(self._path))
 
 
@@ -160,12 +160,12 @@ def readable_sha256(path: Path) -> str:
         UserError: it cannot be read.
     """
     try:
-        return sha256_of(path)
+        return file_sha256(path)
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
 
 
-def quality_of(path: Path) -> int | None:
+def qf_from_name(path: Path) -> int | None:
     """The quality factor that a file's name says it is for."""
     found = _QUALITY.search(path.stem)
     return int(found[1]) if found and 1 <= int(found[1]) <= 100 else None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.assets.pickles import load_pickle
 from harness.errors import UserError
-from restorers.checkpoints.format import fill, tensors_of
+from restorers.checkpoints.format import fill, read_tensors
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -27,7 +27,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         UserError: the file is damaged, no such file, or holds more than tensors.
     """
     if path.suffix.lower() == ".safetensors":
-        return _canonical(tensors_of(path), path)
+        return _canonical(read_tensors(path), path)
     return _canonical(load_pickle(path), path)
 
 

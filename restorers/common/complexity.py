@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes
 
 if TYPE_CHECKING:
-    from restorers.common.pretrained import Learned
+    from restorers.common.pretrained import PretrainedRestorer
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def macs_at(
         return count_macs(network, *inputs, transposed_by_output=transposed_by_output)
 
 
-def cost_of(restorer: type[Learned], config: Any, height: int, width: int) -> Cost:
+def count_cost(restorer: type[PretrainedRestorer], config: Any, height: int, width: int) -> Cost:
     """What one restoration of a 3 x height x width image costs.
 
     Args:
@@ -135,7 +135,7 @@ def jpeg_example(height: int, width: int) -> tuple[Planes, Tensor]:
 
 
 def trial(
-    restorer: type[Learned], config: Any, height: int, width: int, device: str
+    restorer: type[PretrainedRestorer], config: Any, height: int, width: int, device: str
 ) -> Callable[[], Any]:
     """One restoration with random weights, ready to be called again and again.
 
@@ -150,7 +150,7 @@ def trial(
         device: ``cpu`` or ``cuda``.
     """
     network = restorer.build(config).eval().requires_grad_(False)
-    # Laid out as `Learned.load` does.
+    # Laid out as `PretrainedRestorer.load` does.
     network = network.to(device).to(memory_format=torch.channels_last)
     with torch.device(device):
         inputs = restorer.example(height, width)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import UserError
 from harness.plugins import RGB, Compressed, Restored, Restorer
-from restorers.checkpoints.format import fill, read_header, tensors_of
-from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, File, Files, Source
+from restorers.checkpoints.format import fill, read_header, read_tensors
+from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, CheckpointSource, File, Files
 from restorers.common.sizes import configured
 from restorers.common.tiling import Tile, Tiling, enough_memory
 
@@ -25,7 +25,7 @@ TOLD = "told"
 """The variant that tells a blind network the quality factor."""
 
 
-class Learned(Restorer):
+class PretrainedRestorer(Restorer):
     """A restorer with weights, in float32 on the CPU.
 
     Variants, joined by ``+``: ``told`` (tell it the QF, if it is blind), and one of
@@ -63,7 +63,7 @@ class Learned(Restorer):
 
     def __init__(
         self,
-        source: Source | None = None,
+        source: CheckpointSource | None = None,
         variant: str | None = None,
         told: bool = False,
         nearest_qf: bool = False,
@@ -97,7 +97,7 @@ class Learned(Restorer):
         return cls(source, shown, told, nearest_qf, tile)
 
     @classmethod
-    def _source(cls, named: str) -> Source:
+    def _source(cls, named: str) -> CheckpointSource:
         cards = Cards(cls._stem(named))
         if cards.paths():
             return cards
@@ -185,9 +185,9 @@ class Learned(Restorer):
             height: of the image, pixels.
             width: of the image, pixels.
         """
-        from restorers.common.complexity import cost_of
+        from restorers.common.complexity import count_cost
 
-        return cost_of(cls, cls.presets()[preset], height, width)
+        return count_cost(cls, cls.presets()[preset], height, width)
 
     @classmethod
     def trial(cls, preset: str, height: int, width: int, device: str) -> Callable[[], Any]:
@@ -256,7 +256,7 @@ class Learned(Restorer):
             )
         else:
             network = self.build(header.config)
-            fill(network, tensors_of(path), path, f"{own} of the size it says")
+            fill(network, read_tensors(path), path, f"{own} of the size it says")
         # Channels last is what convolutions on CPUs run fastest on.
         return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

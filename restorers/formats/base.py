@@ -185,7 +185,7 @@ class NetworkFile(Restorer):
                 ) from error
             if restored.shape != given.shape:
                 raise ImageError(
-                    f"{self.path} makes {shape_of(restored)} of {shape_of(given)}: "
+                    f"{self.path} makes {describe_shape(restored)} of {describe_shape(given)}: "
                     "a restorer must give back an image of the same size."
                 )
             return restored[:, :, :height, :width]
@@ -221,6 +221,6 @@ def short(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")
 
 
-def shape_of(image: Tensor) -> str:
+def describe_shape(image: Tensor) -> str:
     """A tensor's shape for people."""
     return "×".join(map(str, image.shape))

@@ -16,7 +16,7 @@ ELSEWHERE = b"\x0a\x08location\x12"
 """How a file begins to name another one that holds its weights (``StringStringEntryProto``)."""
 
 
-class Onnx(NetworkFile):
+class OnnxRestorer(NetworkFile):
     """An ONNX network.
 
     Its one input is (1, C, H, W) float32 in 0..1, RGB or luma; its first output is the same. Where

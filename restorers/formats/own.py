@@ -8,7 +8,7 @@ from harness.plugins import Restorer, registry
 from restorers.checkpoints.format import read_header
 
 
-class Own(Restorer):
+class OwnCheckpoint(Restorer):
     """A ``.safetensors`` file that names one of the registry's restorers.
 
     As with ``NAME:path/to/file``, a name that ends with ``q10`` says that the network is for QF 10,

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.plugins import Restorer
 from restorers.checkpoints.format import read_header
 from restorers.checkpoints.sources import OneFile
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.formats.base import Loaded, NetworkFile, short
 from restorers.formats.torchscript import is_archive
 
@@ -116,7 +116,7 @@ def _architecture(path: Path, tensors: dict[str, Tensor]) -> str:
     )
 
 
-def _own(architecture: str, tensors: dict[str, Tensor]) -> type[Learned] | None:
+def _own(architecture: str, tensors: dict[str, Tensor]) -> type[PretrainedRestorer] | None:
     """The restorer of this project for weights; None: it has none for that variant of the network.
 
     Raises:
@@ -129,16 +129,16 @@ def _own(architecture: str, tensors: dict[str, Tensor]) -> type[Learned] | None:
     from restorers.architectures.swinir import SwinIR
     from restorers.architectures.swinir import network as swinir
 
-    own: dict[str, tuple[type[Learned], Callable[[dict[str, Tensor]], object]]] = {
-        "FBCNN": (FBCNN, fbcnn.config_of),
-        "IPT": (IPT, ipt.config_of),
-        "SwinIR": (SwinIR, swinir.config_of),
+    own: dict[str, tuple[type[PretrainedRestorer], Callable[[dict[str, Tensor]], object]]] = {
+        "FBCNN": (FBCNN, fbcnn.config_from_tensors),
+        "IPT": (IPT, ipt.config_from_tensors),
+        "SwinIR": (SwinIR, swinir.config_from_tensors),
     }
     if architecture not in own:
         return None
-    restorer, config_of = own[architecture]
+    restorer, config_from_tensors = own[architecture]
     try:
-        config_of(tensors)
+        config_from_tensors(tensors)
     except ValueError:
         return None
     return restorer

@@ -13,7 +13,7 @@ from restorers.formats.base import Loaded, NetworkFile
 SUFFIXES = (".pt", ".pth", ".ts", ".torchscript")
 
 
-class TorchScript(NetworkFile):
+class TorchScriptRestorer(NetworkFile):
     """A scripted or traced network.
 
     It takes (1, 3, H, W) float32 RGB in 0..1 of any H and W, and gives back the same, or a tuple

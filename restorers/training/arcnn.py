@@ -12,18 +12,26 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from harness.assets.cards import Card, checked_file, sha256_of, write_card
+from harness.assets.cards import Card, checked_file, file_sha256, write_card
 from harness.plugins.training_loop import Loop, Stateful
 from restorers.architectures.arcnn import ARCNN
 from restorers.architectures.arcnn.network import (
     MARGIN,
-    Network,
+    ARCNNNetwork,
     load,
     restore,
     start_at_identity,
 )
 from restorers.common.complexity import count_parameters
-from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
+from restorers.training.data import (
+    ImagePair,
+    Patches,
+    PatchSource,
+    held_out,
+    image_files,
+    pairs,
+    source_version,
+)
 from restorers.training.recipe import ImageSource, Recipe, checked
 from restorers.training.validation import CROP, psnr
 
@@ -70,7 +78,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
 
     def step(index: int) -> dict[str, float]:
         if index % LOG_EVERY == 0:
-            before, after = psnr_of(network, validation)
+            before, after = mean_psnr(network, validation)
             latest["validation_gain"] = after - before
         batch = patches.batch(index, plan.batch_size)
         return {"loss": _train_on(network, optimizer, batch, plan, index), **latest}
@@ -84,7 +92,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     return _finish(plan, recipe, source, network, validation, directory, report)
 
 
-def psnr_of(network: Network, images: Sequence[Pair]) -> tuple[float, float]:
+def mean_psnr(network: ARCNNNetwork, images: Sequence[ImagePair]) -> tuple[float, float]:
     """Mean PSNR over ``images``, dB, RGB pooled, peak 255: of JPEG and of the restored images."""
     restored = [restore(network, pair.compressed) for pair in images]
     before = [psnr(pair.clean, pair.compressed) for pair in images]
@@ -93,7 +101,7 @@ def psnr_of(network: Network, images: Sequence[Pair]) -> tuple[float, float]:
 
 
 def _train_on(
-    network: Network,
+    network: ARCNNNetwork,
     optimizer: torch.optim.Optimizer,
     batch: tuple[torch.Tensor, torch.Tensor],
     plan: Recipe,
@@ -115,17 +123,17 @@ def _train_on(
     return loss.item() * 255**2
 
 
-def _initial(plan: Recipe) -> Network:
+def _initial(plan: Recipe) -> ARCNNNetwork:
     if plan.init_from is not None:
         return load(checked_file(Path(plan.init_from))[1]).train()
-    network = Network().to(memory_format=torch.channels_last)
+    network = ARCNNNetwork().to(memory_format=torch.channels_last)
     start_at_identity(network, plan.seed)
     return network
 
 
 def _provenance(plan: Recipe) -> str:
     """How the checkpoint was made, with the identity of everything it was made from."""
-    said = [f"{source.path} ({version_of(source.path)})" for source in plan.images]
+    said = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
     start = "the identity"
     if plan.init_from is not None:
         card, _ = checked_file(Path(plan.init_from))
@@ -133,21 +141,21 @@ def _provenance(plan: Recipe) -> str:
     return f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}."
 
 
-def _source(source: ImageSource, qf: int, held: Sequence[Path]) -> Source:
+def _source(source: ImageSource, qf: int, held: Sequence[Path]) -> PatchSource:
     files = image_files(source.path)
-    return Source(pairs(held_out(files, source.limit or len(files)), qf, held), source.share)
+    return PatchSource(pairs(held_out(files, source.limit or len(files)), qf, held), source.share)
 
 
-def _corner(pair: Pair) -> Pair:
-    return Pair(pair.clean[:CROP, :CROP], pair.compressed[:CROP, :CROP])
+def _corner(pair: ImagePair) -> ImagePair:
+    return ImagePair(pair.clean[:CROP, :CROP], pair.compressed[:CROP, :CROP])
 
 
 def _finish(
     plan: Recipe,
     recipe: dict[str, Any],
     source: str,
-    network: Network,
-    validation: Sequence[Pair],
+    network: ARCNNNetwork,
+    validation: Sequence[ImagePair],
     directory: Path,
     report: Callable[[str], None],
 ) -> Path:
@@ -155,9 +163,9 @@ def _finish(
     weights = directory / f"{plan.name}.safetensors"
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
     save_file(tensors, weights)
-    measured = {"validation": psnr_of(network, validation)}
+    measured = {"validation": mean_psnr(network, validation)}
     if plan.measure is not None and Path(plan.measure).is_dir():
-        measured[Path(plan.measure).name] = psnr_of(
+        measured[Path(plan.measure).name] = mean_psnr(
             network, pairs(image_files(plan.measure), plan.qf)
         )
     elif plan.measure is not None:
@@ -170,7 +178,7 @@ def _finish(
     card = Card(
         name=plan.name,
         file=weights.name,
-        sha256=sha256_of(weights),
+        sha256=file_sha256(weights),
         source=source,
         licence=LICENCE,
         paper=ARCNN.paper,

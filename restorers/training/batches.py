@@ -29,7 +29,7 @@ MARGIN = 16
 
 
 @dataclass(frozen=True)
-class Batch:
+class PatchBatch:
     """Patches and what JPEG leaves of them.
 
     Attributes:
@@ -44,11 +44,11 @@ class Batch:
     qf: Tensor
     planes: Planes | None = None
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> PatchBatch:
         """The batch on a device."""
         planes = None if self.planes is None else self.planes.to(device)
         compressed, clean = self.compressed.to(device), self.clean.to(device)
-        return Batch(compressed, clean, self.qf.to(device), planes)
+        return PatchBatch(compressed, clean, self.qf.to(device), planes)
 
 
 class Images:
@@ -119,7 +119,7 @@ class Pool:
         return source[int(random.integers(len(source)))]
 
 
-class Batches:
+class PatchBatches:
     """Draws batches.
 
     Args:
@@ -147,7 +147,7 @@ class Batches:
         self._pool, self._side, self._qf, self._seed = pool, side, qf, seed
         self._coefficients = coefficients
 
-    def batch(self, step: int, size: int, rank: int = 0) -> Batch:
+    def batch(self, step: int, size: int, rank: int = 0) -> PatchBatch:
         """The batch of ``size`` patches that process ``rank`` sees at ``step``."""
         random = np.random.default_rng((self._seed, step, rank))
         drawn = [self._draw(random) for _ in range(size)]
@@ -162,7 +162,7 @@ class Batches:
             cut = [tensors(read(file)).cut(MARGIN, MARGIN, side, side) for file in files]
             planes = stack(cut)
         qf = torch.tensor([file.qf for file in files])
-        return Batch(_tensor(compressed), _tensor(clean), qf, planes)
+        return PatchBatch(_tensor(compressed), _tensor(clean), qf, planes)
 
     def _draw(self, random: np.random.Generator) -> tuple[RGB, Compressed, tuple[int, int]]:
         region = self._region(random)

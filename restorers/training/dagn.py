@@ -19,7 +19,7 @@ from restorers.architectures.dagn.autoencoders import (
     InsensitiveAutoEncoder,
     SensitiveAutoEncoder,
 )
-from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, Config, configure
+from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, DAGNConfig, configure
 from restorers.architectures.dagn.losses import (
     discriminator_loss,
     insensitive_loss,
@@ -27,8 +27,8 @@ from restorers.architectures.dagn.losses import (
     sensitive_loss,
 )
 from restorers.common.sizes import configured
-from restorers.training.batches import Batches, Pool
-from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
+from restorers.training.batches import PatchBatches, Pool
+from restorers.training.fabric import BatchFeeder, Player, launched, only_the_first, run, speaker
 from restorers.training.finish import finish
 from restorers.training.recipe import ThreeStages, Training, checked
 from restorers.training.reuse import adopt_encoder
@@ -72,7 +72,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     )
 
 
-def config_of(plan: ThreeStages) -> Config:
+def network_config(plan: ThreeStages) -> DAGNConfig:
     """The network's size and modules.
 
     Raises:
@@ -83,7 +83,7 @@ def config_of(plan: ThreeStages) -> Config:
     numbers |= dict(zip(("cigm", "csgm", "cfm"), VARIANTS[plan.variant], strict=True))
     with torch.device("meta"):
         built(DAGN, numbers)
-    config: Config = configured(PUBLISHED, numbers)
+    config: DAGNConfig = configured(PUBLISHED, numbers)
     return config
 
 
@@ -105,7 +105,7 @@ class Stages:
     """
 
     def __init__(self, plan: ThreeStages, directory: Path, report: Callable[[str], None]) -> None:
-        self.config = config_of(plan)
+        self.config = network_config(plan)
         self._plan, self._directory = plan, directory
         for training in (plan.insensitive, plan.sensitive):
             if training.patch_size % MULTIPLE:
@@ -185,11 +185,11 @@ class Stages:
 
     def restoration(
         self, insensitive: InsensitiveAutoEncoder | None, sensitive: SensitiveAutoEncoder | None
-    ) -> dagn.DAGN:
+    ) -> dagn.DAGNNetwork:
         """Stage 3: everything but the encoders (Eqs. 14, 15)."""
         training, plan = self._plan.restoration, self._plan
         torch.manual_seed(plan.seed)  # the same start whatever stages were run before
-        network = dagn.DAGN(self.config).to(memory_format=torch.channels_last)
+        network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
         player, feed = self._player(training, network), self._feed("restoration")
         validation = Validation(DAGN(), network, plan, self.held, self.fabric.is_global_zero)
@@ -217,12 +217,12 @@ class Stages:
     def _player(self, training: Training, module: nn.Module) -> Player:
         return Player(self.fabric, training, self._plan.precision, module)
 
-    def _feed(self, stage: str) -> Feed:
+    def _feed(self, stage: str) -> BatchFeeder:
         plan, training = self._plan, self._training(stage)
         # Another stage sees other patches: its seed has the stage's number in it.
         seed = 10 * plan.seed + STAGES.index(stage) + 1
-        batches = Batches(self._pool, training.patch_size, plan.qf, seed)
-        return Feed(batches, training, self.fabric, plan.loaders)
+        batches = PatchBatches(self._pool, training.patch_size, plan.qf, seed)
+        return BatchFeeder(batches, training, self.fabric, plan.loaders)
 
     def _run(
         self, step: Callable[[int], dict[str, float]], state: dict[str, Stateful], stage: str

@@ -26,7 +26,7 @@ NAMED = "dataset:"
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImagePair:
     """An image and what JPEG leaves of it, both (height, width, 3) uint8 RGB."""
 
     clean: RGB
@@ -34,10 +34,10 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Source:
+class PatchSource:
     """Pairs that are drawn from equally often, with the source's weight among the sources."""
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[ImagePair]
     share: float
 
 
@@ -67,7 +67,7 @@ def image_files(source: str) -> list[Path]:
     return [image.path for image in opened(source).images()]
 
 
-def version_of(source: str) -> str:
+def source_version(source: str) -> str:
     """What identifies the images of a source, in one line."""
     return ", ".join(f"{key} {value}" for key, value in opened(source).fingerprint().items())
 
@@ -83,11 +83,11 @@ def jpeg() -> Codec:
     return codec
 
 
-def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[Pair]:
+def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[ImagePair]:
     """Read and compress ``files``, except those in ``without``."""
     skipped = {path.resolve() for path in without}
     kept = (read_rgb(path) for path in files if path.resolve() not in skipped)
-    return [Pair(clean, jpeg().compress(clean, qf).pixels) for clean in kept]
+    return [ImagePair(clean, jpeg().compress(clean, qf).pixels) for clean in kept]
 
 
 def read_rgb(path: Path) -> RGB:
@@ -117,7 +117,7 @@ class Patches:
         UserError: a source has no image of at least ``side`` pixels each way.
     """
 
-    def __init__(self, sources: Sequence[Source], side: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[PatchSource], side: int, seed: int) -> None:
         self._pairs = [[p for p in s.pairs if min(p.clean.shape[:2]) >= side] for s in sources]
         if not sources or not all(self._pairs):
             raise UserError(
@@ -134,7 +134,7 @@ class Patches:
         drawn = [self._patch(random) for _ in range(size)]
         return _tensor([pair.compressed for pair in drawn]), _tensor([p.clean for p in drawn])
 
-    def _patch(self, random: np.random.Generator) -> Pair:
+    def _patch(self, random: np.random.Generator) -> ImagePair:
         found = self._pairs[random.choice(len(self._odds), p=self._odds)]
         pair = found[random.integers(len(found))]
         height, width = pair.clean.shape[:2]
@@ -147,7 +147,7 @@ class Patches:
             turned: RGB = np.rot90(patch[:, ::-1] if mirrored else patch, turns)
             return turned
 
-        return Pair(cut(pair.clean), cut(pair.compressed))
+        return ImagePair(cut(pair.clean), cut(pair.compressed))
 
 
 def _tensor(patches: Sequence[RGB]) -> Tensor:

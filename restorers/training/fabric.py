@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from harness.errors import HarnessError, UserError
 from harness.plugins.training_loop import Loop, Stateful
-from restorers.training.batches import Batch, Batches
+from restorers.training.batches import PatchBatch, PatchBatches
 from restorers.training.recipe import Common, Training
 
 
@@ -54,7 +54,7 @@ def speaker(fabric: Any, report: Callable[[str], None]) -> Callable[[str], None]
     return report if fabric.is_global_zero else lambda line: None
 
 
-class Feed:
+class BatchFeeder:
     """The batches of a training, one a step, on the process's device.
 
     Args:
@@ -64,20 +64,22 @@ class Feed:
         loaders: processes that make them; 0: this one.
     """
 
-    def __init__(self, batches: Batches, training: Training, fabric: Any, loaders: int) -> None:
+    def __init__(
+        self, batches: PatchBatches, training: Training, fabric: Any, loaders: int
+    ) -> None:
         self._made, self._size, self._fabric = batches, training.batch_size, fabric
         self._steps, self._loaders = training.steps, loaders
         self._next = -1
-        self._stream: Iterator[Batch] = iter(())
+        self._stream: Iterator[PatchBatch] = iter(())
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> PatchBatch:
         """The batch of ``step``; fastest when steps come in order."""
         if step != self._next:
             self._stream = self._from(step)
         self._next = step + 1
         return next(self._stream).to(self._fabric.device)
 
-    def _from(self, step: int) -> Iterator[Batch]:
+    def _from(self, step: int) -> Iterator[PatchBatch]:
         rank = self._fabric.global_rank
         work = _Steps(self._made, self._size, rank, step, self._steps)
         if not self._loaders:
@@ -90,22 +92,22 @@ class Feed:
         return map(_delivered, loader)
 
 
-class _Steps(Dataset["Batch | HarnessError"]):
-    def __init__(self, batches: Batches, size: int, rank: int, first: int, steps: int) -> None:
+class _Steps(Dataset["PatchBatch | HarnessError"]):
+    def __init__(self, batches: PatchBatches, size: int, rank: int, first: int, steps: int) -> None:
         self._batches, self._size, self._rank = batches, size, rank
         self._first, self._count = first, max(steps - first, 1)
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> Batch | HarnessError:
+    def __getitem__(self, index: int) -> PatchBatch | HarnessError:
         try:
             return self._batches.batch(self._first + index, self._size, self._rank)
         except HarnessError as error:
             return error  # raised in a loader's process, it would come with a traceback as message
 
 
-def _delivered(made: Batch | HarnessError) -> Batch:
+def _delivered(made: PatchBatch | HarnessError) -> PatchBatch:
     if isinstance(made, HarnessError):
         raise made
     return made

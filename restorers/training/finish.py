@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
-from harness.assets.cards import Card, sha256_of, write_card
-from restorers.checkpoints.format import Header, fill, save, tensors_of
+from harness.assets.cards import Card, file_sha256, write_card
+from restorers.checkpoints.format import Header, fill, read_tensors, save
 from restorers.common.complexity import count_parameters
-from restorers.common.pretrained import Learned
-from restorers.training.data import image_files, version_of
+from restorers.common.pretrained import PretrainedRestorer
+from restorers.training.data import image_files, source_version
 from restorers.training.recipe import Common
-from restorers.training.validation import CROP, psnr_of, quality_factors, restored, samples
+from restorers.training.validation import CROP, mean_psnr, quality_factors, restored, samples
 
 LICENCE = "The project's licence (MIT). Trained on the images the recipe names"
 BSDS500_LICENCE = "; those of BSDS500 are for non-commercial research and education"
@@ -31,7 +31,7 @@ BSDS500_NOTES = (
 def finish(
     plan: Common,
     recipe: dict[str, Any],
-    restorer: Learned,
+    restorer: PretrainedRestorer,
     network: nn.Module,
     numbers: dict[str, Any],
     start: str,
@@ -58,13 +58,13 @@ def finish(
     weights = directory / f"{plan.name}.safetensors"
     save(weights, network, Header(restorer.name, numbers), plan.half)
     network.to("cpu").eval()
-    fill(network, tensors_of(weights), weights, restorer.name)
-    said = [f"{source.path} ({version_of(source.path)})" for source in plan.images]
+    fill(network, read_tensors(weights), weights, restorer.name)
+    said = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
     bsds500 = any("bsds500" in source.path.lower() for source in plan.images)
     card = Card(
         name=plan.name,
         file=weights.name,
-        sha256=sha256_of(weights),
+        sha256=file_sha256(weights),
         source=f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}.",
         licence=LICENCE + BSDS500_LICENCE * bsds500 + ".",
         paper=restorer.paper,
@@ -81,7 +81,7 @@ def finish(
 
 def _measured(
     plan: Common,
-    restorer: Learned,
+    restorer: PretrainedRestorer,
     network: nn.Module,
     held: Sequence[Path],
     report: Callable[[str], None],
@@ -95,7 +95,7 @@ def _measured(
     figures: dict[str, float | str] = {}
     for place, (files, crop) in places.items():
         for qf in quality_factors(*plan.qf):
-            before, after = psnr_of(
+            before, after = mean_psnr(
                 lambda file: restored(restorer, network, file), samples(files, qf, crop)
             )
             figures[f"{place}_q{qf}_psnr_jpeg"] = round(before, 3)

@@ -20,8 +20,8 @@ from restorers.architectures.fbcnn import FBCNN
 from restorers.architectures.ipt import IPT
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
-from restorers.common.pretrained import Learned
-from restorers.training.batches import Batch
+from restorers.common.pretrained import PretrainedRestorer
+from restorers.training.batches import PatchBatch
 
 Losses = dict[str, Tensor]
 """What to descend, as ``loss``, and what else to log; scalars."""
@@ -44,8 +44,8 @@ class Method:
         patch: the number of the size that ``patch_size`` must be, if there is one.
     """
 
-    restorer: type[Learned]
-    loss: Callable[[Any, Batch, int], Losses]
+    restorer: type[PretrainedRestorer]
+    loss: Callable[[Any, PatchBatch, int], Losses]
     start: Callable[[Any], None] = _as_built
     coefficients: bool = False
     patch: str | None = None
@@ -67,7 +67,7 @@ class Method:
             )
 
 
-def flexible(network: Any, batch: Batch, step: int) -> Losses:
+def flexible(network: Any, batch: PatchBatch, step: int) -> Losses:
     """FBCNN: L1 and the predicted quality factor; every other step is told the true one."""
     # Without it the network would know the embeddings of its own predictions only.
     known = fbcnn.told(batch.qf) if step % 2 else None
@@ -77,26 +77,26 @@ def flexible(network: Any, batch: Batch, step: int) -> Losses:
     return {"loss": loss, "qf_error": wrong}
 
 
-def charbonnier(network: Any, batch: Batch, step: int) -> Losses:
+def charbonnier(network: Any, batch: PatchBatch, step: int) -> Losses:
     """SwinIR: Charbonnier."""
     return {"loss": swinir.charbonnier_loss(network(batch.compressed).float(), batch.clean)}
 
 
-def supervised(network: Any, batch: Batch, step: int) -> Losses:
+def supervised(network: Any, batch: PatchBatch, step: int) -> Losses:
     """IPT: L1, on patches of the transformer's size."""
     restored = network(batch.compressed * ipt.RANGE).float() / ipt.RANGE
     return {"loss": ipt.reconstruction_loss(restored, batch.clean)}
 
 
-def multi_scale(network: Any, batch: Batch, step: int) -> Losses:
+def multi_scale(network: Any, batch: PatchBatch, step: int) -> Losses:
     """DMCNN: squared errors of all scales and of the DCT domain's estimate."""
     restored = network(batch.planes, batch.compressed)
     scales = [scale.float() for scale in restored.scales]
-    whole = dmcnn.Restored(restored.image.float(), restored.spectral.float(), scales)
+    whole = dmcnn.DMCNNOutput(restored.image.float(), restored.spectral.float(), scales)
     return {"loss": dmcnn.multi_scale_loss(whole, batch.clean)}
 
 
-def correction(network: Any, batch: Batch, step: int) -> Losses:
+def correction(network: Any, batch: PatchBatch, step: int) -> Losses:
     """QGAC: L1 less a part of the structural similarity."""
     restored = network(batch.planes, batch.compressed).float()
     return {"loss": qgac.correction_loss(restored, batch.clean)}

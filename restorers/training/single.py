@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from harness.assets.cards import checked_file
-from restorers.checkpoints.format import fill, tensors_of
-from restorers.training.batches import Batches, Pool
-from restorers.training.fabric import Feed, Player, launched, only_the_first, run, speaker
+from restorers.checkpoints.format import fill, read_tensors
+from restorers.training.batches import PatchBatches, Pool
+from restorers.training.fabric import BatchFeeder, Player, launched, only_the_first, run, speaker
 from restorers.training.finish import finish
 from restorers.training.methods import METHODS
 from restorers.training.recipe import SingleStage, checked
@@ -44,7 +44,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     method.check(plan.patch_size, numbers)
     held = held_for(plan)
     pool = Pool(plan.images, held, plan.cache_gib)
-    batches = Batches(pool, plan.patch_size, plan.qf, plan.seed, method.coefficients)
+    batches = PatchBatches(pool, plan.patch_size, plan.qf, plan.seed, method.coefficients)
     fabric = launched(plan)
     report = speaker(fabric, report)
     report(f"{plan.name}: {len(pool)} training images")
@@ -52,7 +52,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     method.start(network)
     start = _begin(network, plan)
     player = Player(fabric, plan, plan.precision, network)
-    feed = Feed(batches, plan, fabric, plan.loaders)
+    feed = BatchFeeder(batches, plan, fabric, plan.loaders)
     validation = Validation(restorer, network, plan, held, fabric.is_global_zero)
 
     def step(index: int) -> dict[str, float]:
@@ -74,5 +74,5 @@ def _begin(network: nn.Module, plan: SingleStage) -> str:
     if plan.init_from is None:
         return "the identity"
     card, path = checked_file(Path(plan.init_from))
-    fill(network, tensors_of(path), path, plan.trainer)
+    fill(network, read_tensors(path), path, plan.trainer)
     return f"{card.name} (sha256 {card.sha256})"

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 
 
-def sized(restorer: type[Learned], size: str | Mapping[str, Any]) -> dict[str, Any]:
+def sized(restorer: type[PretrainedRestorer], size: str | Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a network's config.
 
     Args:
@@ -44,7 +44,7 @@ def _changed(numbers: Mapping[str, Any], changes: Mapping[str, Any], what: str) 
     return changed
 
 
-def built(restorer: type[Learned], numbers: dict[str, Any]) -> nn.Module:
+def built(restorer: type[PretrainedRestorer], numbers: dict[str, Any]) -> nn.Module:
     """An untrained network, channels last: the layout convolutions are fastest with.
 
     Raises:

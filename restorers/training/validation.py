@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from harness.plugins import RGB, Compressed, Restored
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.data import held_out, image_files, jpeg, read_rgb
 from restorers.training.recipe import Common
 
@@ -24,7 +24,7 @@ QFS = (10, 20, 30, 40)
 
 
 @dataclass(frozen=True)
-class Sample:
+class ValidationImage:
     """An original and its compressed file."""
 
     clean: RGB
@@ -47,7 +47,7 @@ class Validation:
 
     def __init__(
         self,
-        restorer: Learned,
+        restorer: PretrainedRestorer,
         network: nn.Module,
         plan: Common,
         held: Sequence[Path],
@@ -63,7 +63,7 @@ class Validation:
         """What was measured last, before ``step`` at the latest: PSNR and its gain, dB."""
         if self._measures and step % self._every == 0:
             self._network.eval()
-            before, after = psnr_of(
+            before, after = mean_psnr(
                 lambda file: restored(self._restorer, self._network, file), self._samples
             )
             self._latest = {"validation_psnr": after, "validation_gain": after - before}
@@ -93,13 +93,13 @@ def quality_factors(low: int, high: int) -> list[int]:
     return [qf for qf in QFS if low <= qf <= high] or [round((low + high) / 2)]
 
 
-def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[Sample]:
+def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[ValidationImage]:
     """Images compressed at ``qf``; their upper left corners if ``crop`` is given."""
     cleans = (np.ascontiguousarray(read_rgb(path)[:crop, :crop]) for path in files)
-    return [Sample(clean, jpeg().compress(clean, qf)) for clean in cleans]
+    return [ValidationImage(clean, jpeg().compress(clean, qf)) for clean in cleans]
 
 
-def restored(restorer: Learned, network: nn.Module, compressed: Compressed) -> RGB:
+def restored(restorer: PretrainedRestorer, network: nn.Module, compressed: Compressed) -> RGB:
     """An image restored blind by a network in evaluation mode, on the network's device."""
     height, width = compressed.pixels.shape[:2]
     tile = restorer.tiling.choose(height, width, None)
@@ -107,7 +107,9 @@ def restored(restorer: Learned, network: nn.Module, compressed: Compressed) -> R
     return image.pixels if isinstance(image, Restored) else image
 
 
-def psnr_of(restore: Callable[[Compressed], RGB], images: Sequence[Sample]) -> tuple[float, float]:
+def mean_psnr(
+    restore: Callable[[Compressed], RGB], images: Sequence[ValidationImage]
+) -> tuple[float, float]:
     """Mean PSNR over ``images``, dB, RGB pooled, peak 255: of JPEG and of the restored images."""
     before = [psnr(sample.clean, sample.file.pixels) for sample in images]
     after = [psnr(sample.clean, restore(sample.file)) for sample in images]

@@ -44,11 +44,11 @@ class ClassificationAgreement(Agreement, Classification):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The surest class in words, right where it is the reference's."""
-        from tasks.classification.drawing import drawn, name_of
+        from tasks.classification.drawing import class_name, drawn
 
         names = self._model_classes
         true, said = (
             surest(one, len(names), image_id)[0]
             for one in (reference, reference if prediction is None else prediction)
         )
-        return drawn(prediction, said == true, name_of(names, said), name_of(names, true))
+        return drawn(prediction, said == true, class_name(names, said), class_name(names, true))

@@ -17,7 +17,7 @@ from tasks.scenes.batches import turned
 
 
 @dataclass(frozen=True)
-class Batch:
+class CropBatch:
     """Pictures of one size and what they show.
 
     Attributes:
@@ -29,7 +29,7 @@ class Batch:
     labels: NDArray[np.int64]
 
 
-class Batches:
+class CropBatches:
     """Draws batches; the pictures of one have the same side, so that none is resampled.
 
     Args:
@@ -48,7 +48,7 @@ class Batches:
             groups.setdefault(sides[image.id], []).append(k)
         self._groups = [groups[side] for side in sorted(groups)]
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> CropBatch:
         """The batch of a step."""
         rng = np.random.default_rng((self._seed, step))
         share = np.asarray([len(group) for group in self._groups], np.float64)
@@ -60,7 +60,7 @@ class Batches:
             transpose, mirror, flip = (bool(coin) for coin in rng.random(3) < 0.5)
             images.append(_exposed(turned(pixels, (transpose, mirror, flip)), rng))
             labels.append(self._labels[k])
-        return Batch(np.stack(images), np.asarray(labels, np.int64))
+        return CropBatch(np.stack(images), np.asarray(labels, np.int64))
 
 
 def _exposed(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assets.cards import cache_root, sha256_of
+from harness.assets.cards import cache_root, file_sha256
 from harness.errors import UserError
 from tasks.scenes import CLASSES
 from tasks.scenes import VERSION as RENDERER
@@ -134,7 +134,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         intact = index["sha256"] == digest(index["images"]) and all(
-            sha256_of(folder / f"{entry['id']}.png") == entry["file"] for entry in index["images"]
+            file_sha256(folder / f"{entry['id']}.png") == entry["file"] for entry in index["images"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -184,7 +184,7 @@ def _cut(scenes: Scenes, image: ImageRef, folder: Path) -> list[dict[str, Any]]:
                 "label": crop.label,
                 "side": crop.side,
                 "sha256": hashlib.sha256(cut.tobytes()).hexdigest(),
-                "file": sha256_of(folder / f"{name}.png"),
+                "file": file_sha256(folder / f"{name}.png"),
             }
         )
     return entries

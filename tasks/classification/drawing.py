@@ -41,6 +41,6 @@ def sureness(scores: NDArray[np.floating[Any]]) -> float:
     return float(values.max())
 
 
-def name_of(names: Sequence[str], place: int) -> str:
+def class_name(names: Sequence[str], place: int) -> str:
     """The class name, or that the data set has none."""
     return names[place] if 0 <= place < len(names) else "a class the data set lacks"

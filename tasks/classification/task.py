@@ -126,14 +126,14 @@ class Classification(Task):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The surest class in words, and whether it is right."""
-        from tasks.classification.drawing import drawn, name_of
+        from tasks.classification.drawing import class_name, drawn
 
         label = int(data_set.label(image_id))
-        true = name_of(data_set.classes, label)
+        true = class_name(data_set.classes, label)
         if prediction is None:
             return drawn(None, True, true, true)
         said = self.outcome(prediction, data_set, image_id)["top"][0]
-        return drawn(prediction, said == label, name_of(data_set.classes, said), true)
+        return drawn(prediction, said == label, class_name(data_set.classes, said), true)
 
 
 def surest(prediction: Any, count: int, image_id: str) -> list[int]:

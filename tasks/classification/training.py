@@ -30,7 +30,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     import torch
     from torch.nn import functional as F
 
-    from tasks.classification.batches import Batches
+    from tasks.classification.batches import CropBatches
     from tasks.classification.models.embedded import MobileNetScenes
     from tasks.classification.models.network import MobileNet
     from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
@@ -40,7 +40,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     training.begin(recipe, "classifier")
     module = MobileNet(len(CLASSES))
     training.set_precision(recipe, module)
-    batches = Batches(ScenesThingsTrain(recipe["images"]), recipe["batch_size"], recipe["seed"])
+    batches = CropBatches(ScenesThingsTrain(recipe["images"]), recipe["batch_size"], recipe["seed"])
 
     def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
         batch = batches(step)

@@ -34,7 +34,7 @@ class Objects:
     crowds: NDArray[np.bool_]
 
 
-def objects_of(coco: Json) -> Objects:
+def annotated_objects(coco: Json) -> Objects:
     """The annotations of one image in COCO instances format."""
     notes = coco["annotations"]
     boxes = np.asarray([note["bbox"] for note in notes], np.float64).reshape(-1, 4)

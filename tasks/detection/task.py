@@ -117,13 +117,13 @@ class Detection(Task):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """Detections of a score of 0.5 or more, found or false, and the objects missed."""
-        from tasks.detection.drawing import drawn, objects_of
+        from tasks.detection.drawing import annotated_objects, drawn
 
         truth = data_set.coco([image_id])
         names = {category["id"]: category["name"] for category in truth["categories"]}
         if prediction is not None and self._categories is not None:
             prediction = prediction.relabelled(self._categories)
-        return drawn(prediction, objects_of(truth), names)
+        return drawn(prediction, annotated_objects(truth), names)
 
 
 def _counted(missing: Sequence[str], data_set: DataSet) -> str:

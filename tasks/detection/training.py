@@ -29,13 +29,13 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.detection.models.network import build
     from tasks.detection.task import Detection
     from tasks.scenes import CLASSES, ScenesTrain
-    from tasks.scenes.batches import Batches
+    from tasks.scenes.batches import SceneBatches
     from tasks.weights import checkpoints, training
 
     training.begin(recipe, "faster_rcnn")
     module = build(len(CLASSES))
     training.set_precision(recipe, module.backbone, module.rpn.head, module.roi_heads.box_head)
-    batches = Batches(
+    batches = SceneBatches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], empty=False
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from harness.assets.cards import Card, cache_root, check_file, file_of, megabytes, sha256_of
+from harness.assets.cards import Card, cache_root, check_file, file_sha256, locate_file, megabytes
 from harness.errors import UserError
 from tasks.classes import COCO, COCO_IDS, VOC
 from tasks.exported.fields import BoxesOutput, ClassMapOutput, Input, ScoresOutput
@@ -151,7 +151,7 @@ def checked_weights(path: Path, card: ModelFile) -> tuple[Path, str]:
     # Its advice is `harness fetch NAME`, and this card's name is its path.
     check_file(file, card.model_copy(update={"name": str(path)}))
     try:
-        return file, card.sha256 if len(card.sha256) == 64 else sha256_of(file)
+        return file, card.sha256 if len(card.sha256) == 64 else file_sha256(file)
     except OSError as error:
         raise UserError(f"Cannot read the weights {file}: {error.strerror}.") from error
 
@@ -161,7 +161,7 @@ def _file(path: Path, card: ModelFile) -> Path:
         card = card.model_copy(update={"file": str(Path(card.file).expanduser())})
     except RuntimeError as error:
         raise UserError(f"The card {path} names the file {card.file}: no such home.") from error
-    beside = file_of(path, card)
+    beside = locate_file(path, card)
     cached = cache_root() / "weights" / card.file
     return cached if not beside.is_file() and cached.is_file() else beside
 

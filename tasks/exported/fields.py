@@ -27,11 +27,11 @@ Place = Annotated[str, BeforeValidator(_place)]
 Triple = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
 
-class _Part(BaseModel):
+class _CardPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Size(_Part):
+class InputSize(_CardPart):
     """What an image is resized to; one of ``short``, ``height`` and ``width``, ``letterbox``.
 
     Attributes:
@@ -51,7 +51,7 @@ class Size(_Part):
     crop: PositiveInt | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Size:
+    def _one_way(self) -> InputSize:
         given = {name for name in ("short", "height", "width", "letterbox") if getattr(self, name)}
         if given not in ({"short"}, {"height", "width"}, {"letterbox"}):
             raise ValueError("give short, or height and width, or letterbox")
@@ -67,7 +67,7 @@ class Size(_Part):
         return self
 
 
-class Input(_Part):
+class Input(_CardPart):
     """What the network is given.
 
     Attributes:
@@ -94,7 +94,7 @@ class Input(_Part):
     dtype: Literal["float32", "uint8"] = "float32"
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
-    size: Size | None = None
+    size: InputSize | None = None
     resize_with: Literal["torch", "pillow", "opencv"] = "torch"
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     multiple_of: PositiveInt = 1
@@ -115,7 +115,7 @@ class Input(_Part):
         return self
 
 
-class BoxesOutput(_Part):
+class BoxesOutput(_CardPart):
     """Where a detector's boxes are, and what its numbers mean.
 
     Attributes:
@@ -164,7 +164,7 @@ class BoxesOutput(_Part):
         return self
 
 
-class ClassMapOutput(_Part):
+class ClassMapOutput(_CardPart):
     """Where a segmenter's answer is.
 
     Attributes:
@@ -187,7 +187,7 @@ class ClassMapOutput(_Part):
         return self
 
 
-class ScoresOutput(_Part):
+class ScoresOutput(_CardPart):
     """Where a classifier's answer is.
 
     Attributes:

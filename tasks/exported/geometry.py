@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from tasks.exported.fields import Input, Size
+from tasks.exported.fields import Input, InputSize
 
 _LARGEST_FRACTION = 4.0
 """Boxes may reach out of the image, but not by several images."""
@@ -91,7 +91,7 @@ def _resized(height: int, width: int, wanted: Input) -> tuple[int, int]:
     return max(1, rows), max(1, columns)
 
 
-def _scale(height: int, width: int, size: Size) -> float:
+def _scale(height: int, width: int, size: InputSize) -> float:
     if size.letterbox:
         return size.letterbox / max(height, width)
     assert size.short is not None

@@ -170,7 +170,7 @@ class Detector(ModelCard):
         return detections(found, self.card, place)
 
 
-class Segmenter(ModelCard):
+class ExportedSegmenter(ModelCard):
     """A segmenter in a file."""
 
     task: ClassVar[str] = "segmentation"
@@ -202,5 +202,5 @@ class Classifier(ModelCard):
 
 
 _MODELS: dict[str, type[ModelCard]] = {
-    model.task: model for model in (Detector, Segmenter, Classifier)
+    model.task: model for model in (Detector, ExportedSegmenter, Classifier)
 }

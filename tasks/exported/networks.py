@@ -23,7 +23,7 @@ _ELSEWHERE = b"\x0a\x08location\x12"
 """How an ONNX file begins to name another that holds its weights (``StringStringEntryProto``)."""
 
 
-class Network(ABC):
+class ExportedNetwork(ABC):
     """A file ready to run.
 
     Args:
@@ -47,7 +47,7 @@ class Network(ABC):
         """
 
 
-class TorchScript(Network):
+class TorchScriptNetwork(ExportedNetwork):
     """A scripted or traced network, as ``torch.jit.save`` writes it."""
 
     def __init__(self, path: Path, card: ModelFile) -> None:
@@ -93,7 +93,7 @@ class TorchScript(Network):
             torch.backends.quantized.engine = engine
 
     def run(self, image: Tensor) -> Any:
-        """See `Network`.
+        """See `ExportedNetwork`.
 
         Raises:
             UserError: another model in this process has set another quantised engine.
@@ -114,7 +114,7 @@ class TorchScript(Network):
             return self._network(given)
 
 
-class Onnx(Network):
+class OnnxNetwork(ExportedNetwork):
     """An ONNX network with one input."""
 
     def __init__(self, path: Path, card: ModelFile) -> None:
@@ -175,13 +175,16 @@ class Onnx(Network):
             )
 
     def run(self, image: Tensor) -> Any:
-        """See `Network`; by name, in the order of the file."""
+        """See `ExportedNetwork`; by name, in the order of the file."""
         given = _laid_out(image, self.card).numpy()
         found = self._session.run(None, {self._session.get_inputs()[0].name: given})
         return dict(zip(self._names, found, strict=True))
 
 
-KINDS: dict[str, type[TorchScript | Onnx]] = {"torchscript": TorchScript, "onnx": Onnx}
+KINDS: dict[str, type[TorchScriptNetwork | OnnxNetwork]] = {
+    "torchscript": TorchScriptNetwork,
+    "onnx": OnnxNetwork,
+}
 """Networks by the card's framework."""
 
 

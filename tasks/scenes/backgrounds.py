@@ -6,10 +6,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from tasks.scenes.colours import linear, muted
-from tasks.scenes.noise import Dice, Field, grain, smoothstep, spectral
+from tasks.scenes.noise import Field, Rng, grain, smoothstep, spectral
 
 
-def background(dice: Dice, height: int, width: int) -> Field:
+def background(dice: Rng, height: int, width: int) -> Field:
     """A background in linear light, (height, width, 3), about 0..1."""
     kind = dice.uniform()
     if kind < 0.42:
@@ -21,7 +21,7 @@ def background(dice: Dice, height: int, width: int) -> Field:
     return np.clip(scene * _daylight(dice, height, width)[..., None], 0.002, 1.2)
 
 
-def _tinted(dice: Dice, colour: Field, tone: Field) -> Field:
+def _tinted(dice: Rng, colour: Field, tone: Field) -> Field:
     """``colour`` modulated by ``tone`` (about 1), with a little 1/f colour variation."""
     height, width = tone.shape
     warm = 0.07 * spectral(dice, height, width, slope=1.2)
@@ -29,7 +29,7 @@ def _tinted(dice: Dice, colour: Field, tone: Field) -> Field:
     return np.asarray(colour * tone[..., None] * tint)
 
 
-def _stuff(dice: Dice, height: int, width: int) -> Field:
+def _stuff(dice: Rng, height: int, width: int) -> Field:
     """One material filling the frame: earth, stone, wood, plaster or fabric."""
     kind = dice.integer(0, 4)
     tone = 1.0 + dice.uniform(0.1, 0.26) * spectral(
@@ -51,7 +51,7 @@ def _stuff(dice: Dice, height: int, width: int) -> Field:
     return _tinted(dice, muted(dice), np.clip(tone, 0.15, 2.2))
 
 
-def _table(dice: Dice, height: int, width: int) -> Field:
+def _table(dice: Rng, height: int, width: int) -> Field:
     """A surface in front of a wall, the wall out of focus; a soft edge between them."""
     y = np.arange(height)[:, None] + 3.0 * spectral(dice, height, width, slope=2.2)
     edge = dice.uniform(0.2, 0.45) * height
@@ -61,7 +61,7 @@ def _table(dice: Dice, height: int, width: int) -> Field:
     return np.asarray((wall * (1 - front) + _stuff(dice, height, width) * front) * shade)
 
 
-def _ground(dice: Dice, height: int, width: int) -> Field:
+def _ground(dice: Rng, height: int, width: int) -> Field:
     """Two or three materials in irregular patches, seen from above."""
     scene = _stuff(dice, height, width)
     for _ in range(dice.integer(1, 2)):
@@ -72,7 +72,7 @@ def _ground(dice: Dice, height: int, width: int) -> Field:
     return scene
 
 
-def _landscape(dice: Dice, height: int, width: int) -> Field:
+def _landscape(dice: Rng, height: int, width: int) -> Field:
     """A clouded sky, receding hills, ground in front."""
     t = np.linspace(0.0, 1.0, height)[:, None, None]
     sky = linear((124, 150, 176)) * (1 - t) + linear((206, 200, 188)) * t
@@ -91,7 +91,7 @@ def _landscape(dice: Dice, height: int, width: int) -> Field:
     return scene
 
 
-def _daylight(dice: Dice, height: int, width: int) -> Field:
+def _daylight(dice: Rng, height: int, width: int) -> Field:
     """Slow changes of the light over the frame: gradient, dapples, vignette."""
     y, x = np.mgrid[-1.0 : 1.0 : height * 1j, -1.0 : 1.0 : width * 1j]
     angle = dice.uniform(0, 2 * np.pi)

@@ -21,7 +21,7 @@ Transform = tuple[bool, bool, bool]
 
 
 @dataclass(frozen=True)
-class Batch:
+class SceneBatch:
     """Images of one size and what is on them.
 
     Attributes:
@@ -37,7 +37,7 @@ class Batch:
     masks: NDArray[np.uint8]
 
 
-class Batches:
+class SceneBatches:
     """Draws training batches from a split of `scenes`.
 
     Portrait images are transposed; the images of a batch all have one size, so nothing is padded.
@@ -78,7 +78,7 @@ class Batches:
             if empty or self._labels[k]:
                 self._groups.setdefault((min(size), max(size)), []).append(k)
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> SceneBatch:
         """The batch of a step."""
         rng = np.random.default_rng((self._seed, step))
         groups = list(self._groups.values())
@@ -96,7 +96,7 @@ class Batches:
             if self._masks:
                 masks.append(turned(self._data_set.mask(self._ids[k]), transform))
         stacked = np.stack(masks) if masks else np.zeros((0, 0, 0), np.uint8)
-        return Batch(np.stack(images), boxes, labels, stacked)
+        return SceneBatch(np.stack(images), boxes, labels, stacked)
 
 
 def turned(pixels: NDArray[np.uint8], transform: Transform) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from harness.assets.cards import cache_root, sha256_of
+from harness.assets.cards import cache_root, file_sha256
 from harness.errors import UserError
 
 INDEX = "index.json"
@@ -60,7 +60,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         images = index["images"]
         intact = index["sha256"] == digest(images) and all(
-            sha256_of(folder / f"{entry['id']}{ending}") == entry["files"][ending]
+            file_sha256(folder / f"{entry['id']}{ending}") == entry["files"][ending]
             for entry in images
             for ending in (".png", ".mask.png")
         )
@@ -137,7 +137,7 @@ def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
         "id": name,
         "width": scene.image.shape[1],
         "height": scene.image.shape[0],
-        "files": {".png": sha256_of(image), ".mask.png": sha256_of(mask)},
+        "files": {".png": file_sha256(image), ".mask.png": file_sha256(mask)},
         "sha256": hashlib.sha256(scene.image.tobytes()).hexdigest(),
         "mask_sha256": hashlib.sha256(scene.mask.tobytes()).hexdigest(),
         "boxes": scene.boxes.tolist(),

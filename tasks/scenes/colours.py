@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.scenes.noise import Dice, Field
+from tasks.scenes.noise import Field, Rng
 
 # sRGB, 0..255: browns, ochres, olives, greys, dusty reds and blues of ordinary things.
 EARTH = (
@@ -31,7 +31,7 @@ def linear(rgb: tuple[float, float, float]) -> Field:
     return np.asarray([(channel / 255.0) ** 2.2 for channel in rgb])
 
 
-def muted(dice: Dice, name: str | None = None, own: float = 0.5) -> Field:
+def muted(dice: Rng, name: str | None = None, own: float = 0.5) -> Field:
     """A colour in linear light, (3,), 0..1.
 
     Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.scenes.noise import Dice, Field, grain, smoothstep, spectral
+from tasks.scenes.noise import Field, Rng, grain, smoothstep, spectral
 
 Surface = tuple[Field, Field]
 TAU = 2.0 * np.pi
@@ -48,7 +48,7 @@ class Patch:
         return self.size / self.period
 
 
-Material = Callable[[Dice, Patch], Surface]
+FigureData = Callable[[Rng, Patch], Surface]
 
 
 def dome(patch: Patch, roundness: float = 1.0) -> Field:
@@ -63,14 +63,14 @@ def pillow(patch: Patch, depth: float) -> Field:
     return 0.6 * depth * patch.size * np.sqrt(np.clip(1.0 - (1.0 - t) ** 2, 0.0, 1.0))
 
 
-def pitted(dice: Dice, patch: Patch) -> Surface:
+def pitted(dice: Rng, patch: Patch) -> Surface:
     """Orange peel: small pits on a sphere."""
     pits = smoothstep(0.4, 1.6, grain(dice, *patch.shape, patch.period * 1.15))
     blotch = spectral(dice, *patch.shape, slope=1.4)
     return dome(patch) - 0.9 * pits, (1.0 + 0.06 * blotch) * (1.0 - 0.42 * pits)
 
 
-def wound(dice: Dice, patch: Patch) -> Surface:
+def wound(dice: Rng, patch: Patch) -> Surface:
     """Yarn: bundles of parallel threads wound in different directions over a sphere."""
     rho2 = np.clip(patch.u**2 + patch.v**2, 0.0, 1.0)
     height, best = np.zeros(patch.shape), np.full(patch.shape, -9.0)
@@ -86,7 +86,7 @@ def wound(dice: Dice, patch: Patch) -> Surface:
     return dome(patch) + 1.1 * height, 0.5 + 0.62 * height - 0.08 * rho2
 
 
-def speckled(dice: Dice, patch: Patch) -> Surface:
+def speckled(dice: Rng, patch: Patch) -> Surface:
     """Granite: mixed light and dark crystals on a flattened dome."""
     dark = smoothstep(0.5, 1.1, grain(dice, *patch.shape, patch.period * 0.95))
     light = smoothstep(0.7, 1.3, grain(dice, *patch.shape, patch.period * 1.3))
@@ -94,7 +94,7 @@ def speckled(dice: Dice, patch: Patch) -> Surface:
     return relief, (1.0 - 0.5 * dark) * (1.0 + 0.6 * light)
 
 
-def veined(dice: Dice, patch: Patch) -> Surface:
+def veined(dice: Rng, patch: Patch) -> Surface:
     """Leaf: a midrib and thin side veins."""
     lean = dice.uniform(0.7, 1.2)
     coordinate = (patch.u - lean * np.abs(patch.v)) * patch.waves / 2.4
@@ -106,7 +106,7 @@ def veined(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.3) + 0.7 * (1 - lines), (1 + 0.09 * blotch) * (0.82 + 0.55 * lines)
 
 
-def barbed(dice: Dice, patch: Patch) -> Surface:
+def barbed(dice: Rng, patch: Patch) -> Surface:
     """Feather: a pale shaft, dense oblique barbs, faint cross bands."""
     lean = dice.uniform(0.7, 1.2)
     phase = TAU * (patch.u - lean * np.abs(patch.v)) * patch.waves
@@ -118,7 +118,7 @@ def barbed(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.35) + 0.6 * barbs, albedo
 
 
-def wooden(dice: Dice, patch: Patch) -> Surface:
+def wooden(dice: Rng, patch: Patch) -> Surface:
     """Plank: wandering parallel grain with pores along u."""
     warp = spectral(dice, *patch.shape, slope=1.8)
     rings = 0.5 + 0.5 * np.cos(TAU * patch.v * patch.waves * 0.75 + 2.2 * warp)
@@ -126,7 +126,7 @@ def wooden(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.1) + 0.4 * rings, (0.72 + 0.42 * rings) * (1.0 - 0.35 * pores)
 
 
-def woven(dice: Dice, patch: Patch) -> Surface:
+def woven(dice: Rng, patch: Patch) -> Surface:
     """Cloth: threads over and under each other."""
     phase_u = np.pi * patch.u * patch.waves * 1.25 + dice.uniform(0, TAU)
     phase_v = np.pi * patch.v * patch.waves * 1.25 + dice.uniform(0, TAU)
@@ -137,13 +137,13 @@ def woven(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.08) + 1.2 * folds + 0.9 * weave, 0.62 + 0.55 * weave
 
 
-def bumpy(dice: Dice, patch: Patch) -> Surface:
+def bumpy(dice: Rng, patch: Patch) -> Surface:
     """Starfish: rows of pale nodules on rounded arms."""
     nodules = smoothstep(0.3, 1.2, grain(dice, *patch.shape, patch.period * 1.2))
     return pillow(patch, 0.3) + 1.0 * nodules, 0.8 + 0.55 * nodules
 
 
-def ribbed(dice: Dice, patch: Patch) -> Surface:
+def ribbed(dice: Rng, patch: Patch) -> Surface:
     """Shell: radial ribs and fine growth rings."""
     phi = np.arctan2(patch.u, 0.8 - patch.v)
     rho = np.hypot(patch.u, 0.8 - patch.v)
@@ -152,7 +152,7 @@ def ribbed(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.5) + 1.2 * ribs, (0.72 + 0.3 * ribs) * (0.8 + 0.26 * rings)
 
 
-def twisted(dice: Dice, patch: Patch) -> Surface:
+def twisted(dice: Rng, patch: Patch) -> Surface:
     """Ring of rope: strands running obliquely round a torus."""
     phi, rho = np.arctan2(patch.v, patch.u), np.hypot(patch.u, patch.v)
     turns = max(8.0, np.round(TAU * 0.75 * patch.waves * 0.55))
@@ -161,7 +161,7 @@ def twisted(dice: Dice, patch: Patch) -> Surface:
     return pillow(patch, 0.2) + 0.9 * strands, 0.6 + 0.55 * strands + 0.06 * fibres
 
 
-def plain(dice: Dice, patch: Patch) -> Surface:
+def plain(dice: Rng, patch: Patch) -> Surface:
     """No class: a smooth thing with faint blotches."""
     blotch = spectral(dice, *patch.shape, slope=dice.uniform(1.0, 1.8))
     relief = dome(patch) if dice.chance(0.5) else pillow(patch, 0.3)

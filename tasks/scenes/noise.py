@@ -18,7 +18,7 @@ Field = NDArray[np.float64]
 T = TypeVar("T")
 
 
-class Dice:
+class Rng:
     """Uniform random numbers from an explicit seed.
 
     Args:
@@ -55,7 +55,7 @@ class Dice:
 
 
 def spectral(
-    dice: Dice,
+    dice: Rng,
     height: int,
     width: int,
     slope: float = 1.0,
@@ -86,7 +86,7 @@ def spectral(
     return _standard(np.fft.irfft2(spectrum, s=(height, width)))
 
 
-def grain(dice: Dice, height: int, width: int, period: float) -> Field:
+def grain(dice: Rng, height: int, width: int, period: float) -> Field:
     """Band-limited noise: grains about ``period`` pixels apart, (height, width), variance 1."""
     fy = np.fft.fftfreq(height)[:, None]
     fx = np.fft.rfftfreq(width)[None, :]

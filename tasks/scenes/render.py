@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from tasks.scenes import CLASSES
 from tasks.scenes.backgrounds import background
-from tasks.scenes.noise import Dice, Field
+from tasks.scenes.noise import Field, Rng
 from tasks.scenes.things import Light, Thing, make_thing, twig
 
 SPLITS = {"evaluation": 0, "train": 1}
@@ -61,7 +61,7 @@ def render(split: str, index: int) -> Scene:
     Raises:
         KeyError: no such split.
     """
-    dice = Dice((20240607, SPLITS[split], index))
+    dice = Rng((20240607, SPLITS[split], index))
     height, width = SIZES[index % len(SIZES)]
     canvas = _Canvas(background(dice, height, width))
     sun = Light.rolled(dice)
@@ -71,7 +71,7 @@ def render(split: str, index: int) -> Scene:
     return Scene(image, *canvas.ground_truth())
 
 
-def _cast(dice: Dice, height: int, width: int) -> list[tuple[int, float]]:
+def _cast(dice: Rng, height: int, width: int) -> list[tuple[int, float]]:
     """Who appears: (label, half size), large things first so that small ones lie on top."""
     longest = 0.25 * max(height, width)
     cast = []
@@ -99,7 +99,7 @@ class _Canvas:
     def __post_init__(self) -> None:
         self.owner = np.zeros(self.light.shape[:2], np.int64)
 
-    def try_to_place(self, dice: Dice, label: int, size: float, sun: Light) -> None:
+    def try_to_place(self, dice: Rng, label: int, size: float, sun: Light) -> None:
         """Paint a thing where it hides no other almost entirely; give up after some tries."""
         height, width = self.owner.shape
         for _ in range(8):
@@ -211,7 +211,7 @@ def _darken(light: Field, thing: Thing, sun: Light) -> None:
         light[low:high, first:last] *= 1.0 - (0.95 * (1.0 - sun.ambient) * part)[..., None]
 
 
-def _photograph(dice: Dice, light: Field) -> NDArray[np.uint8]:
+def _photograph(dice: Rng, light: Field) -> NDArray[np.uint8]:
     """Lens blur, exposure, shot and read noise, gamma: linear light to 8-bit sRGB-like."""
     height, width = light.shape[:2]
     sigma = dice.uniform(0.35, 0.65)

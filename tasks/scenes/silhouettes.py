@@ -11,22 +11,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tasks.scenes.noise import Dice, Field
+from tasks.scenes.noise import Field, Rng
 
 Outline = Callable[[Field, Field], Field]
 
 
-def disc(dice: Dice) -> Outline:
+def disc(dice: Rng) -> Outline:
     """A nearly round outline."""
     return _harmonic(dice, 0.02)
 
 
-def blob(dice: Dice) -> Outline:
+def blob(dice: Rng) -> Outline:
     """A rounded, irregular outline."""
     return _harmonic(dice, 0.08)
 
 
-def _harmonic(dice: Dice, wobble: float) -> Outline:
+def _harmonic(dice: Rng, wobble: float) -> Outline:
     waves = [(k, dice.uniform(-wobble, wobble), dice.uniform(0, 2 * np.pi)) for k in (2, 3, 4, 5)]
 
     def outline(u: Field, v: Field) -> Field:
@@ -37,7 +37,7 @@ def _harmonic(dice: Dice, wobble: float) -> Outline:
     return outline
 
 
-def lens(dice: Dice) -> Outline:
+def lens(dice: Rng) -> Outline:
     """A pointed oval along u, slightly bent: leaves and feathers."""
     bend, width, skew = (
         dice.uniform(-0.18, 0.18),
@@ -54,7 +54,7 @@ def lens(dice: Dice) -> Outline:
     return outline
 
 
-def slab(dice: Dice) -> Outline:
+def slab(dice: Rng) -> Outline:
     """A quadrilateral with rounded corners."""
     height, taper, shear = (
         dice.uniform(0.42, 0.8),
@@ -71,7 +71,7 @@ def slab(dice: Dice) -> Outline:
     return outline
 
 
-def star(dice: Dice) -> Outline:
+def star(dice: Rng) -> Outline:
     """Five rounded arms."""
     depth, turn = dice.uniform(0.24, 0.34), dice.uniform(0, 2 * np.pi)
 
@@ -84,7 +84,7 @@ def star(dice: Dice) -> Outline:
     return outline
 
 
-def fan(dice: Dice) -> Outline:
+def fan(dice: Rng) -> Outline:
     """A scalloped fan, hinge at (0, 0.8): shells."""
     ribs, spread = dice.integer(9, 13), dice.uniform(0.75, 0.95)
 
@@ -97,7 +97,7 @@ def fan(dice: Dice) -> Outline:
     return outline
 
 
-def annulus(dice: Dice) -> Outline:
+def annulus(dice: Rng) -> Outline:
     """A ring."""
     thickness = dice.uniform(0.17, 0.25)
 

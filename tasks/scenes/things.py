@@ -10,11 +10,11 @@ from scipy.ndimage import gaussian_filter
 
 from tasks.scenes import CLASSES, materials, silhouettes
 from tasks.scenes.colours import muted
-from tasks.scenes.materials import Material, Patch
-from tasks.scenes.noise import Dice, Field
+from tasks.scenes.materials import FigureData, Patch
+from tasks.scenes.noise import Field, Rng
 from tasks.scenes.silhouettes import Outline
 
-_MAKERS: dict[str, tuple[Callable[[Dice], Outline], Material]] = {
+_MAKERS: dict[str, tuple[Callable[[Rng], Outline], FigureData]] = {
     "orange": (silhouettes.disc, materials.pitted),
     "yarn": (silhouettes.disc, materials.wound),
     "pebble": (silhouettes.blob, materials.speckled),
@@ -43,7 +43,7 @@ class Light:
     ambient: float
 
     @staticmethod
-    def rolled(dice: Dice) -> Light:
+    def rolled(dice: Rng) -> Light:
         """A light from somewhere above."""
         azimuth, height = dice.uniform(0.0, 2 * np.pi), dice.uniform(0.45, 0.8)
         flat = np.sqrt(1.0 - height**2)
@@ -74,7 +74,7 @@ class Thing:
     lift: float
 
 
-def make_thing(dice: Dice, label: int, size: float, at: tuple[float, float], sun: Light) -> Thing:
+def make_thing(dice: Rng, label: int, size: float, at: tuple[float, float], sun: Light) -> Thing:
     """Render one thing.
 
     Args:
@@ -98,7 +98,7 @@ def make_thing(dice: Dice, label: int, size: float, at: tuple[float, float], sun
 
 
 def _patch(
-    dice: Dice, outline: Outline, size: float, at: tuple[float, float], is_round: bool
+    dice: Rng, outline: Outline, size: float, at: tuple[float, float], is_round: bool
 ) -> tuple[Patch, int, int]:
     """The window around a thing and its object coordinates, turned and foreshortened."""
     reach = int(np.ceil(1.4 * size)) + 2
@@ -112,7 +112,7 @@ def _patch(
     return Patch(u, v, squash * outline(u, v), size, period, angle), top, left
 
 
-def _lit(dice: Dice, relief: Field, albedo: Field, colour: Field, sun: Light) -> Field:
+def _lit(dice: Rng, relief: Field, albedo: Field, colour: Field, sun: Light) -> Field:
     """Lambert's law and a weak highlight over a relief given in pixels."""
     dy, dx = np.gradient(relief)
     norm = 1.0 / np.sqrt(1.0 + dx**2 + dy**2)
@@ -127,7 +127,7 @@ def _lit(dice: Dice, relief: Field, albedo: Field, colour: Field, sun: Light) ->
     return lit
 
 
-def twig(dice: Dice, height: int, width: int, sun: Light) -> Thing:
+def twig(dice: Rng, height: int, width: int, sun: Light) -> Thing:
     """A bent twig or stalk across a part of the frame: clutter."""
     length, thick = dice.uniform(0.1, 0.4) * width, dice.uniform(0.8, 2.6)
     at = (dice.uniform(0, width), dice.uniform(0, height))

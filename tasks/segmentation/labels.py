@@ -14,7 +14,7 @@ from tasks.classes import places
 _NAMED = 6
 
 
-def places_of(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | None:
+def label_indices(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | None:
     """For each label of the model its index among the data set's, or their number for *other*.
 
     Returns:
@@ -42,7 +42,7 @@ def placed_at(table: NDArray[np.int64], prediction: NDArray[Any]) -> NDArray[np.
     """A class map in the data set's values.
 
     Args:
-        table: see `places_of`.
+        table: see `label_indices`.
         prediction: (height, width), integers, the model's values.
 
     Raises:

@@ -44,11 +44,11 @@ class Segmentation(Task):
         Raises:
             UserError: the data set has classes the model does not know.
         """
-        from tasks.segmentation.labels import check_count, places_of
+        from tasks.segmentation.labels import check_count, label_indices
 
         if getattr(data_set, "named", True):
             self._labels = None
-            self._places = places_of(model, data_set)
+            self._places = label_indices(model, data_set)
         else:
             check_count(model, data_set)
             self._labels = tuple(model.labels)

@@ -27,7 +27,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from torch.nn import functional as F
 
     from tasks.scenes import CLASSES, ScenesTrain
-    from tasks.scenes.batches import Batches
+    from tasks.scenes.batches import SceneBatches
     from tasks.segmentation.models.network import PSPNet
     from tasks.segmentation.models.pspnet import PSPNetScenes
     from tasks.segmentation.task import Segmentation
@@ -36,7 +36,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     training.begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)
     training.set_precision(recipe, module)
-    batches = Batches(
+    batches = SceneBatches(
         ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], masks=True
     )
 

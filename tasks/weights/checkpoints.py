@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.assets.cards import Card, checked_file, read_card, sha256_of, write_card
+from harness.assets.cards import Card, checked_file, file_sha256, read_card, write_card
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def save_weights(
     card = Card(
         name=recipe["name"],
         file=path.name,
-        sha256=sha256_of(path),
+        sha256=file_sha256(path),
         source="Trained by this project (`harness train`) from scratch on `scenes-train`.",
         licence="The project's licence (MIT).",
         paper=paper,

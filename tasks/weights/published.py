@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from harness.assets.cards import checked_file, sha256_of
+from harness.assets.cards import checked_file, file_sha256
 from harness.errors import UserError
 from harness.plugins import DataSet, Expected, VisionModel
 
@@ -29,7 +29,7 @@ class WeightsModel(VisionModel):
 
     @cached_property
     def _sha256(self) -> str:
-        return sha256_of(self._file)
+        return file_sha256(self._file)
 
     def _published(self) -> Path:
         """The published weights, checked.
@@ -40,7 +40,7 @@ class WeightsModel(VisionModel):
         raise NotImplementedError(f"{self.name} has no published weights")
 
 
-class Published(WeightsModel):
+class PublishedModel(WeightsModel):
     """A vision model whose authors publish weights: ``NAME``, or ``NAME:PATH`` with other ones.
 
     Its card is ``NAME.yaml`` in `CARDS`.

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.operands import sides_of
+from harness.analysis.comparison.operands import parse_operands
 from harness.engine import local
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins import registry
-from harness.records.run_directory import RunDirectory, codecs_of
+from harness.records.run_directory import RunDirectory, codec_fingerprints
 from harness.report.tables.building import build_table
 from harness.report.tables.comparison import show
 from harness.report.tables.comparison_export import frame
@@ -79,7 +79,7 @@ def test_a_codec_may_be_added_to_a_run_but_not_changed(directory):
     manifest = directory.manifest()
 
     assert again.computed == 2  # the JPEG cells are there
-    assert set(codecs_of(manifest)) == {"jpeg", "jpeg-444"}
+    assert set(codec_fingerprints(manifest)) == {"jpeg", "jpeg-444"}
     assert manifest["study"]["codec"] == ["jpeg", "jpeg-444"]
 
     other = replace(make_plan(study()), codecs={"jpeg": Jpeg("4:2:2")})
@@ -94,7 +94,7 @@ def test_rows_of_jpeg_alone_stay_as_they_are(directory):
 
 
 def test_a_directory_from_before_there_were_several_codecs_can_be_read():
-    assert codecs_of({"identity": {"codec": {"codec": "jpeg", "x": "1"}}}) == {
+    assert codec_fingerprints({"identity": {"codec": {"codec": "jpeg", "x": "1"}}}) == {
         "jpeg": {"codec": "jpeg", "x": "1"}
     }
 
@@ -119,7 +119,7 @@ def test_compare_pairs_within_a_codec(world, directory):
             "study": plan.study.model_dump(mode="json"),
         }
     )
-    found = compare(*sides_of("a", "b", directory))
+    found = compare(*parse_operands("a", "b", directory))
     table = frame(found)
     psnr = table[table["metric"] == "PSNR"].set_index("codec")["difference"]
 

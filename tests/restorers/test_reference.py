@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.images.jpeg import Jpeg as JpegCodec
-from restorers.reference import Jpeg, Original
+from harness.images.jpeg import JpegReference as JpegCodec
+from restorers.reference import JpegReference, Original
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def compressed():
 
 def test_jpeg_gives_the_decoded_pixels(compressed):
     before = compressed.pixels.copy()
-    restored = Jpeg().restore(compressed)
+    restored = JpegReference().restore(compressed)
     assert np.array_equal(restored, before)
 
 
 def test_original_is_marked_and_refuses_a_compressed_file(compressed):
     assert Original().reference is True
-    assert Jpeg().reference is False
+    assert JpegReference().reference is False
     with pytest.raises(HarnessError, match="uncompressed image itself"):
         Original().restore(compressed)
 
 
-@pytest.mark.parametrize("restorer", [Original(), Jpeg()])
+@pytest.mark.parametrize("restorer", [Original(), JpegReference()])
 def test_references_are_no_networks_and_the_same_at_every_qf(restorer):
     assert restorer.multi_model is None
     restorer.prepare(1)
@@ -37,7 +37,7 @@ def test_references_are_no_networks_and_the_same_at_every_qf(restorer):
 
 
 def test_the_two_have_different_fingerprints():
-    assert Original().fingerprint(10) != Jpeg().fingerprint(10)
+    assert Original().fingerprint(10) != JpegReference().fingerprint(10)
 
 
 def test_entry_points_and_fingerprints_need_no_torch():

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from torch.nn import functional as F
 
-from restorers.architectures.dagn.config import VARIANTS, Config
+from restorers.architectures.dagn.config import VARIANTS, DAGNConfig
 
-TINY = Config(
+TINY = DAGNConfig(
     widths=(4, 6, 8, 10), blocks=1, encoder_width=2, encoder_depths=(1, 1, 1, 1), guider=(8, 6)
 )
 

@@ -28,7 +28,7 @@ def jpeg(height, width, qf=20, subsampling="4:2:0", seed=0):
     return Jpeg(subsampling).compress(picture(height, width, seed), qf)
 
 
-def file_of(image, **options):
+def locate_file(image, **options):
     """A Compressed of what Pillow writes, for kinds of files that the codec does not."""
     buffer = BytesIO()
     image.save(buffer, **options)

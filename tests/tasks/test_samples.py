@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from coco_tools import detections
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import registry
 from tasks.segmentation.metric.confusion import confusion, to_sparse
@@ -127,7 +127,7 @@ def test_undrawn_it_has_the_tasks_metrics_by_the_same_names(case):
 
 def test_a_draw_has_the_metrics_of_the_records_drawn(case):
     task, records, truth = case
-    weights = multiplicities(len(records), 8, seed=1)
+    weights = resample_weights(len(records), 8, seed=1)
     figures = task.sample(records, truth).figures(weights)
     for row, drawn in enumerate(weights.tolist()):
         same(figures, row, task.metrics(*copied(records, truth, drawn)))
@@ -146,7 +146,7 @@ def test_a_model_of_few_classes_has_no_top_5_in_any_draw():
     task, records, truth = world("classification")
     for record in records.values():
         record["outcome"]["top"] = record["outcome"]["top"][:3]
-    figures = task.sample(records, truth).figures(multiplicities(len(records), 4))
+    figures = task.sample(records, truth).figures(resample_weights(len(records), 4))
     assert np.isnan(figures["top-5"]).all() and not np.isnan(figures["top-1"]).any()
 
 

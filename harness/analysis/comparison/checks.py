@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.analysis.comparison.operands import Side
-from harness.analysis.comparison.pairing import Pair
+from harness.analysis.comparison.operands import Operand
+from harness.analysis.comparison.pairing import CellPair
 from harness.errors import UserError
 from harness.plugins.types import Json
-from harness.records.run_directory import codecs_of
+from harness.records.run_directory import codec_fingerprints
 
 _LIBRARIES = ("libjpeg", "library", "pillow")
 """Keys of a codec's fingerprint that are software; the rest are settings."""
@@ -19,7 +19,7 @@ _PLACE = ("qf", "restorer", "codec", "decoder", "data", "images")
 """Inputs in which paired cells differ by design, or that have a check of their own."""
 
 
-def check(a: Side, b: Side, pairs: Sequence[Pair], common_images: bool) -> list[str]:
+def check(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool) -> list[str]:
     """Refuse what cannot be compared; say what else differs.
 
     Args:
@@ -37,7 +37,7 @@ def check(a: Side, b: Side, pairs: Sequence[Pair], common_images: bool) -> list[
     return [*_images(a, b, pairs, common_images), *_codecs(a, b, pairs), *notes, *_software(a, b)]
 
 
-def _images(a: Side, b: Side, pairs: Sequence[Pair], common_images: bool) -> list[str]:
+def _images(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool) -> list[str]:
     one, other = (side.manifest["identity"] for side in (a, b))
     same_list = one["images"] == other["images"]
     data = _differing(_flat(one["data"]), _flat(other["data"]))
@@ -62,12 +62,12 @@ def _images(a: Side, b: Side, pairs: Sequence[Pair], common_images: bool) -> lis
     return [f"images: only those both have, of {counts[0]} and {counts[1]}{differ}"]
 
 
-def _count(side: Side) -> str:
+def _count(side: Operand) -> str:
     data = side.manifest["data_set"]
     return f"{data['images']} images of {data['name']}"
 
 
-def _same_files(a: Side, b: Side, pairs: Sequence[Pair]) -> None:
+def _same_files(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
     """An id may name another picture in another data set: its size gives it away."""
     for pair in pairs:
         if pair.a["qf"] != pair.b["qf"]:
@@ -90,10 +90,10 @@ def _same_files(a: Side, b: Side, pairs: Sequence[Pair]) -> None:
                 )
 
 
-def _codecs(a: Side, b: Side, pairs: Sequence[Pair]) -> list[str]:
+def _codecs(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> list[str]:
     notes = []
     for name in dict.fromkeys(pair.codec for pair in pairs if pair.codec):
-        one, other = (codecs_of(side.manifest).get(name, {}) for side in (a, b))
+        one, other = (codec_fingerprints(side.manifest).get(name, {}) for side in (a, b))
         differ = _differing(one, other)
         settings = [key for key in differ if key not in _LIBRARIES]
         if settings:
@@ -106,7 +106,7 @@ def _codecs(a: Side, b: Side, pairs: Sequence[Pair]) -> list[str]:
     return notes
 
 
-def _inputs(pairs: Iterable[Pair]) -> list[str]:
+def _inputs(pairs: Iterable[CellPair]) -> list[str]:
     """What paired cells differ in besides their restorer, and restorers besides their name."""
     found: dict[str, dict[str, None]] = {}
     for pair in pairs:
@@ -120,7 +120,7 @@ def _inputs(pairs: Iterable[Pair]) -> list[str]:
     return [f"{head} {', '.join(shown)}" for head, shown in found.items()]
 
 
-def _other_inputs(pair: Pair) -> list[tuple[str, Any, Any]]:
+def _other_inputs(pair: CellPair) -> list[tuple[str, Any, Any]]:
     left, right = (
         _flat({key: value for key, value in cell["inputs"].items() if key not in _PLACE})
         for cell in (pair.a, pair.b)
@@ -128,13 +128,13 @@ def _other_inputs(pair: Pair) -> list[tuple[str, Any, Any]]:
     return [(key, left.get(key), right.get(key)) for key in _differing(left, right)]
 
 
-def same_inputs(pairs: Sequence[Pair]) -> list[str]:
+def same_inputs(pairs: Sequence[CellPair]) -> list[str]:
     """The restorers whose numbers can differ by nothing that a fingerprint knows of."""
     differ = {found.restorers for found in pairs if found.a["inputs"] != found.b["inputs"]}
     return list(dict.fromkeys(p.restorers[0] for p in pairs if p.restorers not in differ))
 
 
-def _software(a: Side, b: Side) -> list[str]:
+def _software(a: Operand, b: Operand) -> list[str]:
     """Packages whose versions differ; a run may have been made by several environments."""
     one, other = (_packages(side.manifest) for side in (a, b))
     shown = [

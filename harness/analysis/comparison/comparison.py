@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.bootstrap import Evidence, differences, gather, on_images
+from harness.analysis.bootstrap import BootstrapResult, differences, load_bootstrap, on_images
 from harness.analysis.comparison.checks import check
 from harness.analysis.comparison.notes import result_notes
-from harness.analysis.comparison.operands import Side
-from harness.analysis.comparison.pairing import Pair, pair
-from harness.analysis.comparison.rows import MEAN, Comparison, Place, Row, Tally
+from harness.analysis.comparison.operands import Operand
+from harness.analysis.comparison.pairing import CellPair, pair
+from harness.analysis.comparison.rows import MEAN, ComparedPair, Comparison, ComparisonRow, Tally
 from harness.analysis.draws import DRAWS
 from harness.analysis.inference import Interval, holm
 from harness.analysis.metrics import headline, scaled
@@ -26,8 +26,8 @@ Types = Mapping[str, Any]
 
 
 def compare(
-    a: Side,
-    b: Side,
+    a: Operand,
+    b: Operand,
     *,
     tasks: Sequence[str] = (),
     metrics: Sequence[str] = (),
@@ -58,39 +58,39 @@ def compare(
     notes = check(a, b, pairing.pairs, common_images)
     known = registry.tasks()
     types = {name: known.get(name) for name in {found.task for found in pairing.pairs}}
-    places, unmeasured = _places(a, b, pairing.pairs, types, draws, seed)
-    if not places:
+    compared_pairs, unmeasured = _places(a, b, pairing.pairs, types, draws, seed)
+    if not compared_pairs:
         raise UserError(f"{_sides(a, b)} have no QF with common images yet.")
-    rows = _corrected(list(_rows(places, types, metrics, detail, draws, seed)))
+    rows = _corrected(list(_rows(compared_pairs, types, metrics, detail, draws, seed)))
     lacking = [name for name in metrics if name not in {row.metric for row in rows}]
     if lacking or not rows:
         # A name misspelt beside a right one would let a gate pass over it.
-        names = dict.fromkeys(name for place in places for name in place.a.values)
+        names = dict.fromkeys(name for compared in compared_pairs for name in compared.a.values)
         raise UserError(
             f"Nothing compared has {' or '.join(lacking) or 'a metric in common'}. "
             f"Metrics: {', '.join(name for name in names if '/' not in name)}."
         )
-    notes = [*pairing.notes, *notes, *result_notes(pairing, places, rows, bool(metrics))]
+    notes = [*pairing.notes, *notes, *result_notes(pairing, compared_pairs, rows, bool(metrics))]
     return Comparison(
-        *(a, b, tuple(rows), tuple(places), pairing, tuple(unmeasured), tuple(notes)),
+        *(a, b, tuple(rows), tuple(compared_pairs), pairing, tuple(unmeasured), tuple(notes)),
         *(draws, seed),
     )
 
 
-def _sides(a: Side, b: Side) -> str:
+def _sides(a: Operand, b: Operand) -> str:
     if a.restorer is not None and b.restorer is not None and a.directory is b.directory:
         return f"{a.restorer} and {b}"
     return f"{a} and {b}"
 
 
 def _places(
-    a: Side, b: Side, pairs: Sequence[Pair], types: Types, draws: int, seed: int
-) -> tuple[list[Place], list[Pair]]:
+    a: Operand, b: Operand, pairs: Sequence[CellPair], types: Types, draws: int, seed: int
+) -> tuple[list[ComparedPair], list[CellPair]]:
     """The evidence of the pairs, and the pairs that A has images of and B none of those."""
-    left = gather(a.directory, [found.a["key"] for found in pairs], draws, seed)
-    right = gather(b.directory, [found.b["key"] for found in pairs], draws, seed)
+    left = load_bootstrap(a.directory, [found.a["key"] for found in pairs], draws, seed)
+    right = load_bootstrap(b.directory, [found.b["key"] for found in pairs], draws, seed)
     lists = [side.manifest["data_set"].get("ids") for side in (a, b)]
-    places, unmeasured = [], []
+    compared_pairs, unmeasured = [], []
     for found in pairs:
         one, other = left.get(found.a["key"]), right.get(found.b["key"])
         if one is None:
@@ -110,52 +110,58 @@ def _places(
         task = types[found.task]
         metric = headline(task, one.values)
         unit = task.digits.get(metric, 1), scaled(task, metric, 1.0)
-        places.append(Place(found, metric, *unit, one, other, tuple(lost), tuple(gained)))
-    return places, unmeasured
+        compared_pairs.append(
+            ComparedPair(found, metric, *unit, one, other, tuple(lost), tuple(gained))
+        )
+    return compared_pairs, unmeasured
 
 
 def _rows(
-    places: Sequence[Place],
+    compared_pairs: Sequence[ComparedPair],
     types: Types,
     metrics: Sequence[str],
     detail: bool,
     draws: int,
     seed: int,
-) -> Iterable[Row]:
+) -> Iterable[ComparisonRow]:
     """Of every task, metric, pair of restorers and codec: the QFs rising, then their mean."""
-    groups: dict[tuple[str, tuple[str, str], str], list[Place]] = {}
-    for place in places:
-        groups.setdefault((place.pair.task, place.pair.restorers, place.pair.codec), []).append(
-            place
-        )
+    groups: dict[tuple[str, tuple[str, str], str], list[ComparedPair]] = {}
+    for compared in compared_pairs:
+        groups.setdefault(
+            (compared.pair.task, compared.pair.restorers, compared.pair.codec), []
+        ).append(compared)
     for group in groups.values():
-        group.sort(key=lambda place: place.pair.qf or 0)
+        group.sort(key=lambda compared: compared.pair.qf or 0)
     for name in dict.fromkeys(task for task, _, _ in groups):
         task = types[name]
         mine = [group for (of, _, _), group in groups.items() if of == name]
-        known = dict.fromkeys(m for group in mine for place in group for m in place.a.values)
+        known = dict.fromkeys(m for group in mine for compared in group for m in compared.a.values)
         shown = [m for m in metrics or (known if detail else task.shown) if m in known]
         means = [(group, _mean(group, draws, seed)) for group in mine]
         for metric in shown:
             for group, (one, other) in means:
-                for place in group:
-                    yield from _row(task, place.pair, place.pair.qf, place.a, place.b, metric)
+                for compared in group:
+                    yield from _row(
+                        task, compared.pair, compared.pair.qf, compared.a, compared.b, metric
+                    )
                 if len(group) > 1:
                     yield from _row(task, group[0].pair, MEAN, one, other, metric)
 
 
-def _mean(group: Sequence[Place], draws: int, seed: int) -> tuple[Evidence, Evidence]:
+def _mean(
+    group: Sequence[ComparedPair], draws: int, seed: int
+) -> tuple[BootstrapResult, BootstrapResult]:
     """Both sides' means over the QFs (mPC), on the images that all of them have."""
-    common = frozenset.intersection(*(frozenset(place.a.images) for place in group))
+    common = frozenset.intersection(*(frozenset(compared.a.images) for compared in group))
     if not common:
         return group[0].a, group[0].b
     return (
-        _averaged([on_images(place.a, common, draws, seed) for place in group]),
-        _averaged([on_images(place.b, common, draws, seed) for place in group]),
+        _averaged([on_images(compared.a, common, draws, seed) for compared in group]),
+        _averaged([on_images(compared.b, common, draws, seed) for compared in group]),
     )
 
 
-def _averaged(items: Sequence[Evidence]) -> Evidence:
+def _averaged(items: Sequence[BootstrapResult]) -> BootstrapResult:
     names = [m for m in items[0].values if all(m in item.values for item in items)]
     drawn = [m for m in names if all(m in item.draws for item in items)]
     with np.errstate(invalid="ignore"):
@@ -168,13 +174,18 @@ def _averaged(items: Sequence[Evidence]) -> Evidence:
 
 
 def _row(
-    task: Any, found: Pair, qf: int | str | None, a: Evidence, b: Evidence, metric: str
-) -> Iterable[Row]:
+    task: Any,
+    found: CellPair,
+    qf: int | str | None,
+    a: BootstrapResult,
+    b: BootstrapResult,
+    metric: str,
+) -> Iterable[ComparisonRow]:
     difference = differences(a, b, (metric,)).get(metric)
     if difference is None:
         return
     low, high = (scaled(task, metric, end) for end in difference.interval)
-    yield Row(
+    yield ComparisonRow(
         found.task,
         metric,
         found.restorers,
@@ -196,7 +207,7 @@ def _row(
     )
 
 
-def tally(a: Evidence, b: Evidence) -> Tally:
+def tally(a: BootstrapResult, b: BootstrapResult) -> Tally:
     """How each image fared."""
     left, right = a.each, b.each
     undefined = int((np.isnan(left) != np.isnan(right)).sum())
@@ -204,7 +215,7 @@ def tally(a: Evidence, b: Evidence) -> Tally:
     return Tally(wins, len(left) - wins - losses - undefined, losses, undefined)
 
 
-def _corrected(rows: list[Row]) -> list[Row]:
+def _corrected(rows: list[ComparisonRow]) -> list[ComparisonRow]:
     """With Holm's correction over the rows that test anything."""
     values = holm([math.nan if row.identical else row.p for row in rows])
     return [

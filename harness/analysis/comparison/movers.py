@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.comparison.rows import Place
+from harness.analysis.comparison.rows import ComparedPair
 
 
 @dataclass(frozen=True)
-class Mover:
+class LargestChange:
     """An image, where its own headline metric changed most.
 
     Attributes:
@@ -38,15 +38,17 @@ class Mover:
     digits: int
 
 
-def movers(places: Sequence[Place], top: int) -> tuple[Mover, ...]:
+def movers(compared_pairs: Sequence[ComparedPair], top: int) -> tuple[LargestChange, ...]:
     """Of each task the ``top`` images that changed most, at the codec and QF where they did.
 
     Where they all changed in one direction, the one that changed most in the other follows.
     """
-    found: list[Mover] = []
-    for task in dict.fromkeys(place.pair.task for place in places):
-        furthest: dict[tuple[str, bool], Mover] = {}
-        for mover in _changes([place for place in places if place.pair.task == task]):
+    found: list[LargestChange] = []
+    for task in dict.fromkeys(compared.pair.task for compared in compared_pairs):
+        furthest: dict[tuple[str, bool], LargestChange] = {}
+        for mover in _changes(
+            [compared for compared in compared_pairs if compared.pair.task == task]
+        ):
             key = (mover.image, mover.change > 0)
             if key not in furthest or abs(mover.change) > abs(furthest[key].change):
                 furthest[key] = mover
@@ -54,7 +56,7 @@ def movers(places: Sequence[Place], top: int) -> tuple[Mover, ...]:
     return tuple(found)
 
 
-def _first(ordered: Sequence[Mover], top: int) -> list[Mover]:
+def _first(ordered: Sequence[LargestChange], top: int) -> list[LargestChange]:
     """The first ``top``, each image once, and the first of a direction that is not among them."""
     once = {mover.image: mover for mover in reversed(ordered)}
     chosen = [mover for mover in ordered if once[mover.image] is mover][:top]
@@ -64,14 +66,16 @@ def _first(ordered: Sequence[Mover], top: int) -> list[Mover]:
     return chosen
 
 
-def _changes(places: Sequence[Place]) -> Iterator[Mover]:
-    for place in places:
-        pair = place.pair
-        for image, left, right in zip(place.a.images, place.a.each, place.b.each, strict=False):
-            a, b = place.scale * float(left), place.scale * float(right)
+def _changes(compared_pairs: Sequence[ComparedPair]) -> Iterator[LargestChange]:
+    for compared in compared_pairs:
+        pair = compared.pair
+        for image, left, right in zip(
+            compared.a.images, compared.a.each, compared.b.each, strict=False
+        ):
+            a, b = compared.scale * float(left), compared.scale * float(right)
             if a == b or math.isnan(b - a):
                 continue
-            yield Mover(
-                *(pair.task, place.metric, image, pair.restorers, pair.codec, pair.qf),
-                *(a, b, b - a, place.digits),
+            yield LargestChange(
+                *(pair.task, compared.metric, image, pair.restorers, pair.codec, pair.qf),
+                *(a, b, b - a, compared.digits),
             )

@@ -15,7 +15,7 @@ FORMS = "a restorer of the run (--run), a run directory, or DIR:RESTORER"
 
 
 @dataclass(frozen=True)
-class Side:
+class Operand:
     """One of the two things compared.
 
     Attributes:
@@ -56,7 +56,7 @@ def held(manifest: Json) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell["restorer"] for cell in manifest["cells"]))
 
 
-def sides_of(a: str, b: str, run: RunDirectory | None) -> tuple[Side, Side]:
+def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, Operand]:
     """Both sides, understood.
 
     A restorer of the run goes before a folder of the same name: ``./jpeg`` is the folder. In
@@ -82,7 +82,7 @@ def sides_of(a: str, b: str, run: RunDirectory | None) -> tuple[Side, Side]:
     return left, right
 
 
-def _kind(side: Side) -> str:
+def _kind(side: Operand) -> str:
     return "run directories" if side.restorer is None else "restorers"
 
 
@@ -90,7 +90,7 @@ def _same(a: RunDirectory, b: RunDirectory) -> bool:
     return a.path.resolve() == b.path.resolve()
 
 
-def _side(text: str, run: RunDirectory | None) -> Side:
+def _side(text: str, run: RunDirectory | None) -> Operand:
     if not text.strip():
         raise UserError(f"An empty name is nothing to compare. Give {FORMS}.")
     known = held(run.manifest()) if run is not None else ()
@@ -98,12 +98,12 @@ def _side(text: str, run: RunDirectory | None) -> Side:
         note = ""
         if _is_run(text):
             note = f"{text} is taken as the restorer of {run.path}; ./{text} is the run directory"
-        return Side(run, text, note)
+        return Operand(run, text, note)
     if _is_run(text):
-        return Side(RunDirectory(Path(text)), None)
+        return Operand(RunDirectory(Path(text)), None)
     folder, restorer = _parted(text)
     if folder:
-        return Side(RunDirectory(Path(folder)), restorer)
+        return Operand(RunDirectory(Path(folder)), restorer)
     if os.path.exists(text):  # noqa: PTH110 - Path.exists raises on a name that is too long
         RunDirectory(Path(text)).manifest()  # says why it is no run directory
     if run is None:
@@ -122,8 +122,10 @@ def _parted(text: str) -> tuple[str, str]:
     Raises:
         UserError: there is a run directory, but it has no such restorer.
     """
-    colons = [place for place, letter in enumerate(text) if letter == ":"]
-    runs = [(text[:place], text[place + 1 :]) for place in colons if _is_run(text[:place])]
+    colons = [compared for compared, letter in enumerate(text) if letter == ":"]
+    runs = [
+        (text[:compared], text[compared + 1 :]) for compared in colons if _is_run(text[:compared])
+    ]
     for folder, restorer in runs:
         if restorer in held(RunDirectory(Path(folder)).manifest()):
             return folder, restorer

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis.comparison.operands import Side
+from harness.analysis.comparison.operands import Operand
 from harness.errors import UserError
 from harness.plugins.types import Json
 
 
 @dataclass(frozen=True)
-class Pair:
+class CellPair:
     """Two cells of one task, at one codec and QF.
 
     Attributes:
@@ -58,13 +58,13 @@ class Pairing:
         notes: what a reader must know of how restorers were paired.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[CellPair, ...]
     only_a: tuple[Json, ...]
     only_b: tuple[Json, ...]
     notes: tuple[str, ...]
 
 
-def pair(a: Side, b: Side, tasks: tuple[str, ...] = ()) -> Pairing:
+def pair(a: Operand, b: Operand, tasks: tuple[str, ...] = ()) -> Pairing:
     """Pair the cells of two sides with equal task, codec and QF; a reference pairs with any.
 
     Two named restorers are a pair. Of a whole run the restorer named on the other side is taken,
@@ -81,11 +81,11 @@ def pair(a: Side, b: Side, tasks: tuple[str, ...] = ()) -> Pairing:
     """
     _check_tasks(a, b, tasks)
     names, notes = _restorers(a, b)
-    pairs: list[Pair] = []
+    pairs: list[CellPair] = []
     for left, right in names:
         theirs = b.cells(right)
         pairs += [
-            Pair(one, other)
+            CellPair(one, other)
             for one in a.cells(left)
             if not tasks or one["task"] in tasks
             for other in theirs
@@ -115,7 +115,7 @@ def _meet(a: Json, b: Json, same: bool) -> bool:
     return not same and (a["qf"] is None or b["qf"] is None)
 
 
-def _check_tasks(a: Side, b: Side, tasks: tuple[str, ...]) -> None:
+def _check_tasks(a: Operand, b: Operand, tasks: tuple[str, ...]) -> None:
     known = dict.fromkeys(cell["task"] for side in (a, b) for cell in side.manifest["cells"])
     for task in tasks:
         if task not in known:
@@ -124,7 +124,7 @@ def _check_tasks(a: Side, b: Side, tasks: tuple[str, ...]) -> None:
             )
 
 
-def _restorers(a: Side, b: Side) -> tuple[list[tuple[str, str]], list[str]]:
+def _restorers(a: Operand, b: Operand) -> tuple[list[tuple[str, str]], list[str]]:
     """The restorers to pair, and what is to be said of it."""
     if a.restorer is not None and b.restorer is not None:
         return [(a.restorer, b.restorer)], []
@@ -142,6 +142,6 @@ def _restorers(a: Side, b: Side) -> tuple[list[tuple[str, str]], list[str]]:
     return common, []
 
 
-def _reference(side: Side, restorer: str) -> bool:
+def _reference(side: Operand, restorer: str) -> bool:
     """Whether it is ``original`` or ``jpeg``, which no network stands behind."""
     return side.manifest.get("restorers", {}).get(restorer, {}).get("multi_model", True) is None

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis.bootstrap import Evidence, differences
-from harness.analysis.comparison.rows import Comparison, Row
+from harness.analysis.bootstrap import BootstrapResult, differences
+from harness.analysis.comparison.rows import Comparison, ComparisonRow
 from harness.analysis.inference import ALPHA, holm
 from harness.errors import UserError
 from harness.study.study import Study
@@ -29,17 +29,17 @@ class Judgement:
     """
 
     points: float
-    judged: tuple[Row, ...]
-    failed: tuple[tuple[Row, float], ...]
+    judged: tuple[ComparisonRow, ...]
+    failed: tuple[tuple[ComparisonRow, float], ...]
     notes: tuple[str, ...] = ()
 
     @property
-    def hidden(self) -> tuple[Row, ...]:
+    def hidden(self) -> tuple[ComparisonRow, ...]:
         """Of each task and metric the row whose interval reaches furthest down.
 
         Its lower end is the loss that could still hide.
         """
-        furthest: dict[tuple[str, str], Row] = {}
+        furthest: dict[tuple[str, str], ComparisonRow] = {}
         for row in sorted(self.judged, key=lambda row: row.interval.low):
             furthest.setdefault((row.task, row.metric), row)
         return tuple(furthest.values())
@@ -95,7 +95,7 @@ def judge(
     return Judgement(points, tuple(judged), tuple(failed), tuple(notes))
 
 
-def _check_enough(judged: Sequence[Row]) -> None:
+def _check_enough(judged: Sequence[ComparisonRow]) -> None:
     """Refuse a gate that nothing could fail: no p-value is below what so many images can show.
 
     Raises:
@@ -124,12 +124,12 @@ def check_draws(draws: int) -> None:
         )
 
 
-def label(row: Row) -> str:
+def label(row: ComparisonRow) -> str:
     """The row in words."""
     one, other = row.restorers
     codec = "" if row.codec in Study.model_fields["codec"].default else f"{row.codec} "
-    place = "" if row.qf is None else f", {codec}QF {row.qf}"
-    return f"{row.task} {row.metric}, {one if one == other else f'{one} against {other}'}{place}"
+    compared = "" if row.qf is None else f", {codec}QF {row.qf}"
+    return f"{row.task} {row.metric}, {one if one == other else f'{one} against {other}'}{compared}"
 
 
 def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
@@ -141,16 +141,16 @@ def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
             f"The candidate lacks {cells} of the baseline, such as {missing[0]}: "
             "a gate that leaves them out proves nothing. Run them, or pass --allow-missing."
         )
-    for place in found.places:
-        if place.lost:
-            images = "1 image" if len(place.lost) == 1 else f"{len(place.lost)} images"
+    for compared in found.compared_pairs:
+        if compared.lost:
+            images = "1 image" if len(compared.lost) == 1 else f"{len(compared.lost)} images"
             raise UserError(
-                f"{place.pair.b['key']} of the candidate lacks {images} of the "
-                f"baseline, such as {place.lost[0]} (failed or not measured): a gate that leaves "
-                "them out proves nothing. Run them, or pass --allow-missing."
+                f"{compared.pair.b['key']} of the candidate lacks {images} of the "
+                f"baseline, such as {compared.lost[0]} (failed or not measured): a gate that "
+                "leaves them out proves nothing. Run them, or pass --allow-missing."
             )
     judged = {row.task for row in found.rows if row.headline}
-    without = {place.pair.task for place in found.places} - judged
+    without = {compared.pair.task for compared in found.compared_pairs} - judged
     if without and not metrics:
         raise UserError(
             f"Baseline and candidate have no metric of {', '.join(sorted(without))} in common, so "
@@ -158,7 +158,7 @@ def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
         )
 
 
-def _p(row: Row, points: float) -> float:
+def _p(row: ComparisonRow, points: float) -> float:
     """One-sided: how likely a difference so far below ``-points`` is where there is none."""
     a, b = row.evidence
     shifted = _less(a, row.metric, points / row.scale)
@@ -167,7 +167,7 @@ def _p(row: Row, points: float) -> float:
     return half if difference.value < 0 else 1 - half
 
 
-def _less(item: Evidence, metric: str, loss: float) -> Evidence:
+def _less(item: BootstrapResult, metric: str, loss: float) -> BootstrapResult:
     return replace(
         item,
         values={metric: item.values[metric] - loss},

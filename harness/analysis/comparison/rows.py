@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.analysis.bootstrap import Evidence
-from harness.analysis.comparison.operands import Side
-from harness.analysis.comparison.pairing import Pair, Pairing
+from harness.analysis.bootstrap import BootstrapResult
+from harness.analysis.comparison.operands import Operand
+from harness.analysis.comparison.pairing import CellPair, Pairing
 from harness.analysis.inference import Interval
 
 MEAN = "mean"
@@ -32,7 +32,7 @@ class Tally(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """One comparison. Values are as printed: percent, dB, or the metric's own unit.
 
     Attributes:
@@ -73,7 +73,7 @@ class Row:
     scale: float
     ranked: bool
     headline: bool
-    evidence: tuple[Evidence, Evidence] = field(repr=False, compare=False)
+    evidence: tuple[BootstrapResult, BootstrapResult] = field(repr=False, compare=False)
 
     @property
     def unit(self) -> str:
@@ -89,7 +89,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Place:
+class ComparedPair:
     """The evidence of a pair, on the images both cells have.
 
     Attributes:
@@ -103,12 +103,12 @@ class Place:
         gained: the other way round.
     """
 
-    pair: Pair
+    pair: CellPair
     metric: str
     digits: int
     scale: float
-    a: Evidence
-    b: Evidence
+    a: BootstrapResult
+    b: BootstrapResult
     lost: tuple[str, ...]
     gained: tuple[str, ...]
 
@@ -129,12 +129,12 @@ class Comparison:
         seed: of the draws.
     """
 
-    a: Side
-    b: Side
-    rows: tuple[Row, ...]
-    places: tuple[Place, ...]
+    a: Operand
+    b: Operand
+    rows: tuple[ComparisonRow, ...]
+    compared_pairs: tuple[ComparedPair, ...]
     pairing: Pairing
-    unmeasured: tuple[Pair, ...]
+    unmeasured: tuple[CellPair, ...]
     notes: tuple[str, ...]
     draws: int
     seed: int

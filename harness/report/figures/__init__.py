@@ -17,15 +17,22 @@ from importlib import import_module
 from harness.analysis.draws import DRAWS
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
-from harness.report.figures.data import Material
+from harness.report.figures.data import FigureData
 from harness.report.figures.figure import FORMATS, Absent, Figure, to_bytes, to_svg
-from harness.report.figures.style import WIDTHS, Style, style_of
+from harness.report.figures.style import WIDTHS, Style, assign_styles
 
-KINDS = ("quality", "rate", "cost", "classes", "recovered")
-"""The figures there are; each is the module of its name, with ``make(material)``."""
+_MODULES = {
+    "quality": "accuracy_vs_quality",
+    "rate": "rate_distortion",
+    "cost": "accuracy_vs_cost",
+    "classes": "per_class",
+    "recovered": "recovered",
+}
+KINDS = tuple(_MODULES)
+"""The figures there are; each has a module with ``make(data)``."""
 
 
-def collect(material: Material, only: Iterable[str] = KINDS) -> tuple[list[Figure], list[Absent]]:
+def collect(material: FigureData, only: Iterable[str] = KINDS) -> tuple[list[Figure], list[Absent]]:
     """The figures a run gives, and those it cannot give.
 
     Raises:
@@ -35,7 +42,7 @@ def collect(material: Material, only: Iterable[str] = KINDS) -> tuple[list[Figur
     unknown = [name for name in wanted if name not in KINDS]
     if unknown:
         raise UserError(f"Unknown figure '{unknown[0]}'. Available: {', '.join(KINDS)}.")
-    held = sorted({qf for place in material.places for qf in material.qfs(place)})
+    held = sorted({qf for panel in material.panels for qf in material.qfs(panel)})
     if material.qf is not None and material.qf not in held:
         raise UserError(
             f"There is no QF {material.qf} in {material.directory.path}. "
@@ -44,12 +51,12 @@ def collect(material: Material, only: Iterable[str] = KINDS) -> tuple[list[Figur
     found: list[Figure] = []
     lacking: list[Absent] = []
     for name in wanted:
-        for one in import_module(f"{__name__}.{name}").make(material):
+        for one in import_module(f"{__name__}.{_MODULES[name]}").make(material):
             (found if isinstance(one, Figure) else lacking).append(one)
     return found, lacking
 
 
-def figures_of(
+def build_figures(
     directory: RunDirectory,
     keys: Collection[str] | None = None,
     draws: int = DRAWS,
@@ -63,10 +70,10 @@ def figures_of(
         draws: of the bootstrap; 0 for no intervals.
         seed: of the draws.
     """
-    return collect(Material(directory, keys, draws, seed))[0]
+    return collect(FigureData(directory, keys, draws, seed))[0]
 
 
 __all__ = [
-    "FORMATS", "KINDS", "WIDTHS", "Absent", "Figure", "Material", "Style",
-    "collect", "figures_of", "style_of", "to_bytes", "to_svg",
+    "FORMATS", "KINDS", "WIDTHS", "Absent", "Figure", "FigureData", "Style",
+    "assign_styles", "build_figures", "collect", "to_bytes", "to_svg",
 ]  # fmt: skip

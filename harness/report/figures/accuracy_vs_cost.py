@@ -9,22 +9,22 @@ from harness.analysis.inference import Interval
 from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE
 from harness.report.figures.axes import (
+    add_panels,
     canvas,
-    columns_of,
     draw_points,
     handle,
     legend_below,
     log_axis,
-    panels,
+    panels_per_row,
 )
 from harness.report.figures.data import (
-    Material,
-    Place,
-    label_of,
+    FigureData,
+    PanelKey,
     labelled,
+    legend_label,
     panel_title,
     shown_interval,
-    task_of,
+    task_class,
 )
 from harness.report.figures.figure import Absent, Figure
 from harness.report.figures.style import BLACK
@@ -44,10 +44,10 @@ class Point(NamedTuple):
     interval: Interval
 
 
-def points_of(material: Material, place: Place) -> list[Point]:
+def cost_points(material: FigureData, panel: PanelKey) -> list[Point]:
     """The restorers of a panel whose time was recorded, at the figure's QF."""
-    task, metric = task_of(place), material.metric(place[0])
-    grid, qf = material.grid(place), material.shown_qf(place)
+    task, metric = task_class(panel), material.metric(panel[0])
+    grid, qf = material.grid(panel), material.shown_qf(panel)
     base = grid.get(BASELINE, {}).get(qf)
     points = []
     for name, cells in grid.items():
@@ -63,33 +63,33 @@ def points_of(material: Material, place: Place) -> list[Point]:
     return points
 
 
-def make(material: Material) -> list[Figure | Absent]:
+def make(material: FigureData) -> list[Figure | Absent]:
     """The figure, or why there is none."""
-    places = [place for place in material.places if points_of(material, place)]
-    if not places:
+    panels = [panel for panel in material.panels if cost_points(material, panel)]
+    if not panels:
         return [Absent(NAME, _why(material))]
-    qfs = sorted({material.shown_qf(place) for place in places})
+    qfs = sorted({material.shown_qf(panel) for panel in panels})
     caption = " ".join(
         [
             f"Gain over {BASELINE} of the same compressed images against the median time of "
             f"restoring one (logarithmic), at QF {', '.join(map(str, qfs))}.",
-            material.what(places),
-            material.intervals("the paired differences", places),
+            material.what(panels),
+            material.intervals("the paired differences", panels),
             f"Times were recorded while the run went, on {hardware(material.manifest)}; other "
             "work on the machine is in them ('harness cost' measures a network alone).",
         ]
     )
 
     def draw(width: float) -> Canvas:
-        return _draw(material, places, width)
+        return _draw(material, panels, width)
 
     return [Figure(NAME, "Gain against cost", caption, draw)]
 
 
-def _why(material: Material) -> str:
-    if not material.places:
+def _why(material: FigureData) -> str:
+    if not material.panels:
         return "it has no numbers"
-    grids = [material.grid(place) for place in material.places]
+    grids = [material.grid(panel) for panel in material.panels]
     if not any(BASELINE in grid for grid in grids):
         return f"the run has no {BASELINE} to hold the restorers against"
     if all(set(grid) <= {BASELINE} for grid in grids):
@@ -112,13 +112,13 @@ def hardware(manifest: dict[str, Any]) -> str:
     return "; ".join(dict.fromkeys(told)) or "a machine that was not recorded"
 
 
-def _draw(material: Material, places: list[Place], width: float) -> Canvas:
-    rows = -(-len(places) // columns_of(width, len(places)))
+def _draw(material: FigureData, panels: list[PanelKey], width: float) -> Canvas:
+    rows = -(-len(panels) // panels_per_row(width, len(panels)))
     figure = canvas(width, 2.5 * rows + 0.5, material.note)
     names: dict[str, None] = {}
-    for axes, place in zip(panels(figure, len(places)), places, strict=True):
-        task, metric = task_of(place), material.metric(place[0])
-        points = points_of(material, place)
+    for axes, panel in zip(add_panels(figure, len(panels)), panels, strict=True):
+        task, metric = task_class(panel), material.metric(panel[0])
+        points = cost_points(material, panel)
         axes.axhline(0, color=BLACK, linewidth=0.8)
         for point in points:
             names[point.restorer] = None
@@ -128,7 +128,9 @@ def _draw(material: Material, places: list[Place], width: float) -> Canvas:
         log_axis(axes, min(seconds), max(seconds))
         axes.set_xlabel("seconds an image (median), fewer is better")
         axes.set_ylabel(labelled(task, metric, f"{metric} over {BASELINE}", "points"))
-        axes.set_title(f"{panel_title(material, place)}, QF {material.shown_qf(place)}", loc="left")
+        axes.set_title(f"{panel_title(material, panel)}, QF {material.shown_qf(panel)}", loc="left")
     styles = material.styles
-    legend_below(figure, [handle(label_of(name), styles[name], linestyle="None") for name in names])
+    legend_below(
+        figure, [handle(legend_label(name), styles[name], linestyle="None") for name in names]
+    )
     return figure

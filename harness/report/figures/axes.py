@@ -29,9 +29,9 @@ def canvas(width: float, height: float, note: str) -> Canvas:
     return found
 
 
-def panels(figure: Canvas, count: int) -> list[Any]:
+def add_panels(figure: Canvas, count: int) -> list[Any]:
     """``count`` axes, two in a row where there is the width for it."""
-    columns = columns_of(figure.get_figwidth(), count)
+    columns = panels_per_row(figure.get_figwidth(), count)
     axes = figure.subplots(-(-count // columns), columns, squeeze=False).flatten()
     for spare in axes[count:]:
         spare.set_axis_off()
@@ -41,7 +41,7 @@ def panels(figure: Canvas, count: int) -> list[Any]:
     return list(axes[:count])
 
 
-def columns_of(width: float, count: int) -> int:
+def panels_per_row(width: float, count: int) -> int:
     """How many panels stand in a row of a figure of this width, inches."""
     return min(2, count) if width > WIDTHS["single"] + 1 else 1
 
@@ -56,18 +56,18 @@ def legend_below(figure: Canvas, handles: Sequence[Any], title: str = "") -> Non
     )  # fmt: skip
 
 
-def dodged(places: Sequence[float], index: int, count: int, share: float = 0.3) -> list[float]:
-    """``places`` moved sideways, so that ``count`` series over them do not hide each other.
+def dodged(panels: Sequence[float], index: int, count: int, share: float = 0.3) -> list[float]:
+    """``add_panels`` moved sideways, so that ``count`` series over them do not hide each other.
 
     Args:
-        places: x of the points, rising.
+        panels: x of the points, rising.
         index: of the series, from 0.
         count: of series.
         share: of the smallest gap between places that all series together take.
     """
-    gaps = [after - before for before, after in itertools.pairwise(places)]
+    gaps = [after - before for before, after in itertools.pairwise(panels)]
     step = share * min(gaps, default=1.0) / max(count, 1)
-    return [place + (index - (count - 1) / 2) * step for place in places]
+    return [panel + (index - (count - 1) / 2) * step for panel in panels]
 
 
 def draw_reference(axes: Any, style: Style, value: float, ends: Interval = NO_INTERVAL) -> None:

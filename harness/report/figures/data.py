@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from harness.analysis.bootstrap import Evidence, gather
+from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
 from harness.analysis.draws import DRAWS
 from harness.analysis.inference import LEVEL, Interval
 from harness.analysis.metrics import GROUPS, headline, scaled
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.report.figures.style import Style, style_of
+from harness.report.figures.style import Style, assign_styles
 
-Place = tuple[str, str]
+PanelKey = tuple[str, str]
 """A panel: a task and a codec."""
 
 
-class Size(NamedTuple):
+class FigureSize(NamedTuple):
     """What the records of a cell say besides the prediction.
 
     Attributes:
@@ -35,7 +35,7 @@ class Size(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Material:
+class FigureData:
     """A run directory, for figures.
 
     Attributes:
@@ -51,7 +51,7 @@ class Material:
     draws: int = DRAWS
     seed: int = 0
     qf: int | None = None
-    _sizes: dict[str, Size] = field(default_factory=dict, repr=False)
+    _sizes: dict[str, FigureSize] = field(default_factory=dict, repr=False)
 
     @cached_property
     def manifest(self) -> Json:
@@ -59,17 +59,19 @@ class Material:
         return self.directory.manifest()
 
     @cached_property
-    def evidence(self) -> list[Evidence]:
+    def evidence(self) -> list[BootstrapResult]:
         """Of the cells with numbers, in the manifest's order."""
-        return list(gather(self.directory, self.keys, self.draws, self.seed).values())
+        return list(load_bootstrap(self.directory, self.keys, self.draws, self.seed).values())
 
     @cached_property
     def styles(self) -> dict[str, Style]:
         """By restorer, of all that the run has."""
-        return style_of([*self.manifest["restorers"], *(e.cell["restorer"] for e in self.evidence)])
+        return assign_styles(
+            [*self.manifest["restorers"], *(e.cell["restorer"] for e in self.evidence)]
+        )
 
     @cached_property
-    def places(self) -> list[Place]:
+    def panels(self) -> list[PanelKey]:
         """The tasks and codecs in which something was compressed, in order."""
         cells = [one.cell for one in self.evidence]
         return list(dict.fromkeys((c["task"], c["codec"]) for c in cells if c["qf"] is not None))
@@ -77,31 +79,31 @@ class Material:
     def metric(self, task: str) -> str:
         """The headline metric of a task; that of luma, in a run of luma alone."""
         mine = [one for one in self.evidence if one.cell["task"] == task]
-        return headline(task_of((task, "")), {name for one in mine for name in one.values})
+        return headline(task_class((task, "")), {name for one in mine for name in one.values})
 
-    def grid(self, place: Place) -> dict[str, dict[int, Evidence]]:
+    def grid(self, panel: PanelKey) -> dict[str, dict[int, BootstrapResult]]:
         """The evidence of a panel by restorer, in a table's order, and QF, rising."""
-        found: dict[str, dict[int, Evidence]] = {}
+        found: dict[str, dict[int, BootstrapResult]] = {}
         for one in self.evidence:
-            if (one.cell["task"], one.cell["codec"]) == place and one.cell["qf"] is not None:
+            if (one.cell["task"], one.cell["codec"]) == panel and one.cell["qf"] is not None:
                 found.setdefault(one.cell["restorer"], {})[one.cell["qf"]] = one
         return {name: dict(sorted(found[name].items())) for name in sorted(found, key=self._order)}
 
-    def original(self, task: str) -> Evidence | None:
+    def original(self, task: str) -> BootstrapResult | None:
         """That of the uncompressed images, or None."""
         mine = (e for e in self.evidence if e.cell["task"] == task and e.cell["qf"] is None)
         return next(mine, None)
 
-    def qfs(self, place: Place) -> list[int]:
+    def qfs(self, panel: PanelKey) -> list[int]:
         """The QFs of a panel, rising."""
-        return sorted({qf for cells in self.grid(place).values() for qf in cells})
+        return sorted({qf for cells in self.grid(panel).values() for qf in cells})
 
-    def shown_qf(self, place: Place) -> int:
+    def shown_qf(self, panel: PanelKey) -> int:
         """The QF of the figures that show one: the one asked for, or the panel's lowest."""
-        held = self.qfs(place)
+        held = self.qfs(panel)
         return self.qf if self.qf in held else held[0]
 
-    def size(self, one: Evidence) -> Size:
+    def size(self, one: BootstrapResult) -> FigureSize:
         """Bits per pixel and seconds, over the images of the evidence."""
         key = one.cell["key"]
         if key not in self._sizes:
@@ -110,7 +112,7 @@ class Material:
             seconds = [r["seconds"]["restore"] for r in mine if "restore" in r.get("seconds", {})]
             bpp = [float(r.get("bpp", math.nan)) for r in mine]
             median = statistics.median(seconds) if seconds else math.nan
-            self._sizes[key] = Size(math.fsum(bpp) / len(bpp), median)
+            self._sizes[key] = FigureSize(math.fsum(bpp) / len(bpp), median)
         return self._sizes[key]
 
     def _order(self, name: str) -> tuple[int, int, str]:
@@ -128,10 +130,10 @@ class Material:
         of = "" if count == str(data["of"]) else f" of {data['of']}"
         return f"data set {data['name']}, {subset}n = {count}{of}"
 
-    def what(self, places: Iterable[Place]) -> str:
+    def what(self, panels: Iterable[PanelKey]) -> str:
         """A caption's sentences on what was measured on what."""
         data = self.manifest["data_set"]
-        chosen = list(places)
+        chosen = list(panels)
         images = f"{data['images']} images"
         if data["images"] < data["of"]:
             images = f"a subset, {data['images']} of {data['of']} images"
@@ -165,14 +167,14 @@ class Material:
         known = registry.datasets()
         return str(getattr(known.get(name), "notice", "")) if name in known else ""
 
-    def intervals(self, of: str, places: Iterable[Place]) -> str:
+    def intervals(self, of: str, panels: Iterable[PanelKey]) -> str:
         """A caption's sentence on the intervals, or on there being none.
 
         Args:
             of: what they are intervals of ("the values").
-            places: the panels drawn.
+            panels: the panels drawn.
         """
-        tasks = {task for task, _ in places}
+        tasks = {task for task, _ in panels}
         bare = sorted({e.cell["task"] for e in self.evidence if not e.draws} & tasks)
         if not self.draws or bare == sorted(tasks):
             return "No intervals were computed."
@@ -185,12 +187,12 @@ class Material:
         )
 
 
-def task_of(place: Place) -> Any:
+def task_class(panel: PanelKey) -> Any:
     """The task class of a panel."""
-    return registry.tasks().get(place[0])
+    return registry.tasks().get(panel[0])
 
 
-def unit_of(task: Any, metric: str) -> str:
+def metric_unit(task: Any, metric: str) -> str:
     """The unit a metric is printed in: %, dB or none."""
     if metric.startswith("PSNR"):
         return "dB"
@@ -206,7 +208,7 @@ def labelled(task: Any, metric: str, what: str = "", percent: str = "%") -> str:
         what: the words for it, if not its name.
         percent: the unit of percentages; of their differences "points".
     """
-    unit = unit_of(task, metric).replace("%", percent)
+    unit = metric_unit(task, metric).replace("%", percent)
     return f"{what or metric}{f' ({unit})' if unit else ''}\nhigher is better"
 
 
@@ -215,14 +217,14 @@ def shown_interval(task: Any, metric: str, ends: Interval) -> Interval:
     return Interval(*(scaled(task, metric, end) for end in ends))
 
 
-def panel_title(material: Material, place: Place) -> str:
+def panel_title(material: FigureData, panel: PanelKey) -> str:
     """Task and model of a panel; the codec where the run has several."""
-    task, codec = place
+    task, codec = panel
     model = material.manifest["models"].get(task)
-    several = len({c for _, c in material.places}) > 1
+    several = len({c for _, c in material.panels}) > 1
     return ", ".join([task, *([model] if model else []), *([codec] if several else [])])
 
 
-def label_of(name: str, limit: int = 26) -> str:
+def legend_label(name: str, limit: int = 26) -> str:
     """A restorer's name in a legend; the end of a long one (a path) tells more than its start."""
     return name if len(name) <= limit else "…" + name[-(limit - 1) :]

@@ -18,7 +18,7 @@ ELSEWHERE = Path("results") / "figures"
 """Where the figures of a run go whose directory cannot be written to, a folder a run."""
 
 
-def formats_of(text: str) -> list[str]:
+def parse_formats(text: str) -> list[str]:
     """The formats of ``pdf,png``.
 
     Raises:
@@ -33,7 +33,7 @@ def formats_of(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def width_of(name: str) -> float:
+def parse_width(name: str) -> float:
     """The width of ``single`` or ``double``, inches.
 
     Raises:

@@ -10,7 +10,14 @@ from harness.analysis.inference import NO_INTERVAL
 from harness.analysis.metrics import printed, scaled
 from harness.analysis.significance import BASELINE
 from harness.report.figures.axes import canvas
-from harness.report.figures.data import Material, Place, label_of, panel_title, task_of, unit_of
+from harness.report.figures.data import (
+    FigureData,
+    PanelKey,
+    legend_label,
+    metric_unit,
+    panel_title,
+    task_class,
+)
 from harness.report.figures.figure import Absent, Figure
 from harness.report.figures.style import SMALLEST, WIDTHS, readable_on
 
@@ -47,9 +54,9 @@ class Gains(NamedTuple):
     undefined: list[str]
 
 
-def gains_of(material: Material, place: Place) -> Gains | None:
+def class_gains(material: FigureData, panel: PanelKey) -> Gains | None:
     """The gains of every class at the figure's QF; None where the task has no metric of a class."""
-    grid, qf = material.grid(place), material.shown_qf(place)
+    grid, qf = material.grid(panel), material.shown_qf(panel)
     base = grid.get(BASELINE, {}).get(qf)
     if base is None:
         return None
@@ -77,47 +84,47 @@ def gains_of(material: Material, place: Place) -> Gains | None:
     return Gains(kind, known, restorers, held, undefined)
 
 
-def make(material: Material) -> list[Figure | Absent]:
+def make(material: FigureData) -> list[Figure | Absent]:
     """A figure a task and codec, or why there is none."""
     made: list[Figure | Absent] = []
-    for place in material.places:
-        found = gains_of(material, place)
-        name = f"{NAME}-{place[0]}"
-        if len({codec for _, codec in material.places}) > 1:
-            name += f"-{place[1]}"
+    for panel in material.panels:
+        found = class_gains(material, panel)
+        name = f"{NAME}-{panel[0]}"
+        if len({codec for _, codec in material.panels}) > 1:
+            name += f"-{panel[1]}"
         made.append(
-            Absent(name, _why(material, place))
+            Absent(name, _why(material, panel))
             if found is None
-            else _figure(material, place, found, name)
+            else _figure(material, panel, found, name)
         )
     return made or [Absent(NAME, "it has no numbers")]
 
 
-def _why(material: Material, place: Place) -> str:
-    cells = material.grid(place).get(BASELINE, {})
-    one = cells.get(material.shown_qf(place))
-    if set(material.grid(place)) <= {BASELINE}:
-        return f"{place[1]} was given to no restorer besides {BASELINE}"
+def _why(material: FigureData, panel: PanelKey) -> str:
+    cells = material.grid(panel).get(BASELINE, {})
+    one = cells.get(material.shown_qf(panel))
+    if set(material.grid(panel)) <= {BASELINE}:
+        return f"{panel[1]} was given to no restorer besides {BASELINE}"
     if one is None:
         return (
-            f"the run has no {BASELINE} at QF {material.shown_qf(place)} to hold restorers against"
+            f"the run has no {BASELINE} at QF {material.shown_qf(panel)} to hold restorers against"
         )
     if not any("/" in metric for metric in one.values):
-        return f"{place[0]} has no metric of a class"
+        return f"{panel[0]} has no metric of a class"
     return f"no class has a number for {BASELINE} and for a restorer"
 
 
-def _figure(material: Material, place: Place, found: Gains, name: str) -> Figure:
-    qf = material.shown_qf(place)
+def _figure(material: FigureData, panel: PanelKey, found: Gains, name: str) -> Figure:
+    qf = material.shown_qf(panel)
     caption = " ".join(
         [
             f"{found.metric} of each class less that of {BASELINE}, percentage points, at QF {qf}; "
             "classes by their mean gain, the least last.",
-            material.what([place]),
+            material.what([panel]),
             f"Colours are fullest at {_limit(found):.1f} and more.",
             "Bold: the 95 % interval of the paired difference does not hold 0 (not corrected for "
             "the number of classes).",
-            material.intervals("the paired differences", [place]),
+            material.intervals("the paired differences", [panel]),
             *(
                 [f"Left out, having no number: {', '.join(found.undefined)}."]
                 if found.undefined
@@ -127,15 +134,15 @@ def _figure(material: Material, place: Place, found: Gains, name: str) -> Figure
     )
 
     def draw(width: float) -> Canvas:
-        return _draw(material, place, found, width)
+        return _draw(material, panel, found, width)
 
-    return Figure(name, f"Gain of each class, {place[0]}", caption, draw)
+    return Figure(name, f"Gain of each class, {panel[0]}", caption, draw)
 
 
-def _draw(material: Material, place: Place, found: Gains, width: float) -> Canvas:
+def _draw(material: FigureData, panel: PanelKey, found: Gains, width: float) -> Canvas:
     blocks = 2 if len(found.classes) > _TALL and width > WIDTHS["single"] + 1 else 1
     tall = -(-len(found.classes) // blocks)
-    longest = max(len(label_of(name, 18)) for name in found.restorers)
+    longest = max(len(legend_label(name, 18)) for name in found.restorers)
     # A column is as wide as this leaves it, inches; a letter takes 0.065.
     turned = 0.065 * longest > (width / blocks - 1.0) / len(found.restorers)
     head = 0.06 * longest if turned else 0.1
@@ -144,14 +151,14 @@ def _draw(material: Material, place: Place, found: Gains, width: float) -> Canva
     parts = _parts(figure, blocks, len(found.restorers))
     for index, axes in enumerate(parts):
         mine = found.classes[index * tall : (index + 1) * tall]
-        image = _block(axes, found, mine, limit, place, turned)
-    unit = unit_of(task_of(place), f"{found.metric}/").replace("%", "points")
+        image = _block(axes, found, mine, limit, panel, turned)
+    unit = metric_unit(task_class(panel), f"{found.metric}/").replace("%", "points")
     bar = figure.colorbar(
         image, ax=parts, location="bottom", fraction=0.03, aspect=50, pad=0.01, extend="both"
     )
     bar.set_label(f"{found.metric} over {BASELINE} ({unit}), higher is better")
-    qf = material.shown_qf(place)
-    figure.suptitle(f"{panel_title(material, place)}, QF {qf}; {material.note}", x=0.01, ha="left")
+    qf = material.shown_qf(panel)
+    figure.suptitle(f"{panel_title(material, panel)}, QF {qf}; {material.note}", x=0.01, ha="left")
     return figure
 
 
@@ -174,12 +181,12 @@ def _limit(found: Gains) -> float:
 
 
 def _block(
-    axes: Any, found: Gains, classes: list[str], limit: float, place: Place, turned: bool
+    axes: Any, found: Gains, classes: list[str], limit: float, panel: PanelKey, turned: bool
 ) -> Any:
     """One heat map, with its numbers written on it."""
     import numpy as np
 
-    task = task_of(place)
+    task = task_class(panel)
     grid = np.full((len(classes), len(found.restorers)), np.nan)
     for row, label in enumerate(classes):
         for column, name in enumerate(found.restorers):
@@ -201,7 +208,7 @@ def _block(
         )  # fmt: skip
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xticks(
-        range(len(found.restorers)), [label_of(name, 18) for name in found.restorers],
+        range(len(found.restorers)), [legend_label(name, 18) for name in found.restorers],
         rotation=90 if turned else 0,
     )  # fmt: skip
     axes.xaxis.tick_top()

@@ -10,15 +10,15 @@ from harness.analysis.bd import bd_frame
 from harness.analysis.inference import Interval
 from harness.analysis.metrics import printed, scaled
 from harness.analysis.significance import BASELINE
-from harness.report.figures.axes import canvas, columns_of, dodged, draw_points, log_axis
+from harness.report.figures.axes import canvas, dodged, draw_points, log_axis, panels_per_row
 from harness.report.figures.data import (
-    Material,
-    Place,
-    label_of,
+    FigureData,
+    PanelKey,
     labelled,
+    legend_label,
+    metric_unit,
     shown_interval,
-    task_of,
-    unit_of,
+    task_class,
 )
 from harness.report.figures.figure import Absent, Figure
 from harness.report.figures.style import SMALLEST
@@ -39,13 +39,13 @@ Curve = tuple[str, str, list[float], list[float], list[Interval]]
 """Codec, restorer, bits per pixel, values, intervals."""
 
 
-def curves_of(material: Material, task: str) -> list[Curve]:
+def rate_curves(material: FigureData, task: str) -> list[Curve]:
     """A curve a codec and restorer: the headline metric in its printed unit, bits rising."""
     found: list[Curve] = []
-    for place in (place for place in material.places if place[0] == task):
-        kind = task_of(place)
+    for panel in (panel for panel in material.panels if panel[0] == task):
+        kind = task_class(panel)
         metric = material.metric(task)
-        for name, cells in material.grid(place).items():
+        for name, cells in material.grid(panel).items():
             points = sorted(
                 (
                     material.size(one).bpp,
@@ -58,25 +58,25 @@ def curves_of(material: Material, task: str) -> list[Curve]:
             held = [point for point in points if point[0] > 0]
             if held:
                 bpp, values, ends = (list(column) for column in zip(*held, strict=True))
-                found.append((place[1], name, bpp, values, ends))
+                found.append((panel[1], name, bpp, values, ends))
     return found
 
 
-def make(material: Material) -> list[Figure | Absent]:
+def make(material: FigureData) -> list[Figure | Absent]:
     """The figure, or why there is none."""
-    tasks = list(dict.fromkeys(task for task, _ in material.places))
-    chosen = [t for t in tasks if any(len(curve[2]) > 1 for curve in curves_of(material, t))]
+    tasks = list(dict.fromkeys(task for task, _ in material.panels))
+    chosen = [t for t in tasks if any(len(curve[2]) > 1 for curve in rate_curves(material, t))]
     if not chosen:
         why = "a curve needs two sizes of file, and the run has one QF or recorded no bits"
         return [Absent(NAME, why if tasks else "it has no numbers")]
     frame = bd_frame(material.directory, material.keys, material.draws, material.seed)
-    places = [place for place in material.places if place[0] in chosen]
-    metrics = list(dict.fromkeys(material.metric(place[0]) for place in places))
+    panels = [panel for panel in material.panels if panel[0] in chosen]
+    metrics = list(dict.fromkeys(material.metric(panel[0]) for panel in panels))
     caption = " ".join(
         [
             f"{' and '.join(metrics)} against the mean size of the compressed images in bits per "
             "pixel (logarithmic).",
-            material.what(places),
+            material.what(panels),
             "A restorer does not change the file, so its points stand above or below those of "
             f"{BASELINE}.",
             "BD-rate: bits needed beyond those of the same codec's images as they are, for the "
@@ -84,8 +84,8 @@ def make(material: Material) -> list[Figure | Absent]:
             "(Bjøntegaard 2001, interpolated by PCHIP); a dash: the curves give no such "
             "number; no brackets: too many draws have none.",
             "Points are moved sideways a little.",
-            material.intervals("the values, and in brackets of the BD numbers", places),
-            _codecs_meant(places),
+            material.intervals("the values, and in brackets of the BD numbers", panels),
+            _codecs_meant(panels),
         ]
     )
 
@@ -95,8 +95,8 @@ def make(material: Material) -> list[Figure | Absent]:
     return [Figure(NAME, "Accuracy against bits per pixel", caption.strip(), draw)]
 
 
-def _codecs_meant(places: Sequence[Place]) -> str:
-    codecs = list(dict.fromkeys(codec for _, codec in places))
+def _codecs_meant(panels: Sequence[PanelKey]) -> str:
+    codecs = list(dict.fromkeys(codec for _, codec in panels))
     if len(codecs) < 2:
         return ""
     return (
@@ -105,9 +105,9 @@ def _codecs_meant(places: Sequence[Place]) -> str:
     )
 
 
-def _draw(material: Material, chosen: list[str], frame: pd.DataFrame, width: float) -> Canvas:
-    columns = columns_of(width, len(chosen))
-    curves = {task: curves_of(material, task) for task in chosen}
+def _draw(material: FigureData, chosen: list[str], frame: pd.DataFrame, width: float) -> Canvas:
+    columns = panels_per_row(width, len(chosen))
+    curves = {task: rate_curves(material, task) for task in chosen}
     longest = max(len(found) for found in curves.values())
     below = (longest + 1) * _LINE
     rows = -(-len(chosen) // columns)
@@ -124,7 +124,7 @@ def _draw(material: Material, chosen: list[str], frame: pd.DataFrame, width: flo
     return figure
 
 
-def _panel(axes: Any, material: Material, task: str, curves: list[Curve]) -> None:
+def _panel(axes: Any, material: FigureData, task: str, curves: list[Curve]) -> None:
     axes.set_axis_on()
     axes.grid(axis="y")
     axes.set_axisbelow(True)
@@ -135,7 +135,7 @@ def _panel(axes: Any, material: Material, task: str, curves: list[Curve]) -> Non
     every = [bpp for curve in curves for bpp in curve[2]]
     log_axis(axes, min(every), max(every))
     axes.set_xlabel("bits per pixel, fewer is better")
-    axes.set_ylabel(labelled(task_of((task, "")), material.metric(task)))
+    axes.set_ylabel(labelled(task_class((task, "")), material.metric(task)))
     model = material.manifest["models"].get(task)
     axes.set_title(", ".join([task, *([model] if model else [])]), loc="left")
 
@@ -147,17 +147,17 @@ def _fill(curves: list[Curve], codec: str) -> str:
 
 def _table(
     axes: Any,
-    material: Material,
+    material: FigureData,
     task: str,
     curves: list[Curve],
     frame: pd.DataFrame,
     width: float,
 ) -> None:
     """Legend and BD numbers in one: a line a curve, in ``width`` inches and the margin left."""
-    kind, metric = task_of((task, "")), material.metric(task)
+    kind, metric = task_class((task, "")), material.metric(task)
     axes.set_xlim(0, width)
     axes.set_ylim(-len(curves) - 0.5, 0.5)
-    unit = unit_of(kind, metric).replace("%", "points")
+    unit = metric_unit(kind, metric).replace("%", "points")
     head = ("BD-rate (%)", f"BD-{metric}{f' ({unit})' if unit else ''}")
     _texts(axes, 0, (f"against {BASELINE}:", *head))
     several = len({curve[0] for curve in curves}) > 1
@@ -168,7 +168,7 @@ def _table(
             (frame["task"] == task) & (frame["codec"] == codec)
             & (frame["restorer"] == name) & (frame["metric"] == metric)
         ]  # fmt: skip
-        label = label_of(f"{name}, {codec}" if several else name, 15)
+        label = legend_label(f"{name}, {codec}" if several else name, 15)
         _texts(axes, -line, (label, *(_number(mine, key) for key in ("bd_rate", "bd_metric"))))
 
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from harness.analysis.significance import BASELINE
 from harness.analysis.summaries import RECOVERED, Summary, summaries
 from harness.report.figures.axes import (
+    add_panels,
     canvas,
-    columns_of,
     dodged,
     draw_points,
     draw_reference,
     handle,
     legend_below,
-    panels,
+    panels_per_row,
 )
-from harness.report.figures.data import Material, Place, label_of, panel_title
+from harness.report.figures.data import FigureData, PanelKey, legend_label, panel_title
 from harness.report.figures.figure import Absent, Figure
-from harness.report.figures.style import REFERENCE, style_of
+from harness.report.figures.style import REFERENCE, assign_styles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -33,24 +33,24 @@ _FAR = 300.0
 """Percent; an interval may leave the panel, a value that is nearer than this may not."""
 
 
-def shares_of(material: Material) -> dict[Place, list[Summary]]:
+def recovered_shares(material: FigureData) -> dict[PanelKey, list[Summary]]:
     """The shares recovered of the headline metrics, by panel."""
-    found: dict[Place, list[Summary]] = {}
+    found: dict[PanelKey, list[Summary]] = {}
     for one in summaries(material.directory, material.keys, material.draws, material.seed):
         if one.kind == RECOVERED and one.qf is not None:
-            place = one.task, one.codec
+            panel = one.task, one.codec
             if one.metric == material.metric(one.task):
-                found.setdefault(place, []).append(one)
+                found.setdefault(panel, []).append(one)
     return found
 
 
-def make(material: Material) -> list[Figure | Absent]:
+def make(material: FigureData) -> list[Figure | Absent]:
     """The figure, or why there is none."""
-    if not material.places:
+    if not material.panels:
         return [Absent(NAME, "it has no numbers")]
-    every = shares_of(material)
+    every = recovered_shares(material)
     shares = {
-        place: held for place, held in every.items() if any(not math.isnan(o.value) for o in held)
+        panel: held for panel, held in every.items() if any(not math.isnan(o.value) for o in held)
     }
     if not shares:
         reasons = dict.fromkeys(one.reason for held in every.values() for one in held)
@@ -80,13 +80,13 @@ def make(material: Material) -> list[Figure | Absent]:
     return [Figure(NAME, "Share of the loss recovered", caption, draw)]
 
 
-def _draw(material: Material, shares: dict[Place, list[Summary]], width: float) -> Canvas:
-    rows = -(-len(shares) // columns_of(width, len(shares)))
+def _draw(material: FigureData, shares: dict[PanelKey, list[Summary]], width: float) -> Canvas:
+    rows = -(-len(shares) // panels_per_row(width, len(shares)))
     figure = canvas(width, 2.5 * rows + 0.5, material.note)
-    plain = style_of([BASELINE, REFERENCE])
+    plain = assign_styles([BASELINE, REFERENCE])
     names: dict[str, None] = {}
     levels = {BASELINE: 0}
-    for axes, (place, held) in zip(panels(figure, len(shares)), shares.items(), strict=True):
+    for axes, (panel, held) in zip(add_panels(figure, len(shares)), shares.items(), strict=True):
         restorers = list(dict.fromkeys(one.restorer for one in held))
         low, high = _limits(held)
         if high > 100:
@@ -100,15 +100,15 @@ def _draw(material: Material, shares: dict[Place, list[Summary]], width: float) 
             ends = [one.interval for one in mine]
             draw_points(axes, material.styles[name], x, [one.value for one in mine], ends)
         axes.set_ylim(low, high)
-        axes.set_xticks(material.qfs(place))
-        axes.set_xlabel(f"quality factor of {place[1]} (QF)")
-        axes.set_ylabel(f"{material.metric(place[0])} recovered (%)\nhigher is better")
-        axes.set_title(panel_title(material, place), loc="left")
+        axes.set_xticks(material.qfs(panel))
+        axes.set_xlabel(f"quality factor of {panel[1]} (QF)")
+        axes.set_ylabel(f"{material.metric(panel[0])} recovered (%)\nhigher is better")
+        axes.set_title(panel_title(material, panel), loc="left")
     lines = [
         handle(f"{name} ({level} %)", plain[name], marker="None") for name, level in levels.items()
     ]
     legend_below(
-        figure, [*lines, *(handle(label_of(name), material.styles[name]) for name in names)]
+        figure, [*lines, *(handle(legend_label(name), material.styles[name]) for name in names)]
     )
     return figure
 

@@ -87,7 +87,7 @@ class Style:
         return {"color": self.colour, "marker": self.marker or "None", "linestyle": self.line}
 
 
-def style_of(names: Iterable[str]) -> dict[str, Style]:
+def assign_styles(names: Iterable[str]) -> dict[str, Style]:
     """A style a restorer, all different.
 
     A name prefers the same style wherever it stands. Where two names prefer one colour or one

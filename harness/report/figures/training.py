@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.report.figures.axes import canvas, handle, legend_below, panels
-from harness.report.figures.data import label_of
+from harness.report.figures.axes import add_panels, canvas, handle, legend_below
+from harness.report.figures.data import legend_label
 from harness.report.figures.figure import Figure
-from harness.report.figures.style import style_of
+from harness.report.figures.style import assign_styles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -76,7 +76,7 @@ class Log:
         ]
 
 
-def logs_of(path: Path) -> list[Log]:
+def find_logs(path: Path) -> list[Log]:
     """The logs under a path: a CSV file, a training's folder, or one with a folder a stage.
 
     Raises:
@@ -112,7 +112,7 @@ def _read(path: Path, name: str) -> Log:
         rows.pop()  # a training that is still at work, or was killed, may have cut it short
     try:
         columns = {
-            key: [float(row[place] or "nan") for row in rows] for place, key in enumerate(head)
+            key: [float(row[panel] or "nan") for row in rows] for panel, key in enumerate(head)
         }
     except (ValueError, IndexError) as error:
         raise UserError(f"{path} is not a training's log: {error}.") from error
@@ -126,7 +126,7 @@ def training_figure(paths: Sequence[Path], against: str = "step") -> Figure:
     first row, as losses of different kinds have no common scale.
 
     Args:
-        paths: CSV files or folders of trainings, see `logs_of`.
+        paths: CSV files or folders of trainings, see `find_logs`.
         against: of `AXES`.
 
     Raises:
@@ -134,7 +134,7 @@ def training_figure(paths: Sequence[Path], against: str = "step") -> Figure:
     """
     if against not in AXES:
         raise UserError(f"Unknown axis '{against}'. Available: {', '.join(AXES)}.")
-    logs = [log for path in paths for log in logs_of(path)]
+    logs = [log for path in paths for log in find_logs(path)]
     several = len(logs) > 1
     validated = _validated(logs)
     told = [f"{log.name} ({len(log.steps)} rows, to step {log.steps[-1]:g})" for log in logs]
@@ -174,10 +174,10 @@ def _draw(logs: list[Log], validated: list[str], against: str, width: float) -> 
     count = 1 + len(validated)
     rows = -(-count // 2) if width > 4 else count
     figure = canvas(width, 2.4 * rows + 0.5, f"training, {len(logs)} log{'s'[: len(logs) > 1]}")
-    losses, *others = panels(figure, count)
+    losses, *others = add_panels(figure, count)
     several = len(logs) > 1
     names = [log.name for log in logs] if several else logs[0].losses
-    styles = style_of(names)
+    styles = assign_styles(names)
     for log in logs:
         x = log.steps if against == "step" else log.minutes
         for column in log.losses[:1] if several else log.losses:
@@ -201,7 +201,7 @@ def _draw(logs: list[Log], validated: list[str], against: str, width: float) -> 
         axes.set_ylabel(_label(column))
     for axes in (losses, *others):
         axes.set_xlabel("step" if against == "step" else "minutes of training")
-    legend_below(figure, [handle(label_of(name), styles[name]) for name in names])
+    legend_below(figure, [handle(legend_label(name), styles[name]) for name in names])
     return figure
 
 

@@ -15,7 +15,7 @@ from harness._version import __version__
 from harness.analysis.draws import DRAWS
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
-from harness.report.page.data import Page, page_of
+from harness.report.page.data import Page, describe_page
 from harness.report.page.escape import printable, printable_json
 from harness.report.page.figures import figures_in
 from harness.report.page.forest import forest
@@ -86,7 +86,7 @@ def build_page(directory: RunDirectory, wanted: Wanted | None = None) -> bytes:
         HarnessError: a panel cannot be read.
     """
     wanted = wanted or Wanted()
-    page = page_of(directory, wanted.title, wanted.draws, wanted.seed)
+    page = describe_page(directory, wanted.title, wanted.draws, wanted.seed)
     figures, lacking = figures_in(directory, wanted.draws, wanted.seed)
     parts = {"page": page, "figures": figures, "lacking": lacking, "panels": (), "note": ""}
     images = _json(page.images)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from harness.analysis.bootstrap import gather
+from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.draws import DRAWS
 from harness.analysis.metrics import CellResult, measure
 from harness.analysis.significance import assess
 from harness.analysis.summaries import summaries, summary_notes
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.report.page.images import Failure, failures_of, image_data
+from harness.report.page.images import Failure, group_failures, image_data
 from harness.report.page.overall import summary_grids
 from harness.report.page.prose import (
-    Finding,
+    Statement,
     abstract,
     best_gain,
     findings,
@@ -25,15 +25,15 @@ from harness.report.page.prose import (
 )
 from harness.report.page.provenance import (
     Asset,
-    assets_of,
-    citation_of,
-    command_of,
-    notice_of,
-    packages_of,
+    citation_line,
+    data_set_notice,
+    package_versions,
+    rerun_command,
     study_text,
+    used_assets,
 )
-from harness.report.page.tables import Grid, TaskTables, task_tables
-from harness.report.tables.building import build_table, lines_of
+from harness.report.page.tables import PageTable, TaskTables, task_tables
+from harness.report.tables.building import build_table, table_lines
 from harness.report.tables.table import Table
 
 _AGAIN = "results/again"
@@ -82,13 +82,13 @@ class Page:
     title: str
     abstract: str
     notice: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Statement, ...]
     judged: str
     legend: tuple[str, ...]
     gain: str
     table: Table
     tasks: tuple[TaskTables, ...]
-    overall: tuple[Grid, ...]
+    overall: tuple[PageTable, ...]
     overall_notes: tuple[str, ...]
     images: Json
     failures: tuple[Failure, ...]
@@ -103,7 +103,9 @@ class Page:
     updated: str
 
 
-def page_of(directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: int = 0) -> Page:
+def describe_page(
+    directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: int = 0
+) -> Page:
     """What the page of a run directory says.
 
     Args:
@@ -118,14 +120,14 @@ def page_of(directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: 
     manifest = directory.manifest()
     results = measure(directory)
     table = build_table(directory, draws=draws, seed=seed)
-    evidence = gather(directory, None, draws, seed)
-    lines = lines_of(manifest, results, False)[1]
+    evidence = load_bootstrap(directory, None, draws, seed)
+    lines = table_lines(manifest, results, False)[1]
     assessment = assess(lines, evidence if draws else {}, draws, seed)
     overall = summaries(directory, None, draws, seed) if draws else []
     return Page(
         title or page_title(manifest),
         abstract(manifest, table),
-        notice_of(manifest),
+        data_set_notice(manifest),
         findings(table, assessment),
         significance_note(assessment, draws),
         _legend(table, draws),
@@ -135,13 +137,13 @@ def page_of(directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: 
         summary_grids(overall),
         tuple(summary_notes(overall)),
         image_data(manifest, directory, results, evidence),
-        failures_of(results),
+        group_failures(results),
         _cells(manifest, results),
         study_text(manifest),
-        command_of(manifest, _AGAIN),
-        packages_of(manifest),
-        assets_of(manifest),
-        citation_of(manifest),
+        rerun_command(manifest, _AGAIN),
+        package_versions(manifest),
+        used_assets(manifest),
+        citation_line(manifest),
         str(manifest.get("harness", "")),
         _date(str(manifest.get("created", ""))),
         _date(str(manifest.get("updated", ""))),

@@ -9,7 +9,7 @@ from harness.report.page.panels import data_uri
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFigure:
     """A figure in the page.
 
     Attributes:
@@ -25,7 +25,7 @@ class Drawn:
 
 def figures_in(
     directory: RunDirectory, draws: int, seed: int
-) -> tuple[tuple[Drawn, ...], tuple[str, ...]]:
+) -> tuple[tuple[DrawnFigure, ...], tuple[str, ...]]:
     """The figures a run gives, and a sentence for each that it cannot give.
 
     As images, not as elements: a style in an image is its own, so the page's policy can forbid
@@ -36,11 +36,12 @@ def figures_in(
         draws: of the bootstrap; 0 for no intervals.
         seed: of the draws.
     """
-    from harness.report.figures import WIDTHS, Material, collect, to_svg
+    from harness.report.figures import WIDTHS, collect, to_svg
+    from harness.report.figures.data import FigureData
 
-    found, absent = collect(Material(directory, None, draws, seed))
+    found, absent = collect(FigureData(directory, None, draws, seed))
     drawn = tuple(
-        Drawn(
+        DrawnFigure(
             one.title,
             one.caption,
             data_uri("image/svg+xml", to_svg(one, WIDTHS["double"]).encode()),

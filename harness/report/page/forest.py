@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.report.page.tables import Grid, GridLine
+from harness.report.page.tables import GridLine, PageTable
 
 WIDTH, ROW, TOP, BOTTOM, LEFT, RIGHT = 250, 20, 8, 26, 66, 10
 """Of one plot, in its own units (pixels at its natural size)."""
@@ -54,7 +54,7 @@ class Plot:
     marks: tuple[Mark, ...]
 
 
-def forest(grid: Grid) -> tuple[Plot, ...]:
+def forest(grid: PageTable) -> tuple[Plot, ...]:
     """A plot for every line that has intervals; those of one metric share their scale.
 
     Args:
@@ -73,7 +73,7 @@ def _plot(line: GridLine, restorers: Sequence[str], span: Sequence[float]) -> Pl
     low, high = min(span), max(span)
     scale = (WIDTH - LEFT - RIGHT) / ((high - low) or 1.0)
 
-    def place(value: float) -> float:
+    def condition(value: float) -> float:
         return round(LEFT + (value - low) * scale, 1)
 
     marks: list[Mark] = []
@@ -84,7 +84,7 @@ def _plot(line: GridLine, restorers: Sequence[str], span: Sequence[float]) -> Pl
             continue
         y = TOP + ROW * (len(marks) + 0.5)
         kind = ("better" if number.value > 0 else "worse") if number.significant else "same"
-        x, left, right = (place(v) for v in (number.value, *number.ends))
+        x, left, right = (condition(v) for v in (number.value, *number.ends))
         marks.append(Mark(_short(name), y, x, left, right, kind))
         said.append(f"{name} {number.text} ({number.below})")
     metric, qf = line.metric, line.qf
@@ -92,8 +92,8 @@ def _plot(line: GridLine, restorers: Sequence[str], span: Sequence[float]) -> Pl
         f"{metric} at QF {qf}",
         f"Difference of {metric} from jpeg at QF {qf}: {', '.join(said)}",
         TOP + ROW * len(marks) + BOTTOM,
-        place(0.0),
-        tuple((place(value), text) for value, text in _ticks(low, high)),
+        condition(0.0),
+        tuple((condition(value), text) for value, text in _ticks(low, high)),
         tuple(marks),
     )
 

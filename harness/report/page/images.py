@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.bootstrap import Evidence
+from harness.analysis.bootstrap import BootstrapResult
 from harness.analysis.metrics import CellResult, scaled
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.report.page.tables import place_labels
-from harness.study.study import Place
+from harness.study.study import Condition
 
 Packed = list[int | str | None]
 
@@ -47,7 +47,7 @@ class Failure:
     of: int
 
 
-def failures_of(results: Sequence[CellResult]) -> tuple[Failure, ...]:
+def group_failures(results: Sequence[CellResult]) -> tuple[Failure, ...]:
     """The failed images by id, one entry a reason."""
     counted: dict[tuple[str, str], int] = {}
     for result in results:
@@ -63,7 +63,7 @@ def image_data(
     manifest: Json,
     directory: RunDirectory,
     results: Sequence[CellResult],
-    evidence: Mapping[str, Evidence],
+    evidence: Mapping[str, BootstrapResult],
 ) -> Json:
     """What the page's table of images is made of, JSON-serialisable.
 
@@ -95,8 +95,8 @@ def image_data(
 
 def _all_scores(
     results: Sequence[CellResult],
-    evidence: Mapping[str, Evidence],
-    labels: Mapping[Place, str],
+    evidence: Mapping[str, BootstrapResult],
+    labels: Mapping[Condition, str],
     ids: Sequence[str],
 ) -> list[Json]:
     """The image's own score, an entry a task; not of a task whose score is in every record."""
@@ -107,7 +107,7 @@ def _all_scores(
         if one is None or len(one.each) != len(one.images):
             continue
         packed = _scores(tasks.get(result.cell["task"]), one, ids)
-        for label in labels.values() if result.place is None else [labels[result.place]]:
+        for label in labels.values() if result.condition is None else [labels[result.condition]]:
             table = scores.setdefault(result.cell["task"], {}).setdefault(label, {})
             table[result.cell["restorer"]] = packed
     found = []
@@ -121,7 +121,7 @@ def _all_scores(
     return found
 
 
-def _scores(kind: Any, one: Evidence, ids: Sequence[str]) -> Packed:
+def _scores(kind: Any, one: BootstrapResult, ids: Sequence[str]) -> Packed:
     digits = kind.digits.get(kind.metric, 1)
     each = dict(zip(one.images, one.each.tolist(), strict=True))
     unit = scaled(kind, kind.metric, 1.0)
@@ -131,7 +131,7 @@ def _scores(kind: Any, one: Evidence, ids: Sequence[str]) -> Packed:
 def _all_fidelity(
     directory: RunDirectory,
     results: Sequence[CellResult],
-    labels: Mapping[Place, str],
+    labels: Mapping[Condition, str],
     ids: Sequence[str],
 ) -> tuple[dict[str, Cells], dict[str, Packed]]:
     """By key of `FIDELITY`, and the bits per pixel, which no restorer changes."""
@@ -140,9 +140,9 @@ def _all_fidelity(
     read: set[tuple[str, str]] = set()
     for result in results:
         restorer = result.cell["restorer"]
-        if result.place is None or (labels[result.place], restorer) in read:
+        if result.condition is None or (labels[result.condition], restorer) in read:
             continue
-        label = labels[result.place]
+        label = labels[result.condition]
         read.add((label, restorer))
         found, sizes = _fidelity(directory, result.cell, ids)
         for key, packed in found.items():

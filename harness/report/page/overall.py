@@ -9,13 +9,13 @@ from typing import Any
 from harness.analysis.metrics import printed
 from harness.analysis.summaries import MPC, RECOVERED, RPC, Summary
 from harness.plugins import registry
-from harness.report.page.tables import Grid, GridLine, Number
+from harness.report.page.tables import GridLine, Number, PageTable
 from harness.study.study import Study
 
 _SHARE_DIGITS = 1
 
 
-def summary_grids(found: Sequence[Summary]) -> tuple[Grid, ...]:
+def summary_grids(found: Sequence[Summary]) -> tuple[PageTable, ...]:
     """A table for each task, codec and metric: over all QFs, then the share recovered at each."""
     tables: dict[tuple[str, str, str], list[Summary]] = {}
     for one in found:
@@ -27,7 +27,7 @@ def summary_grids(found: Sequence[Summary]) -> tuple[Grid, ...]:
     )
 
 
-def _grid(id: str, task: str, codec: str, metric: str, mine: Sequence[Summary]) -> Grid:
+def _grid(id: str, task: str, codec: str, metric: str, mine: Sequence[Summary]) -> PageTable:
     kind = registry.tasks().get(task)
     kinds = {MPC: MPC, RPC: f"{RPC} (%)", RECOVERED: f"{RECOVERED} (%)"}
     qfs = sorted({one.qf for one in mine if one.qf is not None})
@@ -40,7 +40,7 @@ def _grid(id: str, task: str, codec: str, metric: str, mine: Sequence[Summary]) 
         groups.append((f"{RECOVERED} (%) at", tuple(f"QF {qf}" for qf in qfs)))
     usual = codec in Study.model_fields["codec"].default
     title = kind.title + ("" if usual else f", {codec}")
-    return Grid(
+    return PageTable(
         id,
         task,
         title,

@@ -13,8 +13,7 @@ from typing import Any
 from harness.analysis.metrics import printed
 from harness.errors import HarnessError
 from harness.plugins import registry
-from harness.report.panel_index import Panel as Entry
-from harness.report.panel_index import View as EntryView
+from harness.report.panel_index import Panel, View
 from harness.study.study import Study
 
 Key = tuple[str, str, str, int]
@@ -25,7 +24,7 @@ LOSSY_QUALITY = 92
 
 
 @dataclass(frozen=True)
-class View:
+class PageView:
     """What a panel shows of one restorer.
 
     Attributes:
@@ -46,7 +45,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PagePanel:
     """An image seen through every restorer.
 
     Attributes:
@@ -66,7 +65,7 @@ class Panel:
     reason: str
     notes: tuple[str, ...]
     legend: tuple[tuple[str, str], ...]
-    views: tuple[View, ...]
+    views: tuple[PageView, ...]
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -75,8 +74,8 @@ def data_uri(kind: str, data: bytes) -> str:
 
 
 def chosen_panels(
-    index: Sequence[Entry], fingerprints: Collection[str], first: Collection[Key], count: int
-) -> tuple[list[Entry], str]:
+    index: Sequence[Panel], fingerprints: Collection[str], first: Collection[Key], count: int
+) -> tuple[list[Panel], str]:
     """Which panels of a run directory a page shows, and a sentence on those it must not.
 
     Args:
@@ -95,8 +94,8 @@ def chosen_panels(
 
 
 def panels_within(
-    folder: Path, entries: Sequence[Entry], budget: int
-) -> tuple[tuple[Panel, ...], str]:
+    folder: Path, entries: Sequence[Panel], budget: int
+) -> tuple[tuple[PagePanel, ...], str]:
     """The panels that fit, and a sentence where they are not whole.
 
     Pictures are kept without loss if all of them fit, else as WebP at `LOSSY_QUALITY`; if that is
@@ -131,7 +130,7 @@ def panels_within(
     return tuple(_panel(entry, store) for entry in entries[:count]), " ".join(said)
 
 
-def _fresh(entry: Entry, fingerprints: Collection[str]) -> bool:
+def _fresh(entry: Panel, fingerprints: Collection[str]) -> bool:
     return all(not view.fingerprint or view.fingerprint in fingerprints for view in entry.views)
 
 
@@ -158,9 +157,9 @@ class _Store:
     def _encode(self, path: str, quality: int | None) -> str:
         from PIL import Image, UnidentifiedImageError, features
 
-        place = self._folder / path
+        condition = self._folder / path
         try:
-            data = place.read_bytes()
+            data = condition.read_bytes()
             if not features.check("webp"):
                 return data_uri("image/png", data)
             buffer = io.BytesIO()
@@ -171,23 +170,23 @@ class _Store:
                     picture.save(buffer, "WEBP", quality=quality, method=4)
         except (OSError, UnidentifiedImageError) as error:
             raise HarnessError(
-                f"The panel picture {place} cannot be read: {error}. "
+                f"The panel picture {condition} cannot be read: {error}. "
                 "Make the panels again, or leave them out with --no-panels."
             ) from error
         return data_uri("image/webp", buffer.getvalue())
 
 
-def _paths(entry: Entry) -> Iterable[tuple[str, bool]]:
+def _paths(entry: Panel) -> Iterable[tuple[str, bool]]:
     for view in entry.views:
         yield view.picture, False
         if view.overlay:
             yield view.overlay, True
 
 
-def _panel(entry: Entry, store: _Store) -> Panel:
+def _panel(entry: Panel, store: _Store) -> PagePanel:
     kind = registry.tasks().get(entry.task)
     plain = entry.codec in Study.model_fields["codec"].default
-    return Panel(
+    return PagePanel(
         entry.task,
         entry.image,
         str(entry.qf) if plain else f"{entry.codec} {entry.qf}",
@@ -200,7 +199,7 @@ def _panel(entry: Entry, store: _Store) -> Panel:
     )
 
 
-def _view(view: EntryView, kind: Any, store: _Store) -> View:
+def _view(view: View, kind: Any, store: _Store) -> PageView:
     figures = (
         ("PSNR", _figure(view.psnr, 2, " dB")),
         ("SSIM", _figure(view.ssim, 3)),
@@ -208,7 +207,7 @@ def _view(view: EntryView, kind: Any, store: _Store) -> View:
     )
     said = [view.caption, view.note]
     said += [] if view.same else ["Made again, this picture does not give the recorded outcome."]
-    return View(
+    return PageView(
         view.label,
         store.uri(view.picture, False),
         store.uri(view.overlay, True) if view.overlay else "",

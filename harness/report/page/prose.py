@@ -11,13 +11,13 @@ from harness.analysis.metrics import GROUPS, printed
 from harness.analysis.significance import BASELINE, Assessment
 from harness.plugins import registry
 from harness.plugins.types import Json
-from harness.records.run_directory import codecs_of
+from harness.records.run_directory import codec_fingerprints
 from harness.report.tables.building import FEW
 from harness.report.tables.table import Row, Table
 
 
 @dataclass(frozen=True)
-class Finding:
+class Statement:
     """What is said of one metric of a task.
 
     Attributes:
@@ -41,7 +41,7 @@ def abstract(manifest: Json, table: Table) -> str:
     """What was measured on what, in one paragraph."""
     data = manifest["data_set"]
     names = [n for n in table.restorers if not _is_reference(manifest, n)]
-    codecs = listed(codecs_of(manifest))
+    codecs = listed(codec_fingerprints(manifest))
     qfs = sorted({cell["qf"] for cell in manifest["cells"] if cell["qf"] is not None})
     at = f" at QF {listed(map(str, qfs))}" if qfs else ""
     subset = data["images"] < data["of"]
@@ -59,17 +59,17 @@ def abstract(manifest: Json, table: Table) -> str:
     )
 
 
-def findings(table: Table, assessment: Assessment) -> tuple[Finding, ...]:
+def findings(table: Table, assessment: Assessment) -> tuple[Statement, ...]:
     """What the numbers say of each task and metric: the loss, and who is better or worse."""
-    places: dict[tuple[str, str], list[int]] = {}
+    conditions: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(table.rows):
-        places.setdefault((row.labels[0], row.labels[1]), []).append(number)
+        conditions.setdefault((row.labels[0], row.labels[1]), []).append(number)
     found = []
-    for (task, metric), numbers in places.items():
+    for (task, metric), numbers in conditions.items():
         sentences = [*_loss(table, [table.rows[k] for k in numbers], metric)]
         sentences += _significant(table, assessment, numbers)
         if sentences:
-            found.append(Finding(f"{task}, {metric}", tuple(sentences)))
+            found.append(Statement(f"{task}, {metric}", tuple(sentences)))
     return tuple(found)
 
 

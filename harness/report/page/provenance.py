@@ -46,7 +46,7 @@ def study_text(manifest: Json) -> str:
     return str(yaml.safe_dump(manifest.get("study", {}), sort_keys=False, allow_unicode=True))
 
 
-def command_of(manifest: Json, output: str) -> str:
+def rerun_command(manifest: Json, output: str) -> str:
     """The ``harness run`` command that makes the run again.
 
     Args:
@@ -72,7 +72,7 @@ def command_of(manifest: Json, output: str) -> str:
     return shlex.join([*words, "--output", output])
 
 
-def packages_of(manifest: Json) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def package_versions(manifest: Json) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What the environments say, a line a fact, one value an environment."""
     environments = manifest.get("environments", [])
     flat = [dict(_flattened(one)) for one in environments]
@@ -88,7 +88,7 @@ def _flattened(environment: Json) -> Iterator[tuple[str, str]]:
             yield name.replace("_", " "), str(value)
 
 
-def assets_of(manifest: Json) -> tuple[Asset, ...]:
+def used_assets(manifest: Json) -> tuple[Asset, ...]:
     """The restorers and vision models of the run, with the cards of the weights it used."""
     held: dict[tuple[str, str], dict[str, set[str]]] = {}
     for cell in manifest["cells"]:
@@ -144,7 +144,7 @@ def _places(kind: str) -> Iterator[Registry]:
     yield registry.models(vision)
 
 
-def notice_of(manifest: Json) -> str:
+def data_set_notice(manifest: Json) -> str:
     """The sentence a data set wants read before its numbers; nothing where it has none."""
     name = manifest["data_set"]["name"]
     entries = registry.datasets()
@@ -154,7 +154,7 @@ def notice_of(manifest: Json) -> str:
     return notice if isinstance(notice, str) else ""
 
 
-def citation_of(manifest: Json) -> str:
+def citation_line(manifest: Json) -> str:
     """How to name these numbers in a text."""
     data = manifest["data_set"]
     models = [model for model in manifest["models"].values() if model]

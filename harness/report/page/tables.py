@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.analysis.inference import ALPHA
-from harness.analysis.metrics import CellResult, places_of, printed, scaled
+from harness.analysis.metrics import CellResult, list_conditions, printed, scaled
 from harness.analysis.significance import Assessment
 from harness.plugins import registry
 from harness.plugins.types import Json
-from harness.records.run_directory import codecs_of
+from harness.records.run_directory import codec_fingerprints
 from harness.report.tables.table import Row, Table
-from harness.study.study import Place, Study
+from harness.study.study import Condition, Study
 
 Groups = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -64,7 +64,7 @@ class GridLine:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PageTable:
     """A table of the page.
 
     Attributes:
@@ -110,9 +110,9 @@ class TaskTables:
 
     task: str
     title: str
-    values: Grid
-    differences: Grid | None = None
-    classes: Grid | None = field(default=None)
+    values: PageTable
+    differences: PageTable | None = None
+    classes: PageTable | None = field(default=None)
 
 
 def task_tables(
@@ -130,15 +130,15 @@ def task_tables(
     found = []
     for number, task in enumerate(dict.fromkeys(row.labels[0] for row in table.rows)):
         kind = tasks.get(task)
-        places = [k for k, row in enumerate(table.rows) if row.labels[0] == task]
-        lines = [_value_line(table.rows[k], table.restorers) for k in places]
+        conditions = [k for k, row in enumerate(table.rows) if row.labels[0] == task]
+        lines = [_value_line(table.rows[k], table.restorers) for k in conditions]
         values = _grid(f"table-{number}", task, kind.title, table.groups, lines)
         found.append(
             TaskTables(
                 task,
                 kind.title,
                 values,
-                _differences(f"differences-{number}", task, kind, table, assessment, places),
+                _differences(f"differences-{number}", task, kind, table, assessment, conditions),
                 _classes(f"classes-{number}", task, kind, manifest, table.groups, results),
             )
         )
@@ -161,21 +161,21 @@ def _value_line(row: Row, restorers: Sequence[str]) -> GridLine:
 
 def _grid(
     id: str, task: str, caption: str, groups: Groups, lines: Sequence[GridLine], footnote: str = ""
-) -> Grid:
+) -> PageTable:
     """A grid of metrics and QFs; a metric that stands in every line is said in the caption."""
     metrics = {line.metric for line in lines}
     if len(metrics) > 1:
-        return Grid(id, task, caption, ("metric", "QF"), groups, tuple(lines), footnote)
+        return PageTable(id, task, caption, ("metric", "QF"), groups, tuple(lines), footnote)
     short = tuple(replace(line, labels=line.labels[1:]) for line in lines)
-    return Grid(id, task, caption, ("QF",), groups, short, footnote)
+    return PageTable(id, task, caption, ("QF",), groups, short, footnote)
 
 
 def _differences(
-    id: str, task: str, kind: Any, table: Table, assessment: Assessment, places: Sequence[int]
-) -> Grid | None:
+    id: str, task: str, kind: Any, table: Table, assessment: Assessment, conditions: Sequence[int]
+) -> PageTable | None:
     lines = []
-    for place in places:
-        row, verdicts = table.rows[place], assessment.lines[place]
+    for condition in conditions:
+        row, verdicts = table.rows[condition], assessment.lines[condition]
         unit = scaled(kind, row.labels[1], 1.0)
         numbers = {}
         for name, verdict in verdicts.items():
@@ -210,7 +210,7 @@ def _differences(
 
 def _classes(
     id: str, task: str, kind: Any, manifest: Json, groups: Groups, results: Sequence[CellResult]
-) -> Grid | None:
+) -> PageTable | None:
     """The metrics named ``METRIC/CLASS``, a line a class and QF."""
     mine = [result for result in results if result.cell["task"] == task]
     names = list(dict.fromkeys(m for result in mine for m in result.metrics if "/" in m))
@@ -218,8 +218,8 @@ def _classes(
         return None
     labels = place_labels(manifest, mine)
     lines = []
-    for place, label in labels.items():
-        there = {r.cell["restorer"]: r for r in mine if r.place in (place, None)}
+    for condition, label in labels.items():
+        there = {r.cell["restorer"]: r for r in mine if r.condition in (condition, None)}
         for name in names:
             values = {
                 restorer: scaled(kind, name, result.metrics[name])
@@ -232,7 +232,7 @@ def _classes(
     prefixes = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
     held = {name for line in lines for name in line.numbers}
     title = f"{kind.title}: {prefixes} of each class"
-    return Grid(id, task, title, ("class", "QF"), _only(groups, held), tuple(lines))
+    return PageTable(id, task, title, ("class", "QF"), _only(groups, held), tuple(lines))
 
 
 def _with_differences(
@@ -248,13 +248,17 @@ def _with_differences(
     return found
 
 
-def place_labels(manifest: Json, results: Sequence[CellResult]) -> dict[Place, str]:
+def place_labels(manifest: Json, results: Sequence[CellResult]) -> dict[Condition, str]:
     """What the page calls each codec and QF: the QF alone where only plain JPEG was used."""
     usual = Study.model_fields["codec"].default
-    plain = set(codecs_of(manifest)) <= set(usual)
+    plain = set(codec_fingerprints(manifest)) <= set(usual)
     return {
-        place: "–" if place is None else str(place[1]) if plain else f"{place[0]} {place[1]}"
-        for place in places_of(list(results))
+        condition: "–"
+        if condition is None
+        else str(condition[1])
+        if plain
+        else f"{condition[0]} {condition[1]}"
+        for condition in list_conditions(list(results))
     }
 
 

@@ -6,18 +6,18 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from harness.analysis.bootstrap import gather
+from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.draws import DRAWS
 from harness.analysis.inference import ALPHA, Interval
-from harness.analysis.metrics import GROUPS, CellResult, measure, places_of, scaled
+from harness.analysis.metrics import GROUPS, CellResult, list_conditions, measure, scaled
 from harness.analysis.sanity_check import gate_notes
-from harness.analysis.significance import Assessment, Line, Verdict, assess
+from harness.analysis.significance import Assessment, Line, SignificanceTest, assess
 from harness.plugins import registry
 from harness.plugins.types import Json
-from harness.records.run_directory import RunDirectory, codecs_of
-from harness.report.tables.notes import notes_of
+from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.report.tables.notes import table_notes
 from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
-from harness.study.study import Place, Study
+from harness.study.study import Condition, Study
 
 FEW = 20
 """Images below which the bootstrap's intervals cover clearly less than they say."""
@@ -47,24 +47,24 @@ def build_table(
     manifest = directory.manifest()
     results = measure(directory, keys)
     tasks = {result.cell["task"] for result in results}
-    places, lines = lines_of(manifest, results, detail)
-    rows = _rows(places, lines, results)
+    conditions, lines = table_lines(manifest, results, detail)
+    rows = _rows(conditions, lines, results)
     legend: tuple[str, ...] = ()
     if draws and rows:
-        evidence = gather(directory, keys, draws, seed)
+        evidence = load_bootstrap(directory, keys, draws, seed)
         found = assess(lines, evidence, draws, seed)
         rows = [judged(row, known) for row, known in zip(rows, found.lines, strict=True)]
-        legend = legend_of(rows, found, draws)
+        legend = table_legend(rows, found, draws)
     return Table(
         _title(manifest, results),
         _groups(manifest, results),
         tuple(rows),
-        (*notes_of(manifest, results, keys), *gate_notes(directory, tasks)),
+        (*table_notes(manifest, results, keys), *gate_notes(directory, tasks)),
         legend,
     )
 
 
-def judged(row: Row, verdicts: dict[str, Verdict]) -> Row:
+def judged(row: Row, verdicts: dict[str, SignificanceTest]) -> Row:
     """The row with its intervals and marks, in the printed unit."""
     task = registry.tasks().get(row.labels[0])
     unit = scaled(task, row.labels[1], 1.0)
@@ -78,7 +78,7 @@ def judged(row: Row, verdicts: dict[str, Verdict]) -> Row:
     return replace(row, intervals=intervals, marks={n: m for n, m in marks.items() if m})
 
 
-def legend_of(rows: list[Row], found: Assessment, draws: int) -> tuple[str, ...]:
+def table_legend(rows: list[Row], found: Assessment, draws: int) -> tuple[str, ...]:
     """What the intervals and marks of the rows mean; nothing where there are none."""
     lines = []
     if any(row.intervals for row in rows):
@@ -100,7 +100,7 @@ def legend_of(rows: list[Row], found: Assessment, draws: int) -> tuple[str, ...]
     return tuple(lines)
 
 
-def title_of(directory: RunDirectory) -> tuple[str, ...]:
+def table_title(directory: RunDirectory) -> tuple[str, ...]:
     """What was measured on what, with which models, as the heading of its tables."""
     return _title(directory.manifest(), measure(directory))
 
@@ -110,8 +110,8 @@ def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
     images = f"{data['images']} images"
     if data["images"] < data["of"]:
         images = f"subset, n = {data['images']} of {data['of']} images"
-    codecs = codecs_of(manifest)
-    described = [f"codec {name} ({settings_of(codecs[name])})" for name in codecs]
+    codecs = codec_fingerprints(manifest)
+    described = [f"codec {name} ({codec_settings(codecs[name])})" for name in codecs]
     first = f"Data set {data['name']} ({images})"
     lines = [f"{first}, {described[0]}"] if len(described) == 1 else [first, *described]
     for name in _task_names(manifest, results):
@@ -123,7 +123,7 @@ def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def settings_of(codec: Json) -> str:
+def codec_settings(codec: Json) -> str:
     """What is said of a codec in a title, from its fingerprint."""
     # A bare version number says nothing without its key; "4:2:0" and "libjpeg-turbo 3" do.
     return ", ".join(
@@ -151,9 +151,9 @@ def _groups(manifest: Json, results: list[CellResult]) -> tuple[tuple[str, tuple
     return tuple(groups)
 
 
-def lines_of(
+def table_lines(
     manifest: Json, results: list[CellResult], detail: bool
-) -> tuple[list[Place], list[Line]]:
+) -> tuple[list[Condition], list[Line]]:
     """The lines of a table in order, and the codec and QF of each.
 
     Args:
@@ -161,45 +161,45 @@ def lines_of(
         results: its cells.
         detail: every metric, instead of the ones a table shows.
     """
-    places: list[Place] = []
+    conditions: list[Condition] = []
     lines = []
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
         mine = [result for result in results if result.cell["task"] == name]
         every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
         for metric in every if detail else [m for m in task.shown if m in every]:
-            for place in places_of(mine):
+            for condition in list_conditions(mine):
                 cells = {
                     result.cell["restorer"]: result.cell["key"]
                     for result in mine
-                    if result.place in (place, None) and metric in result.metrics
+                    if result.condition in (condition, None) and metric in result.metrics
                 }
                 ranked = tuple(n for n in cells if not manifest["restorers"][n]["reference"])
-                places.append(place)
+                conditions.append(condition)
                 lines.append(Line(metric, cells, ranked if metric not in task.unranked else ()))
-    return places, lines
+    return conditions, lines
 
 
-def _rows(places: list[Place], lines: list[Line], results: list[CellResult]) -> list[Row]:
+def _rows(conditions: list[Condition], lines: list[Line], results: list[CellResult]) -> list[Row]:
     by_key = {result.cell["key"]: result for result in results}
     rows = []
-    for place, line in zip(places, lines, strict=True):
+    for condition, line in zip(conditions, lines, strict=True):
         there = {name: by_key[key] for name, key in line.cells.items()}
         name = next(iter(there.values())).cell["task"]
         task = registry.tasks().get(name)
         values = {n: scaled(task, line.metric, r.metrics[line.metric]) for n, r in there.items()}
-        shown = _shown(place, [result for result in results if result.cell["task"] == name])
+        shown = _shown(condition, [result for result in results if result.cell["task"] == name])
         digits = task.digits.get(line.metric, 1)
         rows.append(Row((name, line.metric, shown), values, digits, line.ranked))
     return rows
 
 
-def _shown(place: Place, results: list[CellResult]) -> str:
+def _shown(condition: Condition, results: list[CellResult]) -> str:
     """What stands in the column QF; the size too where codecs are compared, or not JPEG's alone."""
-    if place is None:
+    if condition is None:
         return "–"
-    codec, qf = place
-    if {r.place[0] for r in results if r.place} <= set(Study.model_fields["codec"].default):
+    codec, qf = condition
+    if {r.condition[0] for r in results if r.condition} <= set(Study.model_fields["codec"].default):
         return str(qf)
-    sizes = [result.bpp for result in results if result.place == place]
+    sizes = [result.bpp for result in results if result.condition == condition]
     return f"{codec} {qf}, {sizes[0]:.2f} bpp"

@@ -6,9 +6,9 @@ import math
 import shlex
 from collections.abc import Sequence
 
-from harness.analysis.comparison.movers import Mover
+from harness.analysis.comparison.movers import LargestChange
 from harness.analysis.comparison.regression_gate import Judgement, label
-from harness.analysis.comparison.rows import Comparison, Row
+from harness.analysis.comparison.rows import Comparison, ComparisonRow
 from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import printed
 from harness.report.tables.building import FEW
@@ -19,7 +19,7 @@ FORMATS = ("text", "md", "csv", "json")
 """What ``--format`` takes."""
 
 
-def show(found: Comparison, moved: Sequence[Mover], format: str) -> str:
+def show(found: Comparison, moved: Sequence[LargestChange], format: str) -> str:
     """The comparison as ``text`` or ``md``."""
     lines = _lines(found)
     parts = [_title(found), [_table(lines, format)] * (len(lines) > 1), _legend(found)]
@@ -76,9 +76,9 @@ def _title(found: Comparison) -> list[str]:
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     models = dict.fromkeys(
         f"{cell['task']} by {cell['model']}" + (f" in A, {other} in B" if other else "")
-        for place in found.places
-        if (cell := place.pair.a)["model"]
-        for other in ["" if place.pair.b["model"] == cell["model"] else place.pair.b["model"]]
+        for compared in found.compared_pairs
+        if (cell := compared.pair.a)["model"]
+        for other in ["" if compared.pair.b["model"] == cell["model"] else compared.pair.b["model"]]
     )
     of = f" of {data['of']}" if counts[-1] < data["of"] else ""
     lines.append("; ".join([f"Data set {data['name']}, n = {n}{of} images", *models]))
@@ -108,15 +108,15 @@ def _unchanged(found: Comparison) -> list[tuple[str, str]]:
     return [] if len(pairs) == 1 else [pair for pair in pairs if pair not in changed]
 
 
-def _line(row: Row, several: bool) -> list[str]:
+def _line(row: ComparisonRow, several: bool) -> list[str]:
     one, other = row.restorers
     name = [one if one == other else f"{one} → {other}"] * several
     mark = "*" if row.corrected < ALPHA else " "
-    place = _place(row.codec, row.qf)
+    compared = _place(row.codec, row.qf)
     values = [_number(row.a, row), _number(row.b, row), _signed(row.difference, row) + mark]
     counts = "" if row.tally is None else "/".join(str(count) for count in row.tally[:3])
     tail = [_interval(row), _p(row.corrected), counts, str(row.images)]
-    return [row.task, row.metric, *name, place, *values, *tail]
+    return [row.task, row.metric, *name, compared, *values, *tail]
 
 
 def _place(codec: str, qf: int | str | None) -> str:
@@ -125,15 +125,15 @@ def _place(codec: str, qf: int | str | None) -> str:
     return str(qf) if codec in Study.model_fields["codec"].default else f"{codec} {qf}"
 
 
-def _number(value: float, row: Row) -> str:
+def _number(value: float, row: ComparisonRow) -> str:
     return printed(value, row.digits)
 
 
-def _signed(value: float, row: Row) -> str:
+def _signed(value: float, row: ComparisonRow) -> str:
     return printed(value, row.digits, sign="+")
 
 
-def _interval(row: Row) -> str:
+def _interval(row: ComparisonRow) -> str:
     if math.isnan(row.interval.low):
         return "–"
     return f"[{_signed(row.interval.low, row)}, {_signed(row.interval.high, row)}]"
@@ -177,7 +177,7 @@ def _legend(found: Comparison) -> list[str]:
     return lines
 
 
-def _mover_lines(found: Comparison, moved: Sequence[Mover]) -> list[list[str]]:
+def _mover_lines(found: Comparison, moved: Sequence[LargestChange]) -> list[list[str]]:
     one, other = found.heads
     several = len({row.restorers for row in found.rows}) > 1
     lines = [["task", "image", *["restorer"] * several, "QF", "metric", one, other, "B − A"]]
@@ -186,12 +186,12 @@ def _mover_lines(found: Comparison, moved: Sequence[Mover]) -> list[list[str]]:
         name = [left if left == right else f"{left} → {right}"] * several
         values = [printed(value, mover.digits) for value in (mover.a, mover.b)]
         change = printed(mover.change, mover.digits, sign="+")
-        place = _place(mover.codec, mover.qf)
-        lines.append([mover.task, mover.image, *name, place, mover.metric, *values, change])
+        compared = _place(mover.codec, mover.qf)
+        lines.append([mover.task, mover.image, *name, compared, mover.metric, *values, change])
     return lines
 
 
-def _hints(found: Comparison, moved: Sequence[Mover]) -> list[str]:
+def _hints(found: Comparison, moved: Sequence[LargestChange]) -> list[str]:
     """The commands that draw, of each task, the image that moved most and others at its QF."""
     lines = ["To see them, the first of each task and others at its QF:"]
     for task in dict.fromkeys(mover.task for mover in moved):

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.comparison.movers import Mover
+from harness.analysis.comparison.movers import LargestChange
 from harness.analysis.comparison.regression_gate import Judgement
-from harness.analysis.comparison.rows import Comparison, Row
+from harness.analysis.comparison.rows import Comparison, ComparisonRow
 from harness.analysis.inference import ALPHA, LEVEL
 from harness.plugins.types import Json
 
@@ -31,7 +31,7 @@ def frame(found: Comparison) -> pd.DataFrame:
     return pd.DataFrame([_values(row) for row in found.rows], columns=COLUMNS)
 
 
-def as_json(found: Comparison, moved: Sequence[Mover], judgement: Judgement | None) -> str:
+def as_json(found: Comparison, moved: Sequence[LargestChange], judgement: Judgement | None) -> str:
     """Everything, machine readable; null for a number there is not."""
     content = {
         "format": 1,
@@ -51,7 +51,7 @@ def as_json(found: Comparison, moved: Sequence[Mover], judgement: Judgement | No
     return json.dumps(_plain(content), indent=1, ensure_ascii=False) + "\n"
 
 
-def _values(row: Row) -> list[Any]:
+def _values(row: ComparisonRow) -> list[Any]:
     counts = list(row.tally) if row.tally is not None else [None] * 4
     return [
         *(row.task, row.metric, row.codec, row.qf, *row.restorers, row.a, row.b, row.difference),
@@ -71,7 +71,7 @@ def _side(side: Any) -> Json:
     }
 
 
-def _mover(mover: Mover) -> Json:
+def _mover(mover: LargestChange) -> Json:
     names = ("task", "metric", "image", "codec", "qf", "a", "b", "change")
     one, other = mover.restorers
     values = {name: getattr(mover, name) for name in names}
@@ -79,7 +79,7 @@ def _mover(mover: Mover) -> Json:
 
 
 def _gate(judgement: Judgement) -> Json:
-    def of(row: Row) -> Json:
+    def of(row: ComparisonRow) -> Json:
         return dict(zip(COLUMNS, _values(row), strict=True))
 
     return {

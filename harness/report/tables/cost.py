@@ -26,7 +26,7 @@ _REFERENCE_HEAD = ("by output (G)", "III: params (M)", "III: FLOPs (G)", "III: m
 
 
 @dataclass(frozen=True)
-class Row:
+class CostRow:
     """What one restorer costs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedCost:
     """A line of the paper's Table III: parameters (M), multiply-accumulates (G), time (ms)."""
 
     params_m: float
@@ -71,18 +71,18 @@ class CostTable:
 
     side: int
     hardware: str
-    rows: tuple[Row, ...]
-    published: dict[str, Published]
+    rows: tuple[CostRow, ...]
+    published: dict[str, PublishedCost]
     notes: tuple[str, ...]
 
 
-def read_published(path: Path = REFERENCE) -> dict[str, Published]:
+def read_published(path: Path = REFERENCE) -> dict[str, PublishedCost]:
     """The published figures by restorer; none where the file is not at hand."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         return {
-            line["restorer"].lower(): Published(
+            line["restorer"].lower(): PublishedCost(
                 float(line["params_m"]), float(line["gflops"]), float(line["runtime_ms"])
             )
             for line in csv.DictReader(file)
@@ -100,7 +100,7 @@ def render_cost(table: CostTable, format: str) -> str:
     return f"{above}\n\n{body}\n{line_end.join(table.notes)}\n"
 
 
-def _csv(rows: tuple[Row, ...]) -> str:
+def _csv(rows: tuple[CostRow, ...]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_HEAD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import UserError
-from harness.report.tables.cost import REFERENCE, CostTable, Published, Row, read_published
+from harness.report.tables.cost import REFERENCE, CostRow, CostTable, PublishedCost, read_published
 from harness.report.tables.paper_layouts import HEADINGS
 from harness.report.tables.published import missing
 from harness.report.tables.sheet import Sheet, SheetLine
@@ -54,7 +54,7 @@ def cost_sheet(table: CostTable, published: bool = False) -> Sheet:
     )
 
 
-def _line(row: Row, theirs: Published | None) -> SheetLine:
+def _line(row: CostRow, theirs: PublishedCost | None) -> SheetLine:
     values = {FLOPS: row.macs_by_output / 1e9, PARAMETERS: row.parameters / 1e6}
     if row.milliseconds is not None:
         values[TIME] = row.milliseconds

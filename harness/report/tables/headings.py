@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block
 from harness.plugins import registry
-from harness.records.run_directory import RunDirectory, codecs_of
-from harness.report.tables.building import settings_of
-from harness.report.tables.paper_layouts import Layout
-from harness.report.tables.published import Figures
+from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.report.tables.building import codec_settings
+from harness.report.tables.paper_layouts import PaperLayout
+from harness.report.tables.published import PublishedFigures
 
 
 def measured_on(blocks: list[Block]) -> list[str]:
@@ -24,12 +24,12 @@ def measured_on(blocks: list[Block]) -> list[str]:
         title = registry.tasks().get(block.task).title
         if not block.model:
             title = title.partition("(")[2].rstrip(")") or title
-        codec = settings_of(codecs_of(block.sources[0].manifest)[CODEC])
+        codec = codec_settings(codec_fingerprints(block.sources[0].manifest)[CODEC])
         lines.append(f"{title}: data set {block.dataset} ({images}), JPEG ({codec}){model}")
     return lines
 
 
-def comparison(layout: Layout, blocks: list[Block], figures: Figures) -> str:
+def comparison(layout: PaperLayout, blocks: list[Block], figures: PublishedFigures) -> str:
     """What the paper's figures are of, and what the measured ones are of."""
     measured = [block for block in blocks if block.sources]
     models: dict[str, list[str]] = {}
@@ -49,7 +49,7 @@ def comparison(layout: Layout, blocks: list[Block], figures: Figures) -> str:
     )
 
 
-def nothing(layout: Layout, directories: Sequence[RunDirectory]) -> str:
+def nothing(layout: PaperLayout, directories: Sequence[RunDirectory]) -> str:
     """What to say where the run directories hold nothing of a table, and what to do."""
     paths = ", ".join(str(directory.path) for directory in directories)
     hold = "holds" if len(directories) == 1 else "hold"

@@ -6,13 +6,13 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from harness.analysis.bootstrap import Difference, gather
+from harness.analysis.bootstrap import Difference, load_bootstrap
 from harness.analysis.draws import DRAWS
 from harness.analysis.metrics import measure, scaled
-from harness.analysis.significance import Verdict, assess
+from harness.analysis.significance import SignificanceTest, assess
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import lines_of
+from harness.report.tables.building import table_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,29 +52,29 @@ def long_form(
     import pandas as pd
 
     results = {result.cell["key"]: result for result in measure(directory, keys)}
-    places, lines = lines_of(directory.manifest(), list(results.values()), detail)
-    evidence = gather(directory, keys, draws, seed) if draws and lines else {}
+    conditions, lines = table_lines(directory.manifest(), list(results.values()), detail)
+    evidence = load_bootstrap(directory, keys, draws, seed) if draws and lines else {}
     verdicts = assess(lines, evidence, draws, seed).lines
     at = {key: number for number, key in enumerate(results)}
     rows, order = [], []
-    for place, line, known in zip(places, lines, verdicts, strict=True):
+    for condition, line, known in zip(conditions, lines, verdicts, strict=True):
         for name, key in line.cells.items():
             result = results[key]
             cell, task = result.cell, registry.tasks().get(result.cell["task"])
-            codec, qf = place or (cell["codec"], None)
+            codec, qf = condition or (cell["codec"], None)
             unit = scaled(task, line.metric, 1.0)
             head = [cell["task"], cell["dataset"], cell["model"], codec, qf, name, line.metric]
             value = scaled(task, line.metric, result.metrics[line.metric])
-            found = _verdict(known.get(name, Verdict()), unit)
+            found = _verdict(known.get(name, SignificanceTest()), unit)
             rows.append([*head, value, *found[:2], result.images, *found[2:]])
-            order.append((at[key], places.index(place)))
+            order.append((at[key], conditions.index(condition)))
     by_cell = sorted(range(len(rows)), key=order.__getitem__)
     frame = pd.DataFrame([rows[number] for number in by_cell], columns=COLUMNS)
     frame["qf"] = frame["qf"].astype("Int64")
     return frame.astype(dict.fromkeys([*COLUMNS[8:10], *COLUMNS[11:]], "float64"))
 
 
-def _verdict(verdict: Verdict, unit: float) -> list[float]:
+def _verdict(verdict: SignificanceTest, unit: float) -> list[float]:
     """What is known of a number, columns ``ci_low``, ``ci_high`` and those after ``images``."""
     own = [unit * end for end in verdict.interval]
     return [

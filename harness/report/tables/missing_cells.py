@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from harness.analysis.merge_runs import CODEC, Block, Joined, Source
+from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
 from harness.analysis.sanity_check import gate_notes
 from harness.plugins.types import Json
-from harness.report.tables.notes import notes_of
-from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, Layout
+from harness.report.tables.notes import table_notes
+from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
 
 
 def gap_notes(
-    layout: Layout, joined: Joined, blocks: Sequence[Block], columns: Sequence[str]
+    layout: PaperLayout, joined: Joined, blocks: Sequence[Block], columns: Sequence[str]
 ) -> tuple[str, ...]:
     """The notes below a table: what each run directory says of its cells, and what is missing.
 
@@ -34,18 +34,18 @@ def gap_notes(
     return tuple(notes)
 
 
-def _own_notes(layout: Layout, source: Source) -> list[str]:
+def _own_notes(layout: PaperLayout, source: RunSource) -> list[str]:
     keys = {c["key"] for c in source.manifest["cells"] if layout.takes(c) and _jpeg(c)}
     keys |= {key for key in source.manifest["absent"] if key.split("/")[0] in layout.tasks}
     tasks = {result.cell["task"] for result in source.results}
-    return notes_of(source.manifest, source.results, keys) + gate_notes(source.directory, tasks)
+    return table_notes(source.manifest, source.results, keys) + gate_notes(source.directory, tasks)
 
 
 def _jpeg(cell: Json) -> bool:
     return cell["codec"] in ("", CODEC)
 
 
-def _missing(layout: Layout, block: Block, columns: Sequence[str]) -> list[str]:
+def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[str]:
     """What was not measured of a block, by columns that lack the same QFs, and the command."""
     qfs = sorted({*QFS, *block.qfs})
     there = {(layout.column(name), qf) for name, qf in block.cells}
@@ -81,7 +81,7 @@ def _missing(layout: Layout, block: Block, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _restorers(layout: Layout, block: Block, columns: Sequence[str]) -> dict[str, str]:
+def _restorers(layout: PaperLayout, block: Block, columns: Sequence[str]) -> dict[str, str]:
     """The restorer that fills each column; of the ablation, in the size that was measured."""
     if not layout.ablation:
         return {column: column for column in columns}
@@ -96,7 +96,9 @@ def _absent(block: Block, restorer: str, qf: int) -> bool:
     return any(key in source.manifest["absent"] for source in block.sources)
 
 
-def _command(layout: Layout, block: Block, restorers: Sequence[str], qfs: Sequence[int]) -> str:
+def _command(
+    layout: PaperLayout, block: Block, restorers: Sequence[str], qfs: Sequence[int]
+) -> str:
     """The command that goes on in the block's run directory; what is there stays."""
     if not block.sources:
         return f"harness run --task {block.task} --qf {','.join(map(str, QFS))}"

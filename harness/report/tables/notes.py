@@ -8,7 +8,7 @@ from collections.abc import Collection
 from harness.analysis.metrics import CellResult
 from harness.plugins import registry
 from harness.plugins.types import Json
-from harness.records.run_directory import codecs_of
+from harness.records.run_directory import codec_fingerprints
 from harness.study.study import Study
 
 _NEAREST = (
@@ -25,7 +25,9 @@ _OWN = ("qf", "restorer", "codec", "decoder")
 """The inputs in which the cells of a task differ by design."""
 
 
-def notes_of(manifest: Json, results: list[CellResult], keys: Collection[str] | None) -> list[str]:
+def table_notes(
+    manifest: Json, results: list[CellResult], keys: Collection[str] | None
+) -> list[str]:
     """What a reader of the table must know.
 
     Args:
@@ -71,7 +73,9 @@ def notes_of(manifest: Json, results: list[CellResult], keys: Collection[str] | 
 
 def _codec_notes(manifest: Json) -> list[str]:
     """What the numbers beside codecs other than plain JPEG mean."""
-    others = [n for n in codecs_of(manifest) if n not in Study.model_fields["codec"].default]
+    others = [
+        n for n in codec_fingerprints(manifest) if n not in Study.model_fields["codec"].default
+    ]
     if not others:
         return []
     known = registry.codecs()

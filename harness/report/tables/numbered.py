@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis.draws import DRAWS
-from harness.analysis.merge_runs import CODEC, Block, Joined, Source, join
+from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource, join
 from harness.analysis.metrics import CellResult, scaled
 from harness.analysis.significance import Line, assess
 from harness.errors import UserError
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import judged, legend_of
+from harness.report.tables.building import judged, table_legend
 from harness.report.tables.headings import comparison, measured_on, nothing
 from harness.report.tables.missing_cells import gap_notes
-from harness.report.tables.paper_layouts import ABLATION, HEADINGS, MULTI, PAPERS, QFS, Layout
-from harness.report.tables.published import Figures, read_figures
+from harness.report.tables.paper_layouts import ABLATION, HEADINGS, MULTI, PAPERS, QFS, PaperLayout
+from harness.report.tables.published import PublishedFigures, read_figures
 from harness.report.tables.sheet import Sheet, SheetLine
 from harness.report.tables.table import Row
 
-Held = dict[str, tuple[Source, CellResult]]
+Held = dict[str, tuple[RunSource, CellResult]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Slot:
 
 
 def build_numbered(
-    layout: Layout,
+    layout: PaperLayout,
     directories: Sequence[RunDirectory],
     draws: int = DRAWS,
     seed: int = 0,
@@ -90,7 +90,7 @@ def build_numbered(
     )
 
 
-def _blocks(layout: Layout, joined: Joined) -> list[Block]:
+def _blocks(layout: PaperLayout, joined: Joined) -> list[Block]:
     """The blocks in the table's order; an empty one for a task that was not measured."""
     found = []
     for task in layout.tasks:
@@ -99,7 +99,7 @@ def _blocks(layout: Layout, joined: Joined) -> list[Block]:
     return found
 
 
-def _groups(layout: Layout, joined: Joined) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _groups(layout: PaperLayout, joined: Joined) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if layout.ablation:
         return (("", layout.columns),)
     known = joined.restorers
@@ -119,7 +119,7 @@ def _groups(layout: Layout, joined: Joined) -> tuple[tuple[str, tuple[str, ...]]
     return tuple(groups)
 
 
-def _slots(layout: Layout, blocks: list[Block]) -> Iterator[_Slot]:
+def _slots(layout: PaperLayout, blocks: list[Block]) -> Iterator[_Slot]:
     """The lines in the paper's order: metric within QF for fidelity, QF within metric else."""
     for block in blocks:
         shown = registry.tasks().get(block.task).shown
@@ -132,7 +132,7 @@ def _slots(layout: Layout, blocks: list[Block]) -> Iterator[_Slot]:
             yield _Slot(block, metric, qf, _held(layout, block, metric, qf))
 
 
-def _held(layout: Layout, block: Block, metric: str, qf: int) -> Held:
+def _held(layout: PaperLayout, block: Block, metric: str, qf: int) -> Held:
     found: Held = {}
     for restorer, (source, result) in block.row(qf).items():
         column = layout.column(restorer)
@@ -148,7 +148,7 @@ def _held(layout: Layout, block: Block, metric: str, qf: int) -> Held:
 
 
 def _lines(
-    layout: Layout, joined: Joined, slots: list[_Slot], draws: int, seed: int
+    layout: PaperLayout, joined: Joined, slots: list[_Slot], draws: int, seed: int
 ) -> tuple[list[SheetLine], tuple[str, ...]]:
     """The lines with intervals and marks, and what these mean."""
     known = joined.restorers
@@ -172,7 +172,7 @@ def _lines(
     found = assess(tests, joined.evidence(draws, seed) if draws else {}, draws, seed)
     if draws:
         rows = [judged(row, known) for row, known in zip(rows, found.lines, strict=True)]
-        legend = legend_of(rows, found, draws)
+        legend = table_legend(rows, found, draws)
     lines = [
         SheetLine(
             (),
@@ -187,14 +187,14 @@ def _lines(
     return lines, legend
 
 
-def _facts(layout: Layout, slot: _Slot) -> Json:
+def _facts(layout: PaperLayout, slot: _Slot) -> Json:
     block = slot.block
     named = {"table": layout.number, "task": block.task}
     named |= {"dataset": block.dataset, "model": block.model} if block.sources else {}
     return {**named, "codec": CODEC, "qf": slot.qf, "metric": slot.metric}
 
 
-def _place_columns(layout: Layout, blocks: list[Block]) -> tuple[str, ...]:
+def _place_columns(layout: PaperLayout, blocks: list[Block]) -> tuple[str, ...]:
     """The columns besides the task's that say where a row of Table IV was measured.
 
     Where there is one data set, and one model a task, the title says it once and for all.
@@ -206,22 +206,22 @@ def _place_columns(layout: Layout, blocks: list[Block]) -> tuple[str, ...]:
     return () if one and len(blocks) == len(layout.tasks) else ("Data set", "Model")
 
 
-def _head(layout: Layout, where: tuple[str, ...]) -> tuple[str, ...]:
+def _head(layout: PaperLayout, where: tuple[str, ...]) -> tuple[str, ...]:
     if "fidelity" in layout.tasks:
         return ("Dataset", "QF", "Metric")
     return ("Task", *where, "Metric", "QF")
 
 
-def _labels(layout: Layout, slot: _Slot, where: tuple[str, ...]) -> tuple[str, ...]:
+def _labels(layout: PaperLayout, slot: _Slot, where: tuple[str, ...]) -> tuple[str, ...]:
     metric = layout.metrics[slot.metric]
     if "fidelity" in layout.tasks:
         return slot.block.dataset, str(slot.qf), metric
-    place = (slot.block.dataset, slot.block.model) if where else ()
-    return (layout.tasks[slot.block.task], *place, metric, str(slot.qf))
+    condition = (slot.block.dataset, slot.block.model) if where else ()
+    return (layout.tasks[slot.block.task], *condition, metric, str(slot.qf))
 
 
-def _published(layout: Layout, slot: _Slot, figures: Figures) -> dict[str, float]:
-    place = slot.block.task
-    if place not in figures.places:
-        place = figures.nearest(slot.block.dataset)
-    return figures.of(place, slot.qf, slot.metric)
+def _published(layout: PaperLayout, slot: _Slot, figures: PublishedFigures) -> dict[str, float]:
+    condition = slot.block.task
+    if condition not in figures.conditions:
+        condition = figures.nearest(slot.block.dataset)
+    return figures.of(condition, slot.qf, slot.metric)

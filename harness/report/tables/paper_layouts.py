@@ -31,7 +31,7 @@ _GROUPED = "Multi-model methods have a network for each QF, single-model methods
 
 
 @dataclass(frozen=True)
-class Layout:
+class PaperLayout:
     """How a table of the paper is laid out.
 
     Attributes:
@@ -91,7 +91,7 @@ ABLATION = MappingProxyType(
 )
 """The columns of Table V and their headings."""
 
-_FIDELITY = Layout(
+_FIDELITY = PaperLayout(
     number="I",
     caption=f"Fidelity to the original after each restorer. {_GROUPED}",
     tasks={"fidelity": "Fidelity"},
@@ -102,7 +102,7 @@ _FIDELITY = Layout(
     command="harness run --task fidelity --dataset path/to/live1",
 )
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+LAYOUTS: Mapping[str, PaperLayout] = MappingProxyType(
     {
         "I": _FIDELITY,
         "II": replace(
@@ -111,7 +111,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             published_on="LIU4K",
             command="harness run --task fidelity --dataset path/to/LIU4K",
         ),
-        "IV": Layout(
+        "IV": PaperLayout(
             number="IV",
             caption=f"Object detection and semantic segmentation after each restorer. {_GROUPED}",
             tasks={"detection": "Object detection", "segmentation": "Semantic segmentation"},
@@ -136,7 +136,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 NUMBERS = ("I", "II", COSTS, "IV", "V")
 
 
-def number_of(text: str) -> str:
+def roman_number(text: str) -> str:
     """The Roman number of a table, from Roman or Arabic numerals in any case.
 
     Raises:

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / "results" / "reference"
 
 
 @dataclass(frozen=True)
-class Figures:
+class PublishedFigures:
     """A published table.
 
     Attributes:
@@ -23,22 +23,24 @@ class Figures:
     """
 
     values: dict[tuple[str, int, str, str], float]
-    places: tuple[str, ...]
+    conditions: tuple[str, ...]
 
-    def of(self, place: str, qf: int, metric: str) -> dict[str, float]:
+    def of(self, condition: str, qf: int, metric: str) -> dict[str, float]:
         """The figures of one row by restorer or variant."""
         return {
-            key[3]: value for key, value in self.values.items() if key[:3] == (place, qf, metric)
+            key[3]: value
+            for key, value in self.values.items()
+            if key[:3] == (condition, qf, metric)
         }
 
     def nearest(self, name: str) -> str:
         """The published data set of that name, spelled as it may be; the first if there is none."""
         plain = "".join(letter for letter in name.lower() if letter.isalnum())
-        same = [place for place in self.places if plain.startswith(place.lower())]
-        return (same or list(self.places))[0]
+        same = [condition for condition in self.conditions if plain.startswith(condition.lower())]
+        return (same or list(self.conditions))[0]
 
 
-def read_figures(number: str, folder: Path = FOLDER) -> Figures:
+def read_figures(number: str, folder: Path = FOLDER) -> PublishedFigures:
     """A published table (I, II, IV or V).
 
     Raises:
@@ -48,16 +50,16 @@ def read_figures(number: str, folder: Path = FOLDER) -> Figures:
     if not path.is_file():
         raise UserError(missing(path))
     values: dict[tuple[str, int, str, str], float] = {}
-    places: dict[str, None] = {}
+    conditions: dict[str, None] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
-            place = line.get("dataset") or line["task"]
-            places[place] = None
+            condition = line.get("dataset") or line["task"]
+            conditions[condition] = None
             if line["value"]:
                 column = (line.get("restorer") or line["variant"]).lower()
-                key = (place, int(line["qf"]), line["metric"], column)
+                key = (condition, int(line["qf"]), line["metric"], column)
                 values[key] = float(line["value"])
-    return Figures(values, tuple(places))
+    return PublishedFigures(values, tuple(conditions))
 
 
 def missing(path: Path) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.analysis.metrics import printed
-from harness.analysis.significance import Verdict
+from harness.analysis.significance import SignificanceTest
 from harness.report.tables.table import Row, Table
 
 MEASURED, PUBLISHED, DIFFERENCE = "measured", "paper", "measured − paper"
@@ -37,7 +37,7 @@ class SheetLine:
     published: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[str, SignificanceTest] = field(default_factory=dict)
     restorers: dict[str, str] = field(default_factory=dict)
 
     def difference(self, column: str) -> float | None:
@@ -133,7 +133,7 @@ class Sheet:
         return (*self.head, "") if self.comparison else self.head
 
 
-def sheet_of(table: Table) -> Sheet:
+def sheet_from_table(table: Table) -> Sheet:
     """The table of one run directory as a sheet."""
     lines = tuple(SheetLine(row.labels, row) for row in table.rows)
     title = table.title

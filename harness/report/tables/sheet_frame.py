@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.metrics import scaled
-from harness.analysis.significance import Verdict
+from harness.analysis.significance import SignificanceTest
 from harness.plugins import registry
 from harness.report.tables.sheet import Sheet, SheetLine
 
@@ -41,7 +41,7 @@ def sheet_frame(sheet: Sheet) -> pd.DataFrame:
 
 
 def _row(sheet: Sheet, line: SheetLine, column: str) -> dict[str, Any]:
-    verdict = line.verdicts.get(column, Verdict())
+    verdict = line.verdicts.get(column, SignificanceTest())
     unit = math.nan
     if line.verdicts:
         unit = scaled(registry.tasks().get(line.row.labels[0]), line.row.labels[1], 1.0)

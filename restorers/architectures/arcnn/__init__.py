@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB, Compressed
 from restorers.common.luma import on_luma
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling, Unneeded
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class ARCNN(Learned):
+class ARCNN(PretrainedRestorer):
     """ARCNN, 9-7-1-5, a network a quality factor, in float32 on the CPU."""
 
     name = "arcnn"
@@ -39,27 +39,27 @@ class ARCNN(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
-        from restorers.architectures.arcnn.network import Network
+        """See `PretrainedRestorer`."""
+        from restorers.architectures.arcnn.network import ARCNNNetwork
 
-        return Network(config)
+        return ARCNNNetwork(config)
 
     @classmethod
     def call(cls, network: Any, *inputs: Any) -> Any:
-        """See `Learned`: the border is replicated, as in `restore`."""
+        """See `PretrainedRestorer`: the border is replicated, as in `restore`."""
         from torch.nn import functional as F
 
         return network(F.pad(inputs[0], (network.margin,) * 4, mode="replicate"))
 
     @classmethod
     def foreign(cls, path: Path) -> nn.Module:
-        """See `Learned`: the authors' Matlab files, and safetensors without a header."""
+        """See `PretrainedRestorer`: the authors' Matlab files, and safetensors without a header."""
         from restorers.architectures.arcnn import matlab, network
 
         return matlab.load(path) if path.suffix.lower() == ".mat" else network.load(path)
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
-        """See `Learned`; a network of one channel restores luma."""
+        """See `PretrainedRestorer`; a network of one channel restores luma."""
         from restorers.architectures.arcnn.network import restore, restore_plane
 
         if network.colours == 3:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from harness.errors import UserError
-from restorers.architectures.arcnn.network import CHANNELS, KERNELS, Network
+from restorers.architectures.arcnn.network import CHANNELS, KERNELS, ARCNNNetwork
 
 LAYERS = ("1", "2", "22", "3")
 """What the authors call the four convolutions."""
@@ -39,14 +39,14 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
     return arrays
 
 
-def load(path: Path) -> Network:
+def load(path: Path) -> ARCNNNetwork:
     """The network in the authors' file.
 
     Raises:
         UserError: the file holds none.
     """
     arrays = read_arrays(path)
-    network = Network(colours=1, replicate=True)
+    network = ARCNNNetwork(colours=1, replicate=True)
     widths = (1, *CHANNELS, 1)
     try:
         if arrays is None:

@@ -28,7 +28,7 @@ STRIP = 1 << 20
 """Pixels restored at once: bounds the memory of the 64 feature maps to about 400 MB."""
 
 
-class Network(nn.Module):
+class ARCNNNetwork(nn.Module):
     """9-7-1-5 convolutions without padding, ReLU between them.
 
     The convolutions are "valid", as in the paper's training: no pixel of the loss has seen an
@@ -71,7 +71,7 @@ class Network(nn.Module):
         return restored
 
 
-def start_at_identity(network: Network, seed: int) -> None:
+def start_at_identity(network: ARCNNNetwork, seed: int) -> None:
     """Initialise so that the network returns its input, bit for bit.
 
     The first C channels of every layer pass the image through centre taps of weight one: pixel
@@ -101,13 +101,13 @@ def start_at_identity(network: Network, seed: int) -> None:
                 weight[channel, channel, centre, centre] = 1
 
 
-def load(path: Path) -> Network:
+def load(path: Path) -> ARCNNNetwork:
     """A network from a safetensors file, ready for inference.
 
     Raises:
         UserError: the file is unreadable, or holds another network.
     """
-    network = Network()
+    network = ARCNNNetwork()
     try:
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -120,7 +120,7 @@ def load(path: Path) -> Network:
     return network.eval().to(memory_format=torch.channels_last)
 
 
-def restore(network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def restore(network: ARCNNNetwork, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Restore a whole image of any size from 1x1 up.
 
     The border is replicated: zeros would put a dark frame, that is a strong false edge, around
@@ -145,7 +145,7 @@ def restore(network: Network, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return restored
 
 
-def restore_plane(network: Network, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def restore_plane(network: ARCNNNetwork, plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same for a network of one channel: (height, width) float32, 0..1, not clamped.
 
     A strip's false border does not reach the rows that are kept.

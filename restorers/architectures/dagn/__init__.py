@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import Compressed, Restored
 from restorers.architectures.dagn.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class DAGN(Learned):
+class DAGN(PretrainedRestorer):
     """DAGN, blind, or told the quality factor (``dagn:told``).
 
     The quality factor it predicts is kept in the record, whether it is told one or not.
@@ -41,18 +41,18 @@ class DAGN(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.dagn import network
 
-        return network.DAGN(config)
+        return network.DAGNNetwork(config)
 
     @classmethod
     def counted(cls, network: Any) -> list[nn.Module]:
-        """See `Learned`: what a blind restoration depends on, the QF predictor not."""
+        """See `PretrainedRestorer`: what a blind restoration depends on, the QF predictor not."""
         return list(network.parts().values())
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> Restored:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.dagn.network import restore
 
         qf = compressed.qf if self.told else None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
-from restorers.architectures.dagn.config import MULTIPLE, QUALITIES, Config
+from restorers.architectures.dagn.config import MULTIPLE, QUALITIES, DAGNConfig
 
 
 class ResNetEncoder(nn.Module):
@@ -18,7 +18,7 @@ class ResNetEncoder(nn.Module):
     weights trained for it can be loaded (with ``strict=False``: there is no ``fc`` here).
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         width = config.encoder_width
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -64,7 +64,7 @@ class ImageDecoder(nn.Module):
     the fifth, of stride 1, gives the image.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         wide = config.widths[3]
         layers: list[nn.Module] = []
@@ -92,7 +92,7 @@ def _activated(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
 class PooledMLP(nn.Module):
     """J (2048x2048x1) and P_qf (2048x2048x100): an MLP on the features' spatial mean."""
 
-    def __init__(self, config: Config, outputs: int) -> None:
+    def __init__(self, config: DAGNConfig, outputs: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(config.features, config.features),
@@ -125,7 +125,7 @@ class Encoded(NamedTuple):
 class AutoEncoder(nn.Module):
     """An encoder and a decoder; the two subclasses add what tells their features apart."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         self.encoder = ResNetEncoder(config)
         self.decoder = ImageDecoder(config)
@@ -158,7 +158,7 @@ class InsensitiveAutoEncoder(AutoEncoder):
     J gives the logit of the probability that features are an original's.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__(config)
         self.discriminator = PooledMLP(config, 1)
 
@@ -169,6 +169,6 @@ class SensitiveAutoEncoder(AutoEncoder):
     P_qf gives logits of the hundred quality factors: index ``qf - 1``.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__(config)
         self.qf_predictor = PooledMLP(config, QUALITIES)

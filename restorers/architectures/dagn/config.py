@@ -21,7 +21,7 @@ QUALITIES = 100
 
 
 @dataclass(frozen=True)
-class Config:
+class DAGNConfig:
     """One DAGN. The defaults are the published size.
 
     Attributes:
@@ -56,10 +56,10 @@ class Config:
         return self.widths[2], self.widths[1], self.widths[0]
 
 
-PUBLISHED = Config()
+PUBLISHED = DAGNConfig()
 """The paper's: 109.9 M parameters."""
 
-SMALL = Config(
+SMALL = DAGNConfig(
     widths=(16, 32, 64, 96),
     blocks=2,
     encoder_width=16,
@@ -71,7 +71,7 @@ SMALL = Config(
 TINY = replace(SMALL, widths=(8, 16, 32, 64))
 """Smaller still: of this size there are five for Table V."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType(
+PRESETS: Mapping[str, DAGNConfig] = MappingProxyType(
     {"published": PUBLISHED, "small": SMALL, "tiny": TINY}
 )
 """Sizes, by name."""
@@ -90,7 +90,7 @@ VARIANTS: Mapping[str, tuple[bool, bool, bool]] = MappingProxyType(
 T = TypeVar("T")
 
 
-def configure(preset: str = "published", variant: str = "dagn") -> Config:
+def configure(preset: str = "published", variant: str = "dagn") -> DAGNConfig:
     """The DAGN of a size (a key of `PRESETS`) and of a column of Table V (a key of `VARIANTS`).
 
     Raises:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from restorers.architectures.dagn.config import Config
+from restorers.architectures.dagn.config import DAGNConfig
 
 
 def conv3(inputs: int, outputs: int) -> nn.Conv2d:
@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
 class BaseEncoder(nn.Module):
     """Four scales of residual blocks; 2x2 convolutions of stride 2 between them."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         widths = config.widths
         self.head = conv3(3, widths[0])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restorers.architectures.dagn.config import POOLED, Config
+from restorers.architectures.dagn.config import POOLED, DAGNConfig
 
 
 def pyramid(features: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ class CrossFeatureFusion(nn.Module):
     It starts as the identity in F_bf: C_2^1, whose output is what is added, starts at zero.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         base = config.widths[3]
         self.key = nn.Conv2d(config.features, base, 1)  # C_1^1

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restorers.architectures.dagn.config import Config
+from restorers.architectures.dagn.config import DAGNConfig
 from restorers.architectures.dagn.encoder import ResidualBlock, conv3, rnorm
 
 Affine = tuple[Tensor, Tensor]
@@ -20,7 +20,7 @@ class Guider(nn.Module):
     scale 1 and bias 0 whatever the features are, which is Table V's baseline.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         first, second = config.guider
         self.widths = config.guided_widths
@@ -105,7 +105,7 @@ class GuidedDecoder(nn.Module):
     That convolution starts at zero: an untrained DAGN returns its input.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
         widths = config.widths
         self.first = nn.Sequential(*(ResidualBlock(widths[3]) for _ in range(config.blocks)))

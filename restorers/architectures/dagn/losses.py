@@ -23,7 +23,7 @@ from restorers.architectures.dagn.autoencoders import (
     SensitiveAutoEncoder,
 )
 from restorers.architectures.dagn.config import QUALITIES
-from restorers.architectures.dagn.network import DAGN
+from restorers.architectures.dagn.network import DAGNNetwork
 
 LEAST_LOG = math.log(1e-3)
 """Where the term of Eq. 6 that its player would push to minus infinity stops mattering."""
@@ -147,7 +147,7 @@ def sensitive_loss(
 
 
 def restoration_loss(
-    network: DAGN, compressed: Tensor, original: Tensor, qf: Tensor | None = None
+    network: DAGNNetwork, compressed: Tensor, original: Tensor, qf: Tensor | None = None
 ) -> Tensor:
     """Eq. 14, the L1 distance of restored and original; Eq. 15 updates theta_res alone.
 
@@ -155,7 +155,7 @@ def restoration_loss(
         network: its encoders are frozen.
         compressed: (N, 3, H, W), 0..1.
         original: the same images before compression.
-        qf: as `DAGN.forward`'s; 0 for the samples that shall be restored blind.
+        qf: as `DAGNNetwork.forward`'s; 0 for the samples that shall be restored blind.
     """
     return F.l1_loss(network(compressed, qf).image, original)
 

@@ -18,7 +18,7 @@ from restorers.architectures.dagn.autoencoders import (
     ResNetEncoder,
     SensitiveAutoEncoder,
 )
-from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, Config
+from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, DAGNConfig
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
 from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
@@ -59,7 +59,7 @@ class Guidance:
     qf_logits: Tensor | None = None
 
 
-class DAGN(nn.Module):
+class DAGNNetwork(nn.Module):
     """F_dagn of Eq. 14, for stage 3: encoders and QF predictor frozen, the rest (theta_res) not.
 
     Encoders trained in stages 1 and 2 come in by `adopt`. Frozen means: no gradient, and batch
@@ -69,7 +69,7 @@ class DAGN(nn.Module):
         config: its size and modules.
     """
 
-    def __init__(self, config: Config = PUBLISHED) -> None:
+    def __init__(self, config: DAGNConfig = PUBLISHED) -> None:
         super().__init__()
         self.config = config
         self.base_encoder = BaseEncoder(config)
@@ -120,7 +120,7 @@ class DAGN(nn.Module):
             self.sensitive_encoder.load_state_dict(sensitive.encoder.state_dict())
             self.qf_predictor.load_state_dict(sensitive.qf_predictor.state_dict())
 
-    def train(self, mode: bool = True) -> DAGN:
+    def train(self, mode: bool = True) -> DAGNNetwork:
         """Training or evaluation mode; the frozen parts stay in evaluation mode."""
         super().train(mode)
         for part in self._frozen():
@@ -216,7 +216,7 @@ def expected_qf(logits: Tensor) -> Tensor:
 
 
 def restore(
-    network: DAGN, pixels: NDArray[np.uint8], qf: int | None, tile: Tile | None = None
+    network: DAGNNetwork, pixels: NDArray[np.uint8], qf: int | None, tile: Tile | None = None
 ) -> tuple[NDArray[np.uint8], float | None]:
     """The restored image and the expectation of the predicted quality factor.
 

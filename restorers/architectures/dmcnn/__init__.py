@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB, Compressed
 from restorers.architectures.dmcnn.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class DMCNN(Learned):
+class DMCNN(PretrainedRestorer):
     """DMCNN, a network a quality factor, from the coefficients and pixels of a JPEG file."""
 
     name = "dmcnn"
@@ -38,20 +38,20 @@ class DMCNN(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.dmcnn import network
 
-        return network.DMCNN(config)
+        return network.DMCNNNetwork(config)
 
     @classmethod
     def example(cls, height: int, width: int) -> tuple[Any, ...]:
-        """See `Learned`: the coefficients of a 4:2:0 file, and the image."""
+        """See `PretrainedRestorer`: the coefficients of a 4:2:0 file, and the image."""
         from restorers.common.complexity import jpeg_example
 
         return jpeg_example(height, width)
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.dmcnn.network import restore
 
         return restore(network, compressed, tile)

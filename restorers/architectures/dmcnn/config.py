@@ -28,7 +28,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Config:
+class DMCNNConfig:
     """One DMCNN. The defaults are the published size.
 
     Attributes:
@@ -40,11 +40,11 @@ class Config:
     pixel: Branch = Branch((128, 96, 64), (4, 2))
 
 
-PUBLISHED = Config()
+PUBLISHED = DMCNNConfig()
 """Table III's: 4.7 M parameters, 687.1 G multiply-accumulates at 3x512x512."""
 
-SMALL = Config(spectral=Branch((80, 80, 80), (1, 0)), pixel=Branch((20, 40, 80), (1, 1)))
+SMALL = DMCNNConfig(spectral=Branch((80, 80, 80), (1, 0)), pixel=Branch((20, 40, 80), (1, 1)))
 """Every structure kept: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+PRESETS: Mapping[str, DMCNNConfig] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
 """Sizes, by name."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.plugins import Compressed
-from restorers.architectures.dmcnn.config import Branch, Config
+from restorers.architectures.dmcnn.config import Branch, DMCNNConfig
 from restorers.common.pixels import to_pixels, to_tensor
 from restorers.common.tiling import Box, Tile, blended
 from restorers.jpeg.coefficients import read
@@ -26,7 +26,7 @@ from restorers.jpeg.dct import (
 )
 
 
-class ResidualBlock(nn.Module):
+class DMCNNResidualBlock(nn.Module):
     """x + conv(ReLU(conv(x))), 3x3."""
 
     def __init__(self, channels: int) -> None:
@@ -40,7 +40,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class AutoEncoder(nn.Module):
+class DMCNNAutoEncoder(nn.Module):
     """An encoder, dilated convolutions, and a decoder with a shortcut from every scale.
 
     Args:
@@ -56,10 +56,10 @@ class AutoEncoder(nn.Module):
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for index, count in enumerate(branch.blocks):
             fine, coarse = widths[index], widths[index + 1]
-            self.encoder.append(nn.Sequential(*(ResidualBlock(fine) for _ in range(count))))
+            self.encoder.append(nn.Sequential(*(DMCNNResidualBlock(fine) for _ in range(count))))
             self.down.append(nn.Conv2d(fine, coarse, 2, stride=2))
             self.up.append(nn.ConvTranspose2d(coarse, fine, 2, stride=2))
-            self.decoder.append(nn.Sequential(*(ResidualBlock(fine) for _ in range(count))))
+            self.decoder.append(nn.Sequential(*(DMCNNResidualBlock(fine) for _ in range(count))))
         self.dilated = nn.ModuleList(
             nn.Conv2d(widths[-1], widths[-1], 3, padding=d, dilation=d) for d in branch.dilations
         )
@@ -107,7 +107,7 @@ class SpectralBranch(nn.Module):
 
     def __init__(self, branch: Branch) -> None:
         super().__init__()
-        self.body = AutoEncoder(3 * FREQUENCIES, branch)
+        self.body = DMCNNAutoEncoder(3 * FREQUENCIES, branch)
         self.luma = _silent(branch.widths[0], FREQUENCIES)
         self.chroma = _silent(branch.widths[0], 2 * FREQUENCIES)
         self.register_buffer("deviations", deviations(), persistent=False)
@@ -147,7 +147,7 @@ def _silent(inputs: int, outputs: int) -> nn.Conv2d:
     return layer
 
 
-class Restored(NamedTuple):
+class DMCNNOutput(NamedTuple):
     """What a DMCNN makes of a batch.
 
     Attributes:
@@ -161,7 +161,7 @@ class Restored(NamedTuple):
     scales: list[Tensor]
 
 
-class DMCNN(nn.Module):
+class DMCNNNetwork(nn.Module):
     """DCT-domain branch, then pixel-domain branch; both add to the decoded image.
 
     Untrained, it returns the decoded image bit for bit.
@@ -170,14 +170,14 @@ class DMCNN(nn.Module):
         weight: of the DCT-domain estimate in the result; the decoded image has the rest.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: DMCNNConfig) -> None:
         super().__init__()
         self.spectral = SpectralBranch(config.spectral)
-        self.pixel = AutoEncoder(6, config.pixel)
+        self.pixel = DMCNNAutoEncoder(6, config.pixel)
         self.outputs = nn.ModuleList(_silent(width, 3) for width in config.pixel.widths)
         self.weight = nn.Parameter(torch.tensor(0.5))
 
-    def forward(self, planes: Planes, image: Tensor) -> Restored:
+    def forward(self, planes: Planes, image: Tensor) -> DMCNNOutput:
         """Restore a batch.
 
         Args:
@@ -188,7 +188,7 @@ class DMCNN(nn.Module):
         features = self.pixel(torch.cat([image, image + rendered], dim=1))
         added, *coarse = (out(f) for out, f in zip(self.outputs, features, strict=True))
         scales = [halved(image, i + 1) + change for i, change in enumerate(coarse)]
-        return Restored(image + self.weight * rendered + added, image + rendered, scales)
+        return DMCNNOutput(image + self.weight * rendered + added, image + rendered, scales)
 
     def rendered(self, planes: Planes) -> Tensor:
         """What the DCT-domain branch changes in the decoded images, (N, 3, H, W)."""
@@ -226,7 +226,7 @@ def halved(image: Tensor, times: int) -> Tensor:
 
 
 def multi_scale_loss(
-    restored: Restored, target: Tensor, theta: float = 0.618, spectral: float = 0.9
+    restored: DMCNNOutput, target: Tensor, theta: float = 0.618, spectral: float = 0.9
 ) -> Tensor:
     """Mean squared errors of the image, of the coarser scales, and of the DCT-domain estimate.
 
@@ -243,7 +243,9 @@ def multi_scale_loss(
     return loss
 
 
-def restore(network: DMCNN, compressed: Compressed, tile: Tile | None = None) -> NDArray[np.uint8]:
+def restore(
+    network: DMCNNNetwork, compressed: Compressed, tile: Tile | None = None
+) -> NDArray[np.uint8]:
     """The restored image, (height, width, 3) uint8 RGB, by a network in evaluation mode.
 
     Args:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import Compressed, Restored
 from restorers.architectures.fbcnn.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class FBCNN(Learned):
+class FBCNN(PretrainedRestorer):
     """FBCNN, blind, or told the quality factor (``fbcnn:told``).
 
     The quality factor it predicts is kept in the record, whether it is told one or not.
@@ -39,21 +39,21 @@ class FBCNN(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.fbcnn.network import build
 
         return build(config)
 
     @classmethod
     def foreign(cls, path: Path) -> nn.Module:
-        """See `Learned`: the authors' files, in colour or grey."""
-        from restorers.architectures.fbcnn.network import build, config_of
+        """See `PretrainedRestorer`: the authors' files, in colour or grey."""
+        from restorers.architectures.fbcnn.network import build, config_from_tensors
         from restorers.checkpoints.state_dict import network_from
 
-        return network_from(path, config_of, build, "FBCNN in its authors' layout")
+        return network_from(path, config_from_tensors, build, "FBCNN in its authors' layout")
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> Restored:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.fbcnn.network import restore, restore_luma
 
         qf, grey = compressed.qf if self.told else None, compressed.grey

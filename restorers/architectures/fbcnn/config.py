@@ -11,7 +11,7 @@ QF_WIDTH = 512
 
 
 @dataclass(frozen=True)
-class Config:
+class FBCNNConfig:
     """One FBCNN. The defaults are the published size.
 
     Attributes:
@@ -27,11 +27,11 @@ class Config:
     colours: int = 3
 
 
-PUBLISHED = Config()
+PUBLISHED = FBCNNConfig()
 """The authors': 71.92 M parameters."""
 
-SMALL = Config(widths=(16, 32, 64, 128), blocks=2, qf_width=128)
+SMALL = FBCNNConfig(widths=(16, 32, 64, 128), blocks=2, qf_width=128)
 """A quarter of the widths, half the blocks: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+PRESETS: Mapping[str, FBCNNConfig] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
 """Sizes, by name."""

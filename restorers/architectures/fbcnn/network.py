@@ -12,7 +12,7 @@ from spandrel.util import get_seq_len
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restorers.architectures.fbcnn.config import QF_WIDTH, Config
+from restorers.architectures.fbcnn.config import QF_WIDTH, FBCNNConfig
 from restorers.common.luma import Plane, on_luma
 from restorers.common.pixels import to_pixels, to_tensor
 from restorers.common.tiling import Tile, tiled
@@ -21,7 +21,7 @@ STRIDE = 8
 """The network pads heights and widths to a multiple of this: its coarsest scale is 1/8."""
 
 
-def build(config: Config) -> nn.Module:
+def build(config: FBCNNConfig) -> nn.Module:
     """An untrained FBCNN; called with (N, C, H, W) in 0..1 and optionally `told`.
 
     It returns the restored images and what it predicts: (N, 1), 1 - QF / 100.
@@ -36,7 +36,7 @@ def build(config: Config) -> nn.Module:
     return network  # type: ignore[no-any-return]
 
 
-def config_of(tensors: Mapping[str, Tensor]) -> Config:
+def config_from_tensors(tensors: Mapping[str, Tensor]) -> FBCNNConfig:
     """The size of the network that weights in the authors' layout are of.
 
     Raises:
@@ -50,7 +50,7 @@ def config_of(tensors: Mapping[str, Tensor]) -> Config:
         raise ValueError("they are neither for RGB nor for luma")
     stages = ("m_head.weight", "m_down2.0.res.0.weight", "m_down3.0.res.0.weight")
     first, second, third = (tensors[name].shape[0] for name in stages)
-    return Config(
+    return FBCNNConfig(
         widths=(first, second, third, tensors["m_body_encoder.0.res.0.weight"].shape[0]),
         blocks=blocks,
         qf_width=tensors["qf_embed.0.weight"].shape[0],
@@ -58,7 +58,7 @@ def config_of(tensors: Mapping[str, Tensor]) -> Config:
     )
 
 
-def _resize(network: Any, config: Config) -> None:
+def _resize(network: Any, config: FBCNNConfig) -> None:
     """Give the quality-factor MLPs, 512 wide in spandrel's class, the config's width."""
     width, first = config.qf_width, config.blocks + 2
     predictor, embedding = network.qf_pred, network.qf_embed

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB, Compressed
 from restorers.architectures.ipt.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling, Unneeded
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from restorers.common.complexity import Cost
 
 
-class IPT(Learned):
+class IPT(PretrainedRestorer):
     """IPT, a network a quality factor, on overlapping patches."""
 
     name = "ipt"
@@ -38,21 +38,21 @@ class IPT(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.ipt.network import build
 
         return build(config)
 
     @classmethod
     def call(cls, network: Any, *inputs: Any) -> Any:
-        """See `Learned`: patch by patch."""
+        """See `PretrainedRestorer`: patch by patch."""
         from restorers.architectures.ipt.network import restore
 
         return restore(network, inputs[0], network.stride)
 
     @classmethod
     def cost(cls, preset: str, height: int, width: int) -> Cost:
-        """See `Learned`: one patch's as often as there are patches, which are too many to count."""
+        """See `PretrainedRestorer`: one patch's cost times the patches, too many to count."""
         from restorers.architectures.ipt.network import patch_count
 
         config = cls.presets()[preset]
@@ -62,14 +62,14 @@ class IPT(Learned):
 
     @classmethod
     def foreign(cls, path: Path) -> nn.Module:
-        """See `Learned`: files in the layout of the authors' code, with one head and one tail."""
-        from restorers.architectures.ipt.network import build, config_of
+        """See `PretrainedRestorer`: files in the authors' layout, with one head and one tail."""
+        from restorers.architectures.ipt.network import build, config_from_tensors
         from restorers.checkpoints.state_dict import network_from
 
-        return network_from(path, config_of, build, "IPT in its authors' layout")
+        return network_from(path, config_from_tensors, build, "IPT in its authors' layout")
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         import torch
 
         from restorers.architectures.ipt.network import restore

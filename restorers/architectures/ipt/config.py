@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class Config:
+class IPTConfig:
     """One IPT with a single head and tail. The defaults are the published size.
 
     Attributes:
@@ -28,11 +28,11 @@ class Config:
     stride: int = 12
 
 
-PUBLISHED = Config()
+PUBLISHED = IPTConfig()
 """The authors'."""
 
-SMALL = Config(width=6, token=4, heads=4, layers=1, stride=24)
+SMALL = IPTConfig(width=6, token=4, heads=4, layers=1, stride=24)
 """Two layers, tokens of 96 channels, patches that overlap by half: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+PRESETS: Mapping[str, IPTConfig] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
 """Sizes, by name."""

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.errors import UserError
-from restorers.architectures.ipt.config import Config
+from restorers.architectures.ipt.config import IPTConfig
 
 RANGE = 255.0
 PATCHES_AT_ONCE = 64
 
 
-def build(config: Config) -> nn.Module:
+def build(config: IPTConfig) -> nn.Module:
     """An untrained IPT: (N, 3, patch, patch) in 0..255 to the same."""
     from spandrel.architectures.IPT import IPT
 
@@ -35,7 +35,7 @@ def build(config: Config) -> nn.Module:
     return network  # type: ignore[no-any-return]
 
 
-def config_of(tensors: Mapping[str, Tensor]) -> Config:
+def config_from_tensors(tensors: Mapping[str, Tensor]) -> IPTConfig:
     """The size of the network that weights in the authors' layout are of.
 
     The number of attention heads leaves no trace in the weights: it is taken to be the authors'.
@@ -56,7 +56,7 @@ def config_of(tensors: Mapping[str, Tensor]) -> Config:
     tokens = tensors["body.query_embed.weight"].shape[1] // channels
     patch = math.isqrt(tokens) * token
     layers = get_seq_len(tensors, "body.encoder.layers")
-    return Config(width=width, patch=patch, token=token, layers=layers, stride=patch // 4)
+    return IPTConfig(width=width, patch=patch, token=token, layers=layers, stride=patch // 4)
 
 
 def start_at_identity(network: Any) -> None:
@@ -103,7 +103,7 @@ def restore(network: Any, image: Tensor, stride: int) -> Tensor:
     Args:
         network: `build`'s, in evaluation mode.
         image: (1, 3, H, W), 0..1.
-        stride: see `Config`, at most half a patch.
+        stride: see `IPTConfig`, at most half a patch.
 
     Returns:
         (1, 3, H, W), not clamped.

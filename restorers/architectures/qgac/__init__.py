@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB, Compressed
 from restorers.architectures.qgac.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class QGAC(Learned):
+class QGAC(PretrainedRestorer):
     """QGAC, one network guided by the quantisation tables in the JPEG file."""
 
     name = "qgac"
@@ -37,20 +37,20 @@ class QGAC(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.qgac import network
 
-        return network.QGAC(config)
+        return network.QGACNetwork(config)
 
     @classmethod
     def example(cls, height: int, width: int) -> tuple[Any, ...]:
-        """See `Learned`: the coefficients of a 4:2:0 file, and the image."""
+        """See `PretrainedRestorer`: the coefficients of a 4:2:0 file, and the image."""
         from restorers.common.complexity import jpeg_example
 
         return jpeg_example(height, width)
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.qgac.network import restore
 
         return restore(network, compressed, tile)

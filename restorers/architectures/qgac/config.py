@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class Config:
+class QGACConfig:
     """One QGAC. The defaults are the published size.
 
     Attributes:
@@ -26,11 +26,11 @@ class Config:
     colour: int = 32
 
 
-PUBLISHED = Config()
+PUBLISHED = QGACConfig()
 """The authors'."""
 
-SMALL = Config(manifold=8, blocks=24, latent=4, frequency=4, colour=10)
+SMALL = QGACConfig(manifold=8, blocks=24, latent=4, frequency=4, colour=10)
 """Every structure kept: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+PRESETS: Mapping[str, QGACConfig] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
 """Sizes, by name."""

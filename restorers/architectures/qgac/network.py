@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.plugins import Compressed
-from restorers.architectures.qgac.config import Config
+from restorers.architectures.qgac.config import QGACConfig
 from restorers.architectures.qgac.layers import RRDB, FilterManifold, convolution, joined
 from restorers.common.pixels import to_pixels, to_tensor
 from restorers.common.tiling import Box, Tile, blended
@@ -63,7 +63,7 @@ class FrequencyNet(nn.Module):
 class LumaNet(nn.Module):
     """Block-wise, frequency-wise, block-wise; all three fused into a change of the coefficients."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: QGACConfig) -> None:
         super().__init__()
         latent, inner = config.latent, config.frequency
         self.first = BlockNet(1, latent, config.blocks, config.manifold)
@@ -93,7 +93,7 @@ class LumaNet(nn.Module):
 class ChromaNet(nn.Module):
     """Cb or Cr, brought to the luma blocks' grid and guided by the restored luma."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: QGACConfig) -> None:
         super().__init__()
         width, manifold = config.colour, config.manifold
         self.encode = FilterManifold(FREQUENCIES, width, manifold)
@@ -136,12 +136,12 @@ def _silence(layer: nn.Module) -> None:
         nn.init.zeros_(parameter)
 
 
-class QGAC(nn.Module):
+class QGACNetwork(nn.Module):
     """Both stages. Untrained, it returns the decoded image bit for bit."""
 
     deviations: Tensor
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: QGACConfig) -> None:
         super().__init__()
         self.luma = LumaNet(config)
         self.chroma = ChromaNet(config)
@@ -231,7 +231,9 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
     return (index / ((a**2 + b**2 + c1) * (variances + c2))).mean()
 
 
-def restore(network: QGAC, compressed: Compressed, tile: Tile | None = None) -> NDArray[np.uint8]:
+def restore(
+    network: QGACNetwork, compressed: Compressed, tile: Tile | None = None
+) -> NDArray[np.uint8]:
     """The restored image, (height, width, 3) uint8 RGB, by a network in evaluation mode.
 
     Args:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB, Compressed
 from restorers.architectures.swinir.config import PRESETS
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class SwinIR(Learned):
+class SwinIR(PretrainedRestorer):
     """SwinIR, a network a quality factor."""
 
     name = "swinir"
@@ -35,28 +35,30 @@ class SwinIR(Learned):
 
     @classmethod
     def untrained(cls, config: Any) -> nn.Module:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         from restorers.architectures.swinir.network import build
 
         return build(config)
 
     @classmethod
     def call(cls, network: Any, *inputs: Any) -> Any:
-        """See `Learned`: padded as its authors pad."""
+        """See `PretrainedRestorer`: padded as its authors pad."""
         from restorers.architectures.swinir.network import restore
 
         return restore(network, inputs[0])
 
     @classmethod
     def foreign(cls, path: Path) -> nn.Module:
-        """See `Learned`: the authors' files for JPEG artifacts."""
-        from restorers.architectures.swinir.network import build, config_of
+        """See `PretrainedRestorer`: the authors' files for JPEG artifacts."""
+        from restorers.architectures.swinir.network import build, config_from_tensors
         from restorers.checkpoints.state_dict import network_from
 
-        return network_from(path, config_of, build, "SwinIR for JPEG in its authors' layout")
+        return network_from(
+            path, config_from_tensors, build, "SwinIR for JPEG in its authors' layout"
+        )
 
     def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
-        """See `Learned`."""
+        """See `PretrainedRestorer`."""
         import torch
 
         from restorers.architectures.swinir.network import restore

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class Config:
+class SwinIRConfig:
     """One SwinIR. The defaults are the published size.
 
     Attributes:
@@ -27,11 +27,11 @@ class Config:
     image: int = 126
 
 
-PUBLISHED = Config()
+PUBLISHED = SwinIRConfig()
 """The authors' SwinIR-M for JPEG (``006_colorCAR_DFWB_s126w7``)."""
 
-SMALL = Config(width=30, depths=(2, 2), heads=(3, 3), image=56)
+SMALL = SwinIRConfig(width=30, depths=(2, 2), heads=(3, 3), image=56)
 """A sixth of the width and four layers: for two CPU cores."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
+PRESETS: Mapping[str, SwinIRConfig] = MappingProxyType({"published": PUBLISHED, "small": SMALL})
 """Sizes, by name."""

@@ -11,14 +11,14 @@ import torch
 from spandrel.util import get_seq_len
 from torch import Tensor, nn
 
-from restorers.architectures.swinir.config import Config
+from restorers.architectures.swinir.config import SwinIRConfig
 from restorers.common.tiling import Tile, tiled
 
 RANGE = 255.0
 """What the authors multiply 0..1 images with in the networks for JPEG artifacts."""
 
 
-def build(config: Config) -> nn.Module:
+def build(config: SwinIRConfig) -> nn.Module:
     """An untrained SwinIR, (N, 3, H, W) in 0..1 to the same."""
     from spandrel.architectures.SwinIR import SwinIR
 
@@ -39,7 +39,7 @@ def build(config: Config) -> nn.Module:
         )
 
 
-def config_of(tensors: Mapping[str, Tensor]) -> Config:
+def config_from_tensors(tensors: Mapping[str, Tensor]) -> SwinIRConfig:
     """The size of the network that weights in the authors' layout are of.
 
     Raises:
@@ -57,7 +57,7 @@ def config_of(tensors: Mapping[str, Tensor]) -> Config:
     if "conv_after_body.weight" not in tensors or tensors["conv_last.weight"].shape[0] != 3:
         raise ValueError("they are of another variant than the authors' for JPEG in colour")
     mask = tensors.get(f"{blocks[0]}.1.attn_mask")
-    return Config(
+    return SwinIRConfig(
         width=tensors["conv_first.weight"].shape[0],
         depths=tuple(get_seq_len(tensors, block) for block in blocks),
         heads=tuple(table.shape[1] for table in tables),

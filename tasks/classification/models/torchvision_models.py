@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.plugins import RGB
 from tasks.classification.task import imagenet_classes
-from tasks.weights.published import Published
+from tasks.weights.published import PublishedModel
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-class Torchvision(Published):
+class Torchvision(PublishedModel):
     """A classifier of `torchvision.models` on the 1000 classes of ILSVRC 2012, fp32, batch 1.
 
     Images are resized, cropped in the middle and normalised by the ``transforms()`` of its weights.

@@ -113,14 +113,16 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[Json, ...]:
 
 
 def checked(
-    path: Path, content: Mapping[str, list[Json]], size_of: Callable[[str], tuple[int, int] | None]
+    path: Path,
+    content: Mapping[str, list[Json]],
+    image_size: Callable[[str], tuple[int, int] | None],
 ) -> Instances:
     """Check what a COCO instances file holds.
 
     Args:
         path: the file, for messages.
         content: what `load` gave.
-        size_of: width and height of an image by its ``file_name``, None if unknown; asked where
+        image_size: width and height of an image by its ``file_name``, None if unknown; asked where
             the file does not say.
 
     Raises:
@@ -132,7 +134,7 @@ def checked(
     images = image_entries(path, content["images"])
     for image in images:
         if not (image["width"] and image["height"]):
-            image["width"], image["height"] = size_of(image["file_name"]) or (0, 0)
+            image["width"], image["height"] = image_size(image["file_name"]) or (0, 0)
     every = check_categories(path, content["categories"])
     placeholders = _placeholders(content)
     categories = tuple(entry for entry in every if entry["id"] not in placeholders)

@@ -72,8 +72,8 @@ class CocoFile(CocoInstances):
         name = "-".join(part for part in (above.name, split) if part)
         raw = load(file)
         names = [entry["file_name"] for entry in image_entries(file, raw["images"])]
-        super().__init__(file, _folder_of(file, split, names, images), name)
-        self.content = checked(file, raw, self.size_of)
+        super().__init__(file, _images_folder(file, split, names, images), name)
+        self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
         notes = [note for notes in self.content.annotations.values() for note in notes]
         self._labels: tuple[str, ...] = ("background", *self.classes)
@@ -194,7 +194,7 @@ def _missing(limit: int | None) -> Iterator[str]:
     return (name for name in names if folder / "val2017" / name not in here)
 
 
-def _folder_of(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
+def _images_folder(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
     """The folder that holds most of the images, of those where they usually are.
 
     Raises:

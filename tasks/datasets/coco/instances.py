@@ -8,19 +8,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.assets.cards import sha256_of
+from harness.assets.cards import file_sha256
 from harness.errors import UserError
 from harness.plugins import ImageRef, Json
 from tasks.datasets.coco.annotation_file import Instances, checked, load
 from tasks.datasets.common.files import size_text, upright_size
-from tasks.datasets.common.stored import Stored
+from tasks.datasets.common.stored import FileDataSet
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-class CocoInstances(Stored):
+class CocoInstances(FileDataSet):
     """A COCO instances JSON and the folder of its images, in the order of their ids.
 
     Images without annotations count, crowds are kept (the metric ignores what they hide), and
@@ -62,7 +62,7 @@ class CocoInstances(Stored):
         Raises:
             UserError: it is missing, or not as it should be.
         """
-        return checked(self.annotations, load(self.annotations), self.size_of)
+        return checked(self.annotations, load(self.annotations), self.image_size)
 
     @cached_property
     def listed(self) -> tuple[ImageRef, ...]:
@@ -127,7 +127,7 @@ class CocoInstances(Stored):
             "categories": list(self.content.categories),
         }
 
-    def size_of(self, file_name: str) -> tuple[int, int] | None:
+    def image_size(self, file_name: str) -> tuple[int, int] | None:
         """Width and height by an image's header, None if it cannot be read."""
         return upright_size(self.folder / file_name)
 
@@ -148,4 +148,4 @@ class CocoInstances(Stored):
 
     @cached_property
     def _annotations_sha256(self) -> str:
-        return sha256_of(self.annotations)
+        return file_sha256(self.annotations)

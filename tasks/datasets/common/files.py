@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.assets.cards import sha256_of
+from harness.assets.cards import file_sha256
 from harness.errors import UserError
 
 _TURNED = (5, 6, 7, 8)
@@ -42,7 +42,7 @@ def contents_sha256(named: Iterable[tuple[str, Sequence[Path]]]) -> str:
         contents = []
         for path in paths:
             try:
-                contents.append(sha256_of(path))
+                contents.append(file_sha256(path))
             except OSError:
                 contents.append("unreadable")
         # File names need not be UTF-8 on Linux.

@@ -12,7 +12,7 @@ from harness.plugins import DataSet, ImageRef
 from tasks.datasets.common.files import contents_sha256, present
 
 
-class Stored(DataSet):
+class FileDataSet(DataSet):
     """Images in files, with annotations in others.
 
     `available` checks the images of a run, and `fingerprint` is of those alone, so that the first

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from harness.assets.cards import sha256_of
+from harness.assets.cards import file_sha256
 from harness.errors import UserError
 from harness.plugins import DataSet, ImageRef
 
@@ -98,7 +98,7 @@ class ImageFolder(DataSet):
         digest = hashlib.sha256()
         for image in self._images:
             try:
-                content = sha256_of(image.path)
+                content = file_sha256(image.path)
             except OSError:
                 content = "unreadable"
             line = f"{image.id}\0{content}\n"

@@ -100,12 +100,12 @@ class MaskFolder(NamedMasks):
         Raises:
             UserError: which, and why.
         """
-        check_pairs([(ref.path, self.mask_of(ref.id)) for ref in refs])
+        check_pairs([(ref.path, self.mask_path(ref.id)) for ref in refs])
         self.check_masks(refs)
 
     def files(self, ref: ImageRef) -> tuple[Path, ...]:
         """The image and its mask."""
-        return (ref.path, self.mask_of(ref.id))
+        return (ref.path, self.mask_path(ref.id))
 
     def identity(self) -> dict[str, str]:
         """What the values mean."""
@@ -117,9 +117,9 @@ class MaskFolder(NamedMasks):
         Raises:
             KeyError: the id is not of this data set.
         """
-        return read_mask(self.mask_of(image_id))
+        return read_mask(self.mask_path(image_id))
 
-    def mask_of(self, image_id: str) -> Path:
+    def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
         return self._masks[_stem(image_id)]
 

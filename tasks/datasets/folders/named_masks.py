@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.plugins import ImageRef
-from tasks.datasets.common.stored import Stored
+from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.mask_files import check_values
 
 
-class NamedMasks(Stored):
+class NamedMasks(FileDataSet):
     """Masks of which a file of names says what their values mean, or nobody does.
 
     Attributes:
@@ -35,7 +35,7 @@ class NamedMasks(Stored):
         return self._highest
 
     @abstractmethod
-    def mask_of(self, image_id: str) -> Path:
+    def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
 
     def check_masks(self, refs: Sequence[ImageRef]) -> None:
@@ -44,6 +44,6 @@ class NamedMasks(Stored):
         Raises:
             UserError: see `tasks.datasets.folders.mask_files.check_values`.
         """
-        masks = [self.mask_of(ref.id) for ref in refs]
+        masks = [self.mask_path(ref.id) for ref in refs]
         whole = len(refs) == len(self.listed)
         self._highest = check_values(masks, self._labels, whole)

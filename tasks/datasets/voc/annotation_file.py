@@ -15,7 +15,7 @@ VERSION = "1"
 
 
 @dataclass(frozen=True)
-class Thing:
+class AnnotatedObject:
     """One object of an image.
 
     Attributes:
@@ -29,7 +29,7 @@ class Thing:
     difficult: bool
 
 
-def read_things(path: Path) -> tuple[Thing, ...]:
+def read_things(path: Path) -> tuple[AnnotatedObject, ...]:
     """The objects of one annotation file; its parts of objects (heads, hands) are no objects.
 
     VOC counts pixels from 1 and its corners belong to the box: ``xmin = 1, xmax = width`` is the
@@ -47,7 +47,9 @@ def read_things(path: Path) -> tuple[Thing, ...]:
     return tuple(_thing(path, element) for element in root.findall("object"))
 
 
-def check_things(path: Path, things: tuple[Thing, ...], size: tuple[int, int] | None) -> None:
+def check_things(
+    path: Path, things: tuple[AnnotatedObject, ...], size: tuple[int, int] | None
+) -> None:
     """Refuse boxes without area or outside the image.
 
     Args:
@@ -70,7 +72,7 @@ def check_things(path: Path, things: tuple[Thing, ...], size: tuple[int, int] | 
             )
 
 
-def _thing(path: Path, element: ElementTree.Element) -> Thing:
+def _thing(path: Path, element: ElementTree.Element) -> AnnotatedObject:
     name = (element.findtext("name") or "").strip()
     if not name:
         raise UserError(f"{path}: an object has no name.")
@@ -87,4 +89,4 @@ def _thing(path: Path, element: ElementTree.Element) -> Thing:
         )
     x0, y0, x1, y1 = corners
     difficult = (element.findtext("difficult") or "0").strip() not in ("0", "")
-    return Thing(name, (x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1), difficult)
+    return AnnotatedObject(name, (x0 - 1, y0 - 1, x1 - x0 + 1, y1 - y0 + 1), difficult)

@@ -15,7 +15,7 @@ from tasks.datasets.common.class_names import is_background, names_file, read_na
 from tasks.datasets.common.files import present
 from tasks.datasets.folders.named_masks import NamedMasks
 from tasks.datasets.voc.layout import BOXES, MASKS, VocLayout, read_list, truth_folder
-from tasks.datasets.voc.lists import in_all, stems_of
+from tasks.datasets.voc.lists import in_all, list_stems
 
 ARCHIVE = Download(
     url="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
@@ -137,7 +137,7 @@ class VocFolder(VocLayout, NamedMasks):
     ) -> None:
         self.root = Path(path).expanduser().resolve()
         self.name = self.root.name or str(self.root)
-        lists = stems_of(self.root, split)
+        lists = list_stems(self.root, split)
         self.masks, self.boxes = MASKS in lists, BOXES in lists
         self.tasks = tuple(
             task

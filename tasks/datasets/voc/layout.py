@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.plugins import ImageRef, Json
 from tasks.datasets.common.files import present, read_text, upright_size
-from tasks.datasets.common.stored import Stored
+from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.images import SUFFIXES
 from tasks.datasets.folders.mask_files import check_pairs, read_mask
-from tasks.datasets.voc.annotation_file import VERSION, Thing, check_things, read_things
+from tasks.datasets.voc.annotation_file import VERSION, AnnotatedObject, check_things, read_things
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ BOXES = "Main"
 _TRUTH = {MASKS: ("SegmentationClass", ".png"), BOXES: ("Annotations", ".xml")}
 
 
-class VocLayout(Stored):
+class VocLayout(FileDataSet):
     """A folder with ``JPEGImages`` and ``SegmentationClass`` (masks) or ``Annotations`` (XML).
 
     Attributes:
@@ -85,15 +85,15 @@ class VocLayout(Stored):
                 f"missing, {absent[0]} first: {self.advice(None)}."
             )
         if self.masks:
-            check_pairs([(ref.path, self.mask_of(ref.id)) for ref in refs])
+            check_pairs([(ref.path, self.mask_path(ref.id)) for ref in refs])
         if self.boxes:
             for ref in refs:
                 self._check_boxes(ref)
 
     def files(self, ref: ImageRef) -> tuple[Path, ...]:
         """The image, its mask and its XML."""
-        mask = (self.mask_of(ref.id),) if self.masks else ()
-        return (ref.path, *mask, *((self._xml_of(ref.id),) if self.boxes else ()))
+        mask = (self.mask_path(ref.id),) if self.masks else ()
+        return (ref.path, *mask, *((self._xml_path(ref.id),) if self.boxes else ()))
 
     def identity(self) -> dict[str, str]:
         """What the values of masks and the names in XML mean, and how boxes are read."""
@@ -106,7 +106,7 @@ class VocLayout(Stored):
         Raises:
             KeyError: the id is not of this data set.
         """
-        return read_mask(self.mask_of(image_id)) if self.masks else super().mask(image_id)
+        return read_mask(self.mask_path(image_id)) if self.masks else super().mask(image_id)
 
     def coco(self, ids: Sequence[str]) -> Json:
         """Boxes in COCO instances format; image ids count from 1 in the data set's order.
@@ -141,7 +141,7 @@ class VocLayout(Stored):
         return {"images": images, "annotations": notes, "categories": categories}
 
     def _check_boxes(self, ref: ImageRef) -> None:
-        xml, things = self._xml_of(ref.id), self._things[ref.id]
+        xml, things = self._xml_path(ref.id), self._things[ref.id]
         strange = [thing.name for thing in things if thing.name not in self.classes]
         if strange:
             raise UserError(
@@ -150,31 +150,31 @@ class VocLayout(Stored):
             )
         check_things(xml, things, upright_size(ref.path))
 
-    def mask_of(self, image_id: str) -> Path:
+    def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
-        return truth_of(self.root, MASKS, image_id)
+        return truth_file(self.root, MASKS, image_id)
 
-    def _xml_of(self, stem: str) -> Path:
-        return truth_of(self.root, BOXES, stem)
+    def _xml_path(self, stem: str) -> Path:
+        return truth_file(self.root, BOXES, stem)
 
     @cached_property
     def _numbers(self) -> dict[str, tuple[int, ImageRef]]:
         return {ref.id: (number, ref) for number, ref in enumerate(self.listed, start=1)}
 
     @cached_property
-    def _things(self) -> Mapping[str, tuple[Thing, ...]]:
+    def _things(self) -> Mapping[str, tuple[AnnotatedObject, ...]]:
         return _Things(self.root)
 
 
-class _Things(dict[str, tuple[Thing, ...]]):
+class _Things(dict[str, tuple[AnnotatedObject, ...]]):
     """The objects of each image, read when first asked for."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._root = root
 
-    def __missing__(self, stem: str) -> tuple[Thing, ...]:
-        self[stem] = read_things(truth_of(self._root, BOXES, stem))
+    def __missing__(self, stem: str) -> tuple[AnnotatedObject, ...]:
+        self[stem] = read_things(truth_file(self._root, BOXES, stem))
         return self[stem]
 
 
@@ -193,7 +193,7 @@ def truth_folder(root: Path, kind: str) -> Path:
     return root / _TRUTH[kind][0]
 
 
-def truth_of(root: Path, kind: str, stem: str) -> Path:
+def truth_file(root: Path, kind: str, stem: str) -> Path:
     """The mask or the XML file of an image."""
     folder, suffix = _TRUTH[kind]
     return root / folder / f"{stem}{suffix}"

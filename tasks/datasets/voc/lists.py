@@ -14,7 +14,7 @@ USUAL = "val"
 _SHOWN = 12
 
 
-def stems_of(root: Path, split: str | None) -> dict[str, tuple[str, ...]]:
+def list_stems(root: Path, split: str | None) -> dict[str, tuple[str, ...]]:
     """The ids of the images for each kind of ground truth that is offered.
 
     Args:

@@ -77,7 +77,7 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
     places = {numbers[key]: place for place, key in enumerate(detections)}
     params = evaluation.params
     everything = params.imgIds
-    parts: dict[tuple[int, int], list[_Part]] = defaultdict(list)
+    parts: dict[tuple[int, int], list[_MatchPart]] = defaultdict(list)
     for start in range(0, len(everything), _CHUNK):
         params.imgIds = everything[start : start + _CHUNK]
         with quiet():
@@ -95,7 +95,7 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _MatchPart:
     """A `Matched` of some of the images, in their order, with the scores to sort by."""
 
     image: NDArray[np.intp]
@@ -117,12 +117,12 @@ def _parts(evaluation: Any, places: Mapping[int, int]) -> Any:
             yield divmod(block, len(AREAS)), _part(found, places)
 
 
-def _part(entries: list[Json], places: Mapping[int, int]) -> _Part:
+def _part(entries: list[Json], places: Mapping[int, int]) -> _MatchPart:
     where = np.asarray([places[int(entry["image_id"])] for entry in entries], np.intp)
     counts = [len(entry["dtScores"]) for entry in entries]
     ignored = np.concatenate([entry["dtIgnore"] for entry in entries], axis=1).astype(bool)
     matched = np.concatenate([entry["dtMatches"] for entry in entries], axis=1) > 0
-    return _Part(
+    return _MatchPart(
         image=np.repeat(where, counts),
         rank=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         scores=np.concatenate([np.asarray(e["dtScores"], np.float64) for e in entries]),
@@ -133,7 +133,7 @@ def _part(entries: list[Json], places: Mapping[int, int]) -> _Part:
     )
 
 
-def _joined(parts: list[_Part], images: int) -> Matched:
+def _joined(parts: list[_MatchPart], images: int) -> Matched:
     # The sort of COCOeval.accumulate.
     order = np.argsort(-np.concatenate([part.scores for part in parts]), kind="mergesort")
     truths = np.zeros(images, np.int32)

@@ -16,12 +16,12 @@ from harness.plugins import VisionModel
 from tasks.classes import COCO
 from tasks.detection.models.detectron2_base import Detectron2Model
 from tasks.detection.models.detectron2_weights import check_md5, weights_file
-from tasks.weights.published import Published
+from tasks.weights.published import PublishedModel
 
 _READ = 1 << 20  # characters; a config is told by its top level
 
 
-class ZooModel(Published, Detectron2Model):
+class ZooModel(PublishedModel, Detectron2Model):
     """A model of detectron2's model zoo, ``COCO-Detection/<name>``."""
 
     classes = COCO

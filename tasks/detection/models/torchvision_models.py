@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.errors import UserError
 from harness.plugins import RGB
 from tasks.classes import COCO, COCO_IDS
-from tasks.weights.published import Published
+from tasks.weights.published import PublishedModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ _OUTPUTS = 91  # the background and COCO's ids 1..90, ten of which are nothing
 _HEAD = "roi_heads.box_predictor.cls_score.weight"
 
 
-class TorchvisionDetector(Published):
+class TorchvisionDetector(PublishedModel):
     """A detector of torchvision's model zoo, fp32, batch 1, with the preprocessing of its weights.
 
     Nothing is dropped that torchvision itself keeps: its score threshold and its 100 boxes an

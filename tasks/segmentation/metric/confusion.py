@@ -107,17 +107,17 @@ def by_image(outcomes: Sequence[Json], classes: int) -> Pixels:
 
 
 def figures(matrix: NDArray[np.int64], names: Sequence[str]) -> dict[str, float]:
-    """Accuracy and intersection over union of one matrix, as `figures_of`.
+    """Accuracy and intersection over union of one matrix, as `iou_and_accuracy`.
 
     Args:
         matrix: (n, n) pixel counts over the whole data set, or (n, n + 1) with *other*.
         names: the n class names.
     """
     pixels = Pixels(np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)[: len(matrix)])
-    return {name: float(value) for name, value in figures_of(pixels, names).items()}
+    return {name: float(value) for name, value in iou_and_accuracy(pixels, names).items()}
 
 
-def figures_of(pixels: Pixels, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def iou_and_accuracy(pixels: Pixels, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """Accuracy and intersection over union (Everingham et al., PASCAL VOC, 2010, eq. 3).
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Json, Sample
-from tasks.segmentation.metric.confusion import Pixels, by_image, figures_of
+from tasks.segmentation.metric.confusion import Pixels, by_image, iou_and_accuracy
 
 Values = NDArray[np.float64]
 
@@ -38,8 +38,8 @@ class SegmentationSample(Sample):
         # Whole numbers below 2^53: a product of floats is exact, and fast.
         draws = weights.astype(np.float64)
         drawn = Pixels(*(draws @ one.astype(np.float64) for one in self._pixels))
-        return figures_of(drawn, self._names)
+        return iou_and_accuracy(drawn, self._names)
 
     def each(self) -> Values:
         """The mIoU of every image alone, over the classes there or predicted in it."""
-        return figures_of(self._pixels, self._names)["mIoU"]
+        return iou_and_accuracy(self._pixels, self._names)["mIoU"]

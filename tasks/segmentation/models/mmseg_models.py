@@ -11,8 +11,8 @@ from harness.plugins import VisionModel
 from tasks.segmentation.models.segmenter import (
     ARCHITECTURE,
     CHECKPOINT,
-    Network,
     PublishedSegmenter,
+    SegmentationNetwork,
     Segmenter,
 )
 from tasks.weights.published import weights_file
@@ -30,7 +30,7 @@ class MMSegmenter(Segmenter):
         return {**super().fingerprint(), "resize": f"OpenCV {cv2.__version__}"}
 
 
-class PSPNet(MMSegmenter, PublishedSegmenter):
+class MMSegPSPNet(MMSegmenter, PublishedSegmenter):
     """PSPNet (Zhao et al. 2017) as mmsegmentation trained it on VOC 2012 with augmentation.
 
     mmsegmentation's own config, network, test pipeline and inference: the image is resized into
@@ -40,35 +40,35 @@ class PSPNet(MMSegmenter, PublishedSegmenter):
     config: ClassVar[str]
     """File name of the config in mmsegmentation."""
 
-    def _build(self, weights: Path) -> Network:
+    def _build(self, weights: Path) -> SegmentationNetwork:
         from tasks.segmentation.models.mmseg_network import MMSegNetwork, read_config
 
         config = read_config(_in_wheel(f"pspnet/{self.config}"))
         return MMSegNetwork(config, weights, type(self).name, any_classes=True)
 
 
-class PSPNetR50Short(PSPNet):
+class PSPNetR50Short(MMSegPSPNet):
     """PSPNet, ResNet-50, 20 000 iterations: 76.78 mIoU on VOC 2012 val."""
 
     name = "pspnet_r50-d8_20k_voc12aug"
     config: ClassVar[str] = "pspnet_r50-d8_4xb4-20k_voc12aug-512x512.py"
 
 
-class PSPNetR101Short(PSPNet):
+class PSPNetR101Short(MMSegPSPNet):
     """PSPNet, ResNet-101, 20 000 iterations: 78.47 mIoU on VOC 2012 val."""
 
     name = "pspnet_r101-d8_20k_voc12aug"
     config: ClassVar[str] = "pspnet_r101-d8_4xb4-20k_voc12aug-512x512.py"
 
 
-class PSPNetR50(PSPNet):
+class PSPNetR50(MMSegPSPNet):
     """PSPNet, ResNet-50, 40 000 iterations: 77.29 mIoU on VOC 2012 val."""
 
     name = "pspnet_r50-d8_40k_voc12aug"
     config: ClassVar[str] = "pspnet_r50-d8_4xb4-40k_voc12aug-512x512.py"
 
 
-class PSPNetR101(PSPNet):
+class PSPNetR101(MMSegPSPNet):
     """PSPNet, ResNet-101, 40 000 iterations: 78.52 mIoU on VOC 2012 val."""
 
     name = "pspnet_r101-d8_40k_voc12aug"
@@ -122,7 +122,7 @@ class MMSegFile(MMSegmenter):
         # Of what the config says of network and pipeline: training changes no prediction.
         return f"mmseg-{ARCHITECTURE} {config_sha256(read_config(self._config))}"
 
-    def _build(self, weights: Path) -> Network:
+    def _build(self, weights: Path) -> SegmentationNetwork:
         from tasks.segmentation.models.mmseg_network import MMSegNetwork, read_config
 
         return MMSegNetwork(read_config(self._config), weights, self._config.name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from harness.plugins import RGB
 from tasks.classes import VOC
-from tasks.weights.published import Published, WeightsModel, weights_file
+from tasks.weights.published import PublishedModel, WeightsModel, weights_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ CHECKPOINT = "a checkpoint"
 """What comes behind the colon, for messages."""
 
 
-class Network(Protocol):
+class SegmentationNetwork(Protocol):
     """A network with its weights, and its own way from pixels to pixels.
 
     Attributes:
@@ -53,7 +53,7 @@ class Segmenter(WeightsModel):
     libraries: ClassVar[tuple[str, ...]]
     """Distributions whose versions can change a prediction."""
 
-    _network: Network | None = None
+    _network: SegmentationNetwork | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,14 +104,14 @@ class Segmenter(WeightsModel):
     def _architecture(self) -> str:
         """What the weights are of, and how it predicts."""
 
-    def _ready(self) -> Network:
+    def _ready(self) -> SegmentationNetwork:
         if self._network is None:
             self._network = self._build(self._file)
             self.classes = foreground(self._network.labels)
         return self._network
 
     @abstractmethod
-    def _build(self, weights: Path) -> Network:
+    def _build(self, weights: Path) -> SegmentationNetwork:
         """The network with the weights of a file.
 
         Raises:
@@ -119,7 +119,7 @@ class Segmenter(WeightsModel):
         """
 
 
-class PublishedSegmenter(Published, Segmenter):
+class PublishedSegmenter(PublishedModel, Segmenter):
     """A segmenter whose authors publish weights for PASCAL VOC's 21 labels.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from tasks.segmentation.models.segmenter import Network, PublishedSegmenter
+from tasks.segmentation.models.segmenter import PublishedSegmenter, SegmentationNetwork
 
 
 class TorchvisionSegmenter(PublishedSegmenter):
@@ -19,7 +19,7 @@ class TorchvisionSegmenter(PublishedSegmenter):
     head: ClassVar[str] = "classifier.4.weight"
     """The weights of the last layer, one row a class."""
 
-    def _build(self, weights: Path) -> Network:
+    def _build(self, weights: Path) -> SegmentationNetwork:
         from tasks.segmentation.models.torchvision_network import TorchvisionNetwork
 
         return TorchvisionNetwork(type(self).name, weights, self.head)

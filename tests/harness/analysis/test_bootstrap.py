@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.bootstrap import differences, gather
+from harness.analysis.bootstrap import differences, load_bootstrap
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
@@ -37,7 +37,7 @@ def same(one, other):
 
 
 def test_the_second_call_reads_what_the_first_kept_and_says_the_same(run, monkeypatch):
-    first = gather(run, KEYS, draws=30)
+    first = load_bootstrap(run, KEYS, draws=30)
     assert sorted(first) == sorted(KEYS)
     assert len(list((run.path / "statistics").rglob("*.npz"))) == len(KEYS)
 
@@ -45,33 +45,33 @@ def test_the_second_call_reads_what_the_first_kept_and_says_the_same(run, monkey
         raise AssertionError("the records were read again")
 
     monkeypatch.setattr(RunDirectory, "records", refuse)
-    same(gather(run, KEYS, draws=30), first)
+    same(load_bootstrap(run, KEYS, draws=30), first)
     with pytest.raises(AssertionError, match="read again"):
-        gather(run, KEYS, draws=31)
+        load_bootstrap(run, KEYS, draws=31)
 
 
 def test_any_number_of_threads_gives_the_same_bits(run, monkeypatch):
-    expected = gather(run, KEYS, draws=30)
+    expected = load_bootstrap(run, KEYS, draws=30)
     for cores in (1, 5):
         shutil.rmtree(run.path / "statistics")
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
-        same(gather(run, KEYS, draws=30), expected)
+        same(load_bootstrap(run, KEYS, draws=30), expected)
 
 
 def test_the_values_are_the_tasks_metrics_and_few_draws_the_first_of_many(run):
-    found = gather(run, KEYS, draws=20)
+    found = load_bootstrap(run, KEYS, draws=20)
     for key, item in found.items():
         task = registry.tasks().get(item.cell["task"])()
         records = run.records(key, item.cell["fingerprint"])
         expected = task.metrics(records, run.truth(task.name))
         assert item.values == pytest.approx(expected, abs=1e-12, nan_ok=True)
         assert item.draws.keys() == expected.keys()
-    few = gather(run, KEYS[:1], draws=8)[KEYS[0]]
+    few = load_bootstrap(run, KEYS[:1], draws=8)[KEYS[0]]
     np.testing.assert_array_equal(few.draws["mAP"], found[KEYS[0]].draws["mAP"][:8])
 
 
 def test_a_difference_is_paired_also_where_one_side_lacks_images(run):
-    whole = gather(run, KEYS[:2], draws=200)
+    whole = load_bootstrap(run, KEYS[:2], draws=200)
     jpeg, arcnn = (whole[key] for key in KEYS[:2])
     paired = differences(jpeg, arcnn, ["mAP"], draws=200)["mAP"]
     assert paired.value == pytest.approx(arcnn.values["mAP"] - jpeg.values["mAP"], abs=1e-12)
@@ -79,9 +79,9 @@ def test_a_difference_is_paired_also_where_one_side_lacks_images(run):
     sides = [item.interval("mAP") for item in (jpeg, arcnn)]
     assert width < sum(side.high - side.low for side in sides)
     # The same by way of the images the two have in common.
-    part = gather(run, KEYS[:1], draws=200, only=jpeg.images[::2])[KEYS[0]]
+    part = load_bootstrap(run, KEYS[:1], draws=200, only=jpeg.images[::2])[KEYS[0]]
     half = differences(part, arcnn, ["mAP"], draws=200)["mAP"]
-    both = gather(run, KEYS[:2], draws=200, only=jpeg.images[::2])
+    both = load_bootstrap(run, KEYS[:2], draws=200, only=jpeg.images[::2])
     assert half.images == len(jpeg.images[::2])
     assert half == differences(*(both[key] for key in KEYS[:2]), ["mAP"], draws=200)["mAP"]
 
@@ -90,19 +90,19 @@ def test_what_was_kept_is_not_read_for_other_draws_records_or_truth(run, monkeyp
     key = KEYS[2]
     cell = next(cell for cell in run.manifest()["cells"] if cell["key"] == key)
     task = registry.tasks().get("segmentation")
-    first = gather(run, [key], draws=10)[key]
+    first = load_bootstrap(run, [key], draws=10)[key]
 
-    other = gather(run, [key], draws=10, seed=1)[key]
+    other = load_bootstrap(run, [key], draws=10, seed=1)[key]
     assert not np.array_equal(other.draws["mIoU"], first.draws["mIoU"])
     truth = run.truth_path("segmentation")
     truth.write_bytes(gzip.compress(gzip.decompress(truth.read_bytes()).replace(*NAMES)))
-    assert "IoU/nothing" in gather(run, [key], draws=10, seed=1)[key].values
+    assert "IoU/nothing" in load_bootstrap(run, [key], draws=10, seed=1)[key].values
     records = run.records_path(key, cell["fingerprint"])
     records.write_text("".join(records.read_text().splitlines(keepends=True)[1:]))
-    assert len(gather(run, [key], draws=10, seed=1)[key].images) == len(first.images) - 1
+    assert len(load_bootstrap(run, [key], draws=10, seed=1)[key].images) == len(first.images) - 1
     monkeypatch.setattr(task, "version", "another")
     monkeypatch.setattr(task, "sample", lambda *_: None)
-    assert gather(run, [key], draws=10, seed=1)[key].draws == {}
+    assert load_bootstrap(run, [key], draws=10, seed=1)[key].draws == {}
 
 
 def test_a_task_whose_sample_is_in_another_order_is_refused(run, monkeypatch):
@@ -114,4 +114,4 @@ def test_a_task_whose_sample_is_in_another_order_is_refused(run, monkeypatch):
 
     monkeypatch.setattr(task, "sample", backwards)
     with pytest.raises(HarnessError, match="sample of the task segmentation"):
-        gather(run, KEYS[2:], draws=10)
+        load_bootstrap(run, KEYS[2:], draws=10)

@@ -12,7 +12,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
@@ -20,7 +20,7 @@ BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
 
 def drawn_means(values, draws=1000, seed=0):
     """(draws, …) means of data sets drawn from (images, …) values."""
-    return multiplicities(len(values), draws, seed) @ values / len(values)
+    return resample_weights(len(values), draws, seed) @ values / len(values)
 
 
 def widened(images, level=0.95):
@@ -139,7 +139,7 @@ COVERED = {
 def test_the_interval_holds_the_truth_as_often_as_it_says(kind, images):
     contributions, truth = samples(kind, 1500, images)
     # The draws do not depend on the data: all simulations can share them.
-    weights = multiplicities(images, 1000).T.astype(float)
+    weights = resample_weights(images, 1000).T.astype(float)
     drawn = (contributions[..., 0] @ weights) / (contributions[..., 1] @ weights)
     values = contributions[..., 0].sum(1) / contributions[..., 1].sum(1)
     plain = [interval(one, images) for one in drawn]
@@ -198,7 +198,7 @@ def test_a_twentieth_of_the_tests_of_nothing_rejects(kind, images):
     a, _ = samples(kind, 1500, images)
     b, _ = samples(kind, 3000, images)
     gaps = (b[1500:, :, 0].astype(float) - a[:, :, 0]).T
-    drawn = multiplicities(images, 600) @ gaps / images
+    drawn = resample_weights(images, 600) @ gaps / images
 
     found = [p_value(g.mean(), d, images) for g, d in zip(gaps.T, drawn.T, strict=True)]
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from written_runs import fidelity_run
 
-from harness.analysis.bootstrap import differences, gather
-from harness.analysis.draws import multiplicities
+from harness.analysis.bootstrap import differences, load_bootstrap
+from harness.analysis.draws import resample_weights
 from harness.analysis.inference import interval
 from harness.analysis.significance import Line, assess
 from harness.report.tables.building import build_table
@@ -60,7 +60,7 @@ def test_the_best_of_equals_is_seldom_called_better(tmp_path):
     for number in range(60):
         scores = {name: draw.normal(28, 1, 40) for name in names}
         run = fidelity_run(tmp_path / str(number), {n: {10: named(v)} for n, v in scores.items()})
-        evidence = gather(run, draws=200)
+        evidence = load_bootstrap(run, draws=200)
         cells = {name: f"fidelity/{name}-q10" for name in names}
         found = assess([Line("PSNR", cells, names)], evidence, 200)
         assert found.pairs == 10
@@ -100,7 +100,7 @@ def test_differences_from_the_best_are_paired_and_signed(directory, scores):
     best = found.value.idxmax()
     assert math.isnan(found.minus_best[best]) and math.isnan(found.p_best[best])
     for name in set(scores) - {best}:  # jpeg stands first of its pair, the others on either side
-        gaps = multiplicities(60, 1000) @ (scores[name] - scores[best]) / 60
+        gaps = resample_weights(60, 1000) @ (scores[name] - scores[best]) / 60
         low, high = interval(gaps, 60)
         row = found.loc[name]
         assert row.minus_best == pytest.approx(row.value - found.value[best])
@@ -161,7 +161,7 @@ def test_a_pair_is_compared_on_the_images_both_have(tmp_path):
     values = {"a": 28.0, "b": 29.0, "c": 30.0, "d": 20.0}
     better = {**{k: v + 1 for k, v in values.items()}, "d": "restorer arcnn failed on d: too large"}
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: values}, "arcnn": {10: better}})
-    found = gather(run)
+    found = load_bootstrap(run)
     gap = differences(found["fidelity/jpeg-q10"], found["fidelity/arcnn-q10"], ["PSNR"])["PSNR"]
     assert (gap.a, gap.b, gap.value, gap.images) == (29.0, 30.0, 1.0, 3)
     assert gap.interval == pytest.approx((1.0, 1.0))
@@ -173,36 +173,36 @@ def test_ids_that_are_no_valid_unicode_are_compared_too(tmp_path):
         tmp_path / "run",
         {"jpeg": {10: values}, "arcnn": {10: {**values, "c": "restorer arcnn failed on c: no"}}},
     )
-    found = gather(run, draws=10)
+    found = load_bootstrap(run, draws=10)
     pair = (found["fidelity/jpeg-q10"], found["fidelity/arcnn-q10"], ["PSNR"], 10)
     assert differences(*pair)["PSNR"].images == 2
 
 
 def test_the_cache_is_of_its_records_draws_and_seed(directory):
-    first = gather(directory, draws=50)["fidelity/arcnn-q10"]
-    again = gather(directory, draws=50)["fidelity/arcnn-q10"]
+    first = load_bootstrap(directory, draws=50)["fidelity/arcnn-q10"]
+    again = load_bootstrap(directory, draws=50)["fidelity/arcnn-q10"]
     np.testing.assert_array_equal(first.draws["PSNR"], again.draws["PSNR"])
     assert again.values == first.values and again.images == first.images
-    other = gather(directory, draws=50, seed=1)["fidelity/arcnn-q10"]
+    other = load_bootstrap(directory, draws=50, seed=1)["fidelity/arcnn-q10"]
     assert not np.array_equal(first.draws["PSNR"], other.draws["PSNR"])
-    assert len(gather(directory, draws=70)["fidelity/arcnn-q10"].draws["PSNR"]) == 70
+    assert len(load_bootstrap(directory, draws=70)["fidelity/arcnn-q10"].draws["PSNR"]) == 70
     cell = next(c for c in directory.manifest()["cells"] if c["restorer"] == "arcnn")
     path = directory.records_path(cell["key"], cell["fingerprint"])
     path.write_bytes(path.read_bytes().split(b"\n", 1)[1])  # an image less
-    assert len(gather(directory, draws=50)["fidelity/arcnn-q10"].images) == 59
+    assert len(load_bootstrap(directory, draws=50)["fidelity/arcnn-q10"].images) == 59
 
 
 def test_a_torn_cache_is_made_again(directory):
-    first = gather(directory, draws=50)["fidelity/jpeg-q10"]
+    first = load_bootstrap(directory, draws=50)["fidelity/jpeg-q10"]
     for path in (directory.path / "statistics" / "fidelity").iterdir():
         path.write_bytes(path.read_bytes()[:100])
-    again = gather(directory, draws=50)["fidelity/jpeg-q10"]
+    again = load_bootstrap(directory, draws=50)["fidelity/jpeg-q10"]
     np.testing.assert_array_equal(first.draws["PSNR"], again.draws["PSNR"])
 
 
 def test_draws_are_the_weighted_means_of_the_images(directory, scores):
-    found = gather(directory, draws=20)["fidelity/jpeg-q10"]
-    weights = multiplicities(60, 20)
+    found = load_bootstrap(directory, draws=20)["fidelity/jpeg-q10"]
+    weights = resample_weights(60, 20)
     expected = weights @ scores["jpeg"] / 60
     np.testing.assert_allclose(found.draws["PSNR"], expected, rtol=1e-12)
 
@@ -210,13 +210,13 @@ def test_draws_are_the_weighted_means_of_the_images(directory, scores):
 def test_equal_infinities_do_not_differ(tmp_path):
     same = {"a": math.inf, "b": math.inf}
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: same}, "arcnn": {10: same}})
-    found = gather(run)
+    found = load_bootstrap(run)
     gap = differences(found["fidelity/jpeg-q10"], found["fidelity/arcnn-q10"], ["PSNR"])["PSNR"]
     assert gap.value == 0 and gap.p == 1
 
 
 def test_a_line_without_jpeg_is_still_held_against_its_best(directory):
-    evidence = gather(directory)
+    evidence = load_bootstrap(directory)
     cells = {n: f"fidelity/{n}-q10" for n in ("arcnn", "dagn", "fbcnn")}
     found = assess([Line("PSNR", cells, tuple(cells))], evidence)
     assert (found.against_jpeg, found.pairs) == (0, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.analysis.summaries import (
     SUMMARY_COLUMNS,
     recovered_lines,
@@ -90,7 +90,7 @@ def numbers(found, **wanted):
 
 def test_the_summaries_are_their_formulas_draw_by_draw(tmp_path, pixels):
     found = summaries(write_run(tmp_path / "run", pixels), draws=DRAWS)
-    weights = np.concatenate([np.ones((1, IMAGES)), multiplicities(IMAGES, DRAWS)])
+    weights = np.concatenate([np.ones((1, IMAGES)), resample_weights(IMAGES, DRAWS)])
     mean = {key: weights @ np.asarray(values) / IMAGES for key, values in pixels.items()}
     original = mean["original", None]
     average = {n: sum(mean[n, qf] for qf in QFS) / len(QFS) for n in ("jpeg", "arcnn")}

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.assets.cards import Card, cache_root, checked_file, read_card, sha256_of, write_card
+from harness.assets.cards import Card, cache_root, checked_file, file_sha256, read_card, write_card
 from harness.errors import UserError
 
 
@@ -10,7 +10,7 @@ def card_path(tmp_path):
     card = Card(
         name="net",
         file="net.safetensors",
-        sha256=sha256_of(tmp_path / "net.safetensors"),
+        sha256=file_sha256(tmp_path / "net.safetensors"),
         source="trained by this project",
         licence="MIT",
         measured={"mAP": 51.2, "platform": "x86-64"},
@@ -29,7 +29,7 @@ def test_a_card_survives_the_way_to_disk(card_path):
 def test_the_known_sha256_of_a_known_content(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
 
-    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223b00361a3")
+    assert file_sha256(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223b00361a3")
 
 
 @pytest.mark.parametrize("content", [b"weightt", b"", b"weights "])

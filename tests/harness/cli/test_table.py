@@ -5,7 +5,7 @@ import pytest
 from openpyxl import load_workbook
 from table_runs import write_run
 
-from harness.report.tables.cost import CostTable, Row
+from harness.report.tables.cost import CostRow, CostTable
 from harness.tools import cost as harness_cost
 
 
@@ -118,7 +118,7 @@ def test_table_iii_counts_only_unless_told(harness, monkeypatch):
 
     def cost_table(request, say):
         asked.append(request)
-        row = Row("dagn", "published", 1_000_000, 10**9, 2 * 10**9)
+        row = CostRow("dagn", "published", 1_000_000, 10**9, 2 * 10**9)
         return CostTable(request.side, "here", (row,), {}, ())
 
     monkeypatch.setattr(harness_cost, "cost_table", cost_table)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from harness.engine import workers as walking
-from harness.engine.workers import MOST_WORKERS, default_workers, walk
+from harness.engine.workers import MOST_WORKERS, default_workers, process_images
 from harness.errors import UserError
 
 
@@ -16,7 +16,7 @@ def jobs_of(plan):
 def collected(plan, workers):
     return {
         (cell.key, record["image"]): {k: v for k, v in record.items() if k != "seconds"}
-        for cell, record in walk(plan, jobs_of(plan), workers)
+        for cell, record in process_images(plan, jobs_of(plan), workers)
     }
 
 
@@ -68,7 +68,7 @@ def test_an_error_of_a_worker_reaches_the_caller_and_stops_the_others(world):
 
 def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
     plan = world.plan()
-    records = walk(plan, jobs_of(plan), 2)
+    records = process_images(plan, jobs_of(plan), 2)
     next(records)
 
     records.close()
@@ -82,7 +82,7 @@ def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
 def test_no_jobs_start_no_threads(world, monkeypatch):
     monkeypatch.setattr(walking.threading, "Thread", None)
 
-    assert list(walk(world.plan(), [], 2)) == []
+    assert list(process_images(world.plan(), [], 2)) == []
 
 
 def test_the_default_is_the_cores_this_process_may_use_up_to_a_limit(monkeypatch):

@@ -15,17 +15,17 @@ from harness.errors import HarnessError, UserError
 from harness.images.io import read_image, write_png
 from harness.panels import make as making
 from harness.panels import views as viewing
-from harness.panels.compose import Layout, compose
-from harness.panels.make import Options, make_panels
+from harness.panels.compose import PanelLayout, compose
+from harness.panels.make import PanelOptions, make_panels
 from harness.panels.reproducibility import equal
-from harness.panels.select import Request
+from harness.panels.select import PanelRequest
 from harness.panels.views import file_name
 from harness.records.run_directory import RunDirectory
 from harness.report.panel_index import Panel, View, read_index, write_index
 from harness.study.plan import make_plan
 from harness.study.study import Study
 
-ASKED = Request(images=("evaluation-00001",), restorers=("arcnn",))
+ASKED = PanelRequest(images=("evaluation-00001",), restorers=("arcnn",))
 
 
 def silent(sentence):
@@ -39,7 +39,7 @@ def made(tmp_path_factory):
     study = Study(task="detection", dataset="scenes", qf=(10,), limit=2,
                   restorers=("original", "jpeg", "arcnn"))  # fmt: skip
     run(make_plan(study), directory, workers=1)
-    make_panels(directory, ASKED, Options(width=900), silent)
+    make_panels(directory, ASKED, PanelOptions(width=900), silent)
     return directory
 
 
@@ -103,10 +103,10 @@ def test_the_pixels_are_those_of_the_pipeline(made):
 
 
 def test_what_is_there_is_used_again(copy, monkeypatch):
-    monkeypatch.setattr(making, "plan_of", lambda *_: silent("a plan was made"))
+    monkeypatch.setattr(making, "replan", lambda *_: silent("a plan was made"))
     before = (copy.path / "panels" / panels_of(copy)[0].views[2].picture).stat().st_mtime_ns
 
-    make_panels(copy, ASKED, Options(width=700, crop=(0, 0, 20, 20)), silent)
+    make_panels(copy, ASKED, PanelOptions(width=700, crop=(0, 0, 20, 20)), silent)
 
     [panel] = panels_of(copy)
     assert panel.crop == (0, 0, 20, 20)
@@ -125,7 +125,7 @@ def test_a_view_that_is_spoilt_or_drawn_otherwise_is_made_again(copy, monkeypatc
         monkeypatch.setattr(viewing.draw, "VERSION", "next")
     asked = replace(ASKED, restorers=("jpeg",))
 
-    make_panels(copy, asked, Options(width=700), silent)
+    make_panels(copy, asked, PanelOptions(width=700), silent)
 
     assert (folder / view.picture).is_file()
     assert [view.restorer for view in panels_of(copy)[0].views] == ["original", "jpeg"]
@@ -140,7 +140,7 @@ def test_another_outcome_than_the_recorded_one_is_marked(copy):
         line["outcome"]["scores"][0] += 0.01
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    make_panels(copy, replace(ASKED, restorers=("jpeg",)), Options(width=700), silent)
+    make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)
 
     original, jpeg = panels_of(copy)[0].views
     assert (original.same, jpeg.same) == (True, False)
@@ -157,7 +157,7 @@ def test_another_version_than_the_runs_is_named(copy):
             old.rename(copy.records_path(cell["key"], cell["fingerprint"]))
     copy.write_manifest({k: v for k, v in manifest.items() if k != "format"})
 
-    make_panels(copy, replace(ASKED, restorers=("jpeg",)), Options(width=700), silent)
+    make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)
 
     original, jpeg = panels_of(copy)[0].views
     assert original.note == ""
@@ -172,14 +172,14 @@ def test_a_data_set_that_has_gone_is_one_sentence(copy):
     shutil.rmtree(copy.path / "panels")
 
     with pytest.raises(UserError) as error:
-        make_panels(copy, ASKED, Options(), silent)
+        make_panels(copy, ASKED, PanelOptions(), silent)
 
     assert "cannot be made again here" in str(error.value)
     assert "--dataset" in str(error.value)
     # It is found again where the user says it is.
     [panel] = make_panels(
         copy, replace(ASKED, restorers=("jpeg",)),
-        Options(width=700, moved={"dataset": "scenes"}), silent,
+        PanelOptions(width=700, moved={"dataset": "scenes"}), silent,
     )  # fmt: skip
     assert all(view.same for view in panel.views)
 
@@ -191,7 +191,7 @@ def test_weights_that_have_gone_are_named(copy):
     shutil.rmtree(copy.path / "panels")
 
     with pytest.raises(UserError, match="arcnn can no longer be loaded .*/gone/arcnn.pth"):
-        make_panels(copy, ASKED, Options(), silent)
+        make_panels(copy, ASKED, PanelOptions(), silent)
 
 
 def test_a_restorer_that_fails_is_left_out_with_a_note(copy, monkeypatch):
@@ -203,7 +203,7 @@ def test_a_restorer_that_fails_is_left_out_with_a_note(copy, monkeypatch):
     monkeypatch.setattr(ARCNN, "restore", fail)
     shutil.rmtree(copy.path / "panels")
 
-    [panel] = make_panels(copy, ASKED, Options(width=700), silent)
+    [panel] = make_panels(copy, ASKED, PanelOptions(width=700), silent)
 
     assert [view.restorer for view in panel.views] == ["original", "jpeg"]
     assert panel.notes == (
@@ -215,17 +215,19 @@ def test_interrupted_it_keeps_what_is_done(copy, monkeypatch):
     shutil.rmtree(copy.path / "panels")
     see = viewing.see
 
-    def stopped(plan, directory, ready, task, restorer, place):
+    def stopped(plan, directory, ready, task, restorer, condition):
         if restorer == "arcnn":
             raise KeyboardInterrupt
-        return see(plan, directory, ready, task, restorer, place)
+        return see(plan, directory, ready, task, restorer, condition)
 
     monkeypatch.setattr(viewing, "see", stopped)
     with pytest.raises(KeyboardInterrupt):
-        make_panels(copy, ASKED, Options(width=700), silent)
-    monkeypatch.setattr(making, "plan_of", lambda *_: silent("a plan was made"))
+        make_panels(copy, ASKED, PanelOptions(width=700), silent)
+    monkeypatch.setattr(making, "replan", lambda *_: silent("a plan was made"))
 
-    [panel] = make_panels(copy, replace(ASKED, restorers=("jpeg",)), Options(width=700), silent)
+    [panel] = make_panels(
+        copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent
+    )
 
     assert [view.restorer for view in panel.views] == ["original", "jpeg"]
 
@@ -271,7 +273,7 @@ def test_any_number_of_views_of_any_shape_fit(tmp_path, views, size):
     panel = Panel("detection", "folder/" * 30 + "a", "jpeg", 10, *size, "Asked for.", "p/p.png",
                   (view,) * views, (0, 0, 10, 10))  # fmt: skip
 
-    compose(panel, tmp_path, Layout(800))
+    compose(panel, tmp_path, PanelLayout(800))
 
     picture = read_image(tmp_path / "p" / "p.png")
     assert picture.shape[1] == 800

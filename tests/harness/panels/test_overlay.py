@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.panels import crop
 from harness.panels.labels import extent, placed, shortened, wrapped
-from harness.panels.overlay import IGNORED, legend_of, overlay, overlay_size
+from harness.panels.overlay import IGNORED, map_legend, overlay, overlay_size
 from harness.panels.palette import FALSE, FOUND, KINDS, MISSED, class_colour, ink_on
 
 
@@ -101,7 +101,7 @@ def test_a_class_map_is_half_transparent_and_hatched_where_it_is_wrong():
     for stripe in ((255, 255, 255, 200), (0, 0, 0, 200)):
         assert 0.1 < (wrong == stripe).all(axis=2).mean() < 0.25
         assert not (unjudged == stripe).all(axis=2).any()
-    assert dict(legend_of(drawing(class_map=said, names=names))) == {
+    assert dict(map_legend(drawing(class_map=said, names=names))) == {
         "cat": "#e69f00", "dog": "#56b4e9",
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.panels.select import Request, choose, split
+from harness.panels.select import PanelRequest, choose, split
 from harness.records.run_directory import RunDirectory
 
 PSNR = {  # by restorer; the images are a, b, c, d, e
@@ -53,11 +53,11 @@ def records(tmp_path):
 
 
 def chosen(directory, **request):
-    return [choice.image for choice in choose(directory, Request(**request))]
+    return [choice.image for choice in choose(directory, PanelRequest(**request))]
 
 
 def test_half_are_those_helped_most_and_half_those_hurt_most(records):
-    choices = choose(records, Request(top=4))
+    choices = choose(records, PanelRequest(top=4))
 
     # The best by mean PSNR is strong: +5, 0, -2, -0.5, +1 against jpeg.
     assert [choice.image for choice in choices] == ["a", "e", "c", "d"]
@@ -80,7 +80,7 @@ def test_worst_are_only_those_that_are_hurt(records):
 
 
 def test_between_two_others(records):
-    [first, last] = choose(records, Request(top=2, between=("strong", "weak"), qf=20))
+    [first, last] = choose(records, PanelRequest(top=2, between=("strong", "weak"), qf=20))
 
     assert (first.image, last.image) == ("c", "a")
     assert first.reason.endswith("from strong to weak: its own PSNR rises from 48.00 to 49.00.")
@@ -88,7 +88,7 @@ def test_between_two_others(records):
 
 
 def test_an_image_that_is_asked_for_is_shown_whatever_it_does(records):
-    [choice] = choose(records, Request(images=("b",), restorers=("weak",)))
+    [choice] = choose(records, PanelRequest(images=("b",), restorers=("weak",)))
 
     assert choice.restorers == ("weak",)
     assert choice.reason == ("Asked for; from jpeg to weak its own PSNR rises from 40.00 to 40.50.")
@@ -108,7 +108,7 @@ def test_an_image_that_is_asked_for_is_shown_whatever_it_does(records):
 )
 def test_what_the_run_does_not_have_is_one_sentence(records, request_, sentence):
     with pytest.raises(UserError) as error:
-        choose(records, Request(**request_))
+        choose(records, PanelRequest(**request_))
 
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
@@ -133,7 +133,7 @@ def test_split_shows_as_many_as_there_are_and_the_largest(values, top):
     rises, falls = split(change, top)
 
     assert len(rises) + len(falls) == min(top, int((change != 0).sum()))
-    for places, sign in ((rises, 1), (falls, -1)):
-        left = [sign * v for k, v in enumerate(values) if sign * v > 0 and k not in places]
-        assert all(sign * change[place] >= max(left, default=0) for place in places)
-        assert all(sign * change[place] > 0 for place in places)
+    for conditions, sign in ((rises, 1), (falls, -1)):
+        left = [sign * v for k, v in enumerate(values) if sign * v > 0 and k not in conditions]
+        assert all(sign * change[condition] >= max(left, default=0) for condition in conditions)
+        assert all(sign * change[condition] > 0 for condition in conditions)

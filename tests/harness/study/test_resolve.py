@@ -8,7 +8,7 @@ import pytest
 from harness.errors import UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
-from harness.study.resolve import data_set_of, models_of, studies_of
+from harness.study.resolve import resolve_data_set, resolve_models, split_auto
 from harness.study.study import Study
 
 
@@ -57,12 +57,12 @@ def formats(monkeypatch):
 def test_the_format_that_takes_everything_is_asked_last(formats, tmp_path, name, kind):
     (tmp_path / name).touch()
 
-    assert data_set_of(Study(dataset=str(tmp_path / name)))[0].name == kind
+    assert resolve_data_set(Study(dataset=str(tmp_path / name)))[0].name == kind
 
 
 def test_options_reach_the_format(formats, tmp_path):
     (tmp_path / "a.json").touch()
-    found, _ = data_set_of(Study(dataset=str(tmp_path / "a.json"), images="photos"))
+    found, _ = resolve_data_set(Study(dataset=str(tmp_path / "a.json"), images="photos"))
 
     assert found.options == {"images": "photos"}
 
@@ -79,12 +79,12 @@ def test_an_option_that_would_do_nothing_is_refused(formats, tmp_path, name, sai
     path = tmp_path / name
     path.touch()
     with pytest.raises(UserError, match=said):
-        data_set_of(Study(dataset=name if name == "scenes" else str(path), masks="m"))
+        resolve_data_set(Study(dataset=name if name == "scenes" else str(path), masks="m"))
 
 
 def test_a_data_set_in_parts_is_asked_whether_enough_of_it_is_here(formats, tmp_path):
     (tmp_path / "a.part").touch()
-    data_set_of(Study(dataset=str(tmp_path / "a.part"), limit=7))
+    resolve_data_set(Study(dataset=str(tmp_path / "a.part"), limit=7))
 
     assert formats == [7]
 
@@ -101,14 +101,14 @@ def test_a_format_that_cannot_be_loaded_takes_nothing_else_down(formats, monkeyp
     monkeypatch.setattr(known, "get", broken)
     (tmp_path / "a.json").touch()
 
-    assert data_set_of(Study(dataset=str(tmp_path / "a.json")))[0].name == "coco"
+    assert resolve_data_set(Study(dataset=str(tmp_path / "a.json")))[0].name == "coco"
 
 
 def test_what_no_format_takes_says_what_there_is(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "formats", lambda: Known("format", coco=opener("c", ".json")))
 
     with pytest.raises(UserError, match=r"in no known data set format \(coco\)"):
-        data_set_of(Study(dataset=str(tmp_path)))
+        resolve_data_set(Study(dataset=str(tmp_path)))
 
 
 # -- vision models ----------------------------------------------------------------------------
@@ -153,7 +153,7 @@ DATA = SimpleNamespace(name="data", default_models={"detection": "rcnn", "segmen
 
 def made(*specs, tasks=("detection",), data=DATA):
     study = Study(model=specs, task=tasks)
-    return models_of(study, {name: TASKS[name] for name in tasks}, data)
+    return resolve_models(study, {name: TASKS[name] for name in tasks}, data)
 
 
 def test_the_data_sets_own_models_serve(models):
@@ -244,7 +244,7 @@ def coco(monkeypatch):
 
 
 def split(*tasks):
-    return {part.dataset: part.task for part, _ in studies_of(Study(task=tasks))}
+    return {part.dataset: part.task for part, _ in split_auto(Study(task=tasks))}
 
 
 def test_auto_takes_the_papers_data_sets_where_they_are_prepared(coco):
@@ -260,7 +260,7 @@ def test_auto_falls_back_task_by_task_and_says_so_loudly(coco, monkeypatch):
     monkeypatch.setenv("HARNESS_DATA", "/data")
     coco("coco-val2017")
     study = Study(task=("detection", "segmentation", "classification"))
-    parts = {part.dataset: notices for part, notices in studies_of(study)}
+    parts = {part.dataset: notices for part, notices in split_auto(study)}
 
     assert set(parts) == {"coco-val2017", "scenes", "scenes-things"}
     assert parts["coco-val2017"] == ["auto: coco-val2017 is prepared under /data."]
@@ -271,7 +271,7 @@ def test_auto_falls_back_task_by_task_and_says_so_loudly(coco, monkeypatch):
 def test_without_auto_a_study_stays_whole():
     study = Study(task=("detection", "classification"), dataset="scenes")
 
-    assert studies_of(study) == ((study, []),)
+    assert split_auto(study) == ((study, []),)
 
 
 def test_auto_serves_agreement_tasks_like_the_tasks_they_stand_in_for(coco):
@@ -285,7 +285,7 @@ def test_a_model_file_that_is_not_there_is_said_to_be_missing(name, tmp_path):
     study = Study(model=(str(tmp_path / name),))
 
     with pytest.raises(UserError, match=f"There is no vision model at .*{name}: check the path"):
-        models_of(study, {"detection": TASKS["detection"]}, DATA)
+        resolve_models(study, {"detection": TASKS["detection"]}, DATA)
 
 
 def test_a_model_file_may_not_be_a_made_up_path(models):
@@ -298,7 +298,7 @@ def test_each_part_of_auto_keeps_the_models_of_its_tasks(coco, models, tmp_path)
     card = tmp_path / "own.yaml"
     card.write_text("segmentation")
     study = Study(task=("detection", "segmentation"), model=("rcnn", str(card), "unheard-of"))
-    parts = {part.dataset: part.model for part, _ in studies_of(study)}
+    parts = {part.dataset: part.model for part, _ in split_auto(study)}
 
     assert parts == {
         "coco-val2017": ("rcnn", "unheard-of"),  # the unknown one is refused when it is made

@@ -7,8 +7,8 @@ import pytest
 from harness.assets.cards import Card, write_card
 from harness.errors import UserError
 from harness.plugins import registry
-from harness.study import selection as lineup
-from harness.study.selection import lineup_of
+from harness.study import selection as selection
+from harness.study.selection import select_restorers
 from harness.study.study import Study
 
 
@@ -101,7 +101,7 @@ def declared(monkeypatch, tmp_path):
 
 
 def of(*restorers, qf=(10,), **options):
-    return lineup_of(Study(restorers=restorers, qf=qf, **options))
+    return select_restorers(Study(restorers=restorers, qf=qf, **options))
 
 
 def test_a_variant_stands_behind_the_first_colon():
@@ -186,7 +186,7 @@ def test_all_keeps_who_has_weights_for_another_qf():
     found = of("all", qf=(10, 55))
     elsewhere = of("all", qf=(55,))
 
-    assert found.unready == {("network", 55): "no checkpoint for QF 55"}
+    assert found.skipped == {("network", 55): "no checkpoint for QF 55"}
     assert "network" in elsewhere.restorers
 
 
@@ -208,5 +208,5 @@ def test_what_the_user_named_must_run(specs):
 
 
 def test_suffixes_of_weights_are_paths_even_without_a_folder():
-    assert all(lineup._looks_like_a_path(f"x{suffix}") for suffix in lineup.SUFFIXES)
-    assert not lineup._looks_like_a_path("fbcnn")
+    assert all(selection._looks_like_a_path(f"x{suffix}") for suffix in selection.SUFFIXES)
+    assert not selection._looks_like_a_path("fbcnn")

@@ -194,7 +194,7 @@ def test_published_weights_that_are_not_here_are_absent_and_changed_shipped_ones
     ]
     CARDS["Changed"] = [card(fakes.folder / "own.yaml", b"weighty")]
     CARDS["Fine"] = [card(fakes.folder / "fine-small.yaml")]
-    fakes.held["restorers"] = entries("restorer", net="Fetched", own="Changed", fine="Fine")
+    fakes.held["restorers"] = entries("restorer", net="Fetched", overrides="Changed", fine="Fine")
     for quick in (False, True):
         found, well = findings(quick)
         assert found["weights of restorers", "net"] == (

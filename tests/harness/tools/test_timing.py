@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.tools import timing
-from harness.tools.timing import Job, Timing, measure, repeats_within, timed
+from harness.tools.timing import Timing, TimingJob, measure, repeats_within, timed
 
 SECONDS = st.floats(1e-6, 1e6)
 
@@ -59,7 +59,7 @@ def test_a_slow_warm_up_leaves_fewer_repeats_but_one(budget, calls):
 
 
 def job(restorer):
-    return Job(restorer, "published", 32, "cpu", 1, 2, 60)
+    return TimingJob(restorer, "published", 32, "cpu", 1, 2, 60)
 
 
 def test_a_network_is_measured_in_a_process_of_its_own():

@@ -10,12 +10,12 @@ from pictures import psnr, textured
 from PIL import Image
 from safetensors.torch import save_file
 
-from harness.assets.cards import Card, checked_file, sha256_of, write_card
+from harness.assets.cards import Card, checked_file, file_sha256, write_card
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins import Compressed
 from restorers.architectures.arcnn import ARCNN, network
-from restorers.architectures.arcnn.network import MARGIN, Network, restore, start_at_identity
+from restorers.architectures.arcnn.network import MARGIN, ARCNNNetwork, restore, start_at_identity
 from restorers.checkpoints.sources import SHIPPED, Cards
 from restorers.common.complexity import count_parameters
 
@@ -23,9 +23,9 @@ QFS = (10, 20, 30, 40)
 LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 
 
-def random_network(seed: int = 0) -> Network:
+def random_network(seed: int = 0) -> ARCNNNetwork:
     torch.manual_seed(seed)
-    return Network().eval()
+    return ARCNNNetwork().eval()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def shipped() -> ARCNN:
 @pytest.fixture
 def own(tmp_path):
     """A folder with one checkpoint of the user's, for QF 35."""
-    made = Network()
+    made = ARCNNNetwork()
     start_at_identity(made, 0)
     save_file(made.state_dict(), tmp_path / "mine.safetensors")
     write_own_card(tmp_path)
@@ -44,7 +44,7 @@ def own(tmp_path):
 
 
 def write_own_card(folder: Path) -> None:
-    sha256 = sha256_of(folder / "mine.safetensors")
+    sha256 = file_sha256(folder / "mine.safetensors")
     card = Card(name="mine", file="mine.safetensors", sha256=sha256, source="test", licence="MIT")
     write_card(card, folder / "arcnn-q35.yaml")
 
@@ -52,12 +52,12 @@ def write_own_card(folder: Path) -> None:
 def test_the_luma_network_has_the_papers_weights():
     convolutions = 9 * 9 * 1 * 64 + 7 * 7 * 64 * 32 + 1 * 1 * 32 * 16 + 5 * 5 * 16 * 1
     assert convolutions == 106_448
-    assert count_parameters(Network(colours=1)) == convolutions + 64 + 32 + 16 + 1
+    assert count_parameters(ARCNNNetwork(colours=1)) == convolutions + 64 + 32 + 16 + 1
 
 
 def test_the_colour_network_differs_in_the_first_and_last_layer_only():
     convolutions = 9 * 9 * 3 * 64 + 7 * 7 * 64 * 32 + 1 * 1 * 32 * 16 + 5 * 5 * 16 * 3
-    assert count_parameters(Network()) == convolutions + 64 + 32 + 16 + 3 == 117_731
+    assert count_parameters(ARCNNNetwork()) == convolutions + 64 + 32 + 16 + 3 == 117_731
     assert random_network()(torch.rand(2, 3, 20, 31)).shape == (2, 3, 2, 13)
 
 
@@ -66,7 +66,7 @@ def test_the_colour_network_differs_in_the_first_and_last_layer_only():
     height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 9), noise=st.booleans()
 )
 def test_training_starts_at_the_exact_identity(height, width, seed, noise):
-    made = Network()
+    made = ARCNNNetwork()
     start_at_identity(made, seed)
     image = np.random.default_rng(seed).integers(0, 256 if noise else 2, (height, width, 3))
     image = image.astype(np.uint8) if noise else (255 * image).astype(np.uint8)
@@ -74,7 +74,7 @@ def test_training_starts_at_the_exact_identity(height, width, seed, noise):
 
 
 def test_at_the_identity_the_other_channels_can_learn():
-    made = Network()
+    made = ARCNNNetwork()
     start_at_identity(made, 0)
     image = torch.rand(1, 3, 24, 24)
     made(image).square().mean().backward()
@@ -102,7 +102,7 @@ def test_a_pixel_sees_the_margin_and_no_further():
 
 
 def test_channels_stay_in_order():
-    made = Network()
+    made = ARCNNNetwork()
     start_at_identity(made, 0)
     with torch.no_grad():
         made.layers[-1].weight[0] = 0  # no red
@@ -188,7 +188,7 @@ def test_an_unknown_qf_names_the_known_ones(shipped):
 def test_the_users_own_weights_are_used(own):
     mine = ARCNN(Cards("arcnn", own))
     assert mine.source.qualities() == [35]
-    assert mine.fingerprint(35)["weights"] == sha256_of(own / "mine.safetensors")
+    assert mine.fingerprint(35)["weights"] == file_sha256(own / "mine.safetensors")
     compressed = Jpeg().compress(textured(4), 35)
     assert np.array_equal(mine.restore(compressed), compressed.pixels)  # it is the identity
     with pytest.raises(UserError, match="there are: 35"):
@@ -215,7 +215,7 @@ def test_missing_weights_are_named(own):
 
 
 def test_weights_of_another_network_are_refused(own):
-    save_file(Network(colours=1).state_dict(), own / "mine.safetensors")
+    save_file(ARCNNNetwork(colours=1).state_dict(), own / "mine.safetensors")
     write_own_card(own)
     with pytest.raises(UserError, match="holds no colour ARCNN"):
         ARCNN(Cards("arcnn", own)).prepare(35)

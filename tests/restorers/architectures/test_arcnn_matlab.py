@@ -62,7 +62,7 @@ def test_the_network_is_the_authors_matlab_code(authors):
 @pytest.mark.parametrize("replicate", [False, True])
 def test_strips_change_nothing_of_a_plane(monkeypatch, replicate):
     torch.manual_seed(0)
-    made = network.Network(colours=1, replicate=replicate).eval()
+    made = network.ARCNNNetwork(colours=1, replicate=replicate).eval()
     plane = np.random.default_rng(4).random((61, 23), dtype=np.float32)
     whole = network.restore_plane(made, plane)
     monkeypatch.setattr(network, "STRIP", 23 * 7)

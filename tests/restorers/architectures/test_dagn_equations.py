@@ -14,7 +14,7 @@ from restorers.architectures.dagn.autoencoders import (
 from restorers.architectures.dagn.config import PUBLISHED, SMALL
 from restorers.architectures.dagn.fusion import CrossFeatureFusion, pyramid
 from restorers.architectures.dagn.guidance import DualAwarenessBlock, GuidanceBlock, Guider
-from restorers.architectures.dagn.network import DAGN
+from restorers.architectures.dagn.network import DAGNNetwork
 from restorers.architectures.fbcnn.config import SMALL as SMALL_FBCNN
 from restorers.architectures.fbcnn.network import build
 from restorers.checkpoints.format import Header, save
@@ -30,7 +30,7 @@ def on_meta(build):
 
 
 def test_the_published_size_has_table_iiis_parameters():
-    parts = on_meta(DAGN).parts()
+    parts = on_meta(DAGNNetwork).parts()
     assert set(parts) == {
         "base_encoder", "decoder", "fusion", "insensitive_encoder", "insensitive_guider",
         "sensitive_encoder", "sensitive_guider",
@@ -41,20 +41,20 @@ def test_the_published_size_has_table_iiis_parameters():
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    macs = macs_at(DAGN, (1, 3, 512, 512))
-    as_profiled = macs_at(DAGN, (1, 3, 512, 512), transposed_by_output=True)
+    macs = macs_at(DAGNNetwork, (1, 3, 512, 512))
+    as_profiled = macs_at(DAGNNetwork, (1, 3, 512, 512), transposed_by_output=True)
     assert macs == pytest.approx(952.8e9, rel=0.05)
     assert as_profiled == pytest.approx(952.8e9, rel=0.002)
 
 
 def test_the_small_size_is_that_of_the_small_fbcnn_it_is_compared_with(tmp_path):
     fbcnn = lambda: build(SMALL_FBCNN)  # noqa: E731 - both are counted alike
-    parameters = count_parameters(DAGN(SMALL).parts().values())
-    macs = [macs_at(network, (1, 3, 240, 320)) for network in (lambda: DAGN(SMALL), fbcnn)]
+    parameters = count_parameters(DAGNNetwork(SMALL).parts().values())
+    macs = [macs_at(network, (1, 3, 240, 320)) for network in (lambda: DAGNNetwork(SMALL), fbcnn)]
 
     assert parameters == pytest.approx(count_parameters(fbcnn()), rel=0.1)
     assert macs[0] == pytest.approx(macs[1], rel=0.25)  # a fifth more: the encoders
-    save(tmp_path / "small.safetensors", DAGN(SMALL), Header("dagn", {}), half=True)
+    save(tmp_path / "small.safetensors", DAGNNetwork(SMALL), Header("dagn", {}), half=True)
     assert (tmp_path / "small.safetensors").stat().st_size < 8_000_000
 
 

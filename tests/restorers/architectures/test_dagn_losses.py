@@ -16,7 +16,7 @@ from restorers.architectures.dagn.losses import (
     restoration_loss,
     sensitive_constraint,
 )
-from restorers.architectures.dagn.network import DAGN
+from restorers.architectures.dagn.network import DAGNNetwork
 
 QF = torch.tensor([10, 40])
 
@@ -74,7 +74,7 @@ def test_cross_entropy_still_pulls_where_the_l1_norm_has_given_up():
 
 
 def test_equation_14_written_out():
-    network = DAGN(TINY)  # returns its input
+    network = DAGNNetwork(TINY)  # returns its input
     c, o = pair()
     expected = (c - o).abs().mean().item()
     assert restoration_loss(network, c, o).item() == pytest.approx(expected, abs=1e-6)

@@ -16,15 +16,15 @@ from restorers.architectures.dagn.autoencoders import (
     ResNetEncoder,
     SensitiveAutoEncoder,
 )
-from restorers.architectures.dagn.config import PUBLISHED, SMALL, VARIANTS, Config, configure
-from restorers.architectures.dagn.network import DAGN, expected_qf
+from restorers.architectures.dagn.config import PUBLISHED, SMALL, VARIANTS, DAGNConfig, configure
+from restorers.architectures.dagn.network import DAGNNetwork, expected_qf
 from restorers.common.complexity import count_parameters
 
 
 @pytest.fixture(scope="module")
 def dagn():
     torch.manual_seed(0)
-    return awake(DAGN(TINY))
+    return awake(DAGNNetwork(TINY))
 
 
 # --- the whole ------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ def dagn():
 def test_an_untrained_network_returns_its_input(height, width, variant):
     image = images(1, 3, height, width)
     with torch.inference_mode():
-        assert torch.equal(DAGN(of(variant)).eval()(image).image, image)
+        assert torch.equal(DAGNNetwork(of(variant)).eval()(image).image, image)
 
 
 @settings(max_examples=25, deadline=None)
@@ -98,7 +98,7 @@ def test_every_counted_part_changes_the_image_and_the_predictor_does_not(dagn):
     with torch.inference_mode():
         before = dagn(image).image
         for name in sorted(names):
-            other = DAGN(TINY).eval()
+            other = DAGNNetwork(TINY).eval()
             other.load_state_dict(dagn.state_dict())
             awake(other.get_submodule(name), seed=1)
             changed = not torch.equal(other(image).image, before)
@@ -108,7 +108,7 @@ def test_every_counted_part_changes_the_image_and_the_predictor_does_not(dagn):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_guidance_that_says_nothing_is_table_vs_baseline(variant):
     """(beta, gamma), (epsilon, eta) at scale 1 and bias 0, and no fusion."""
-    baseline, guided = awake(DAGN(of("baseline"))), DAGN(of(variant)).eval()
+    baseline, guided = awake(DAGNNetwork(of("baseline"))), DAGNNetwork(of(variant)).eval()
     guided.base_encoder.load_state_dict(baseline.base_encoder.state_dict())
     guided.decoder.load_state_dict(baseline.decoder.state_dict())
     image = images(2, 3, 32, 16)
@@ -122,7 +122,7 @@ def test_guidance_that_says_nothing_is_table_vs_baseline(variant):
 def test_each_variant_has_its_modules_and_no_others():
     sizes = {}
     for variant, (cigm, csgm, cfm) in VARIANTS.items():
-        network = DAGN(of(variant))
+        network = DAGNNetwork(of(variant))
         parts = set(network.parts())
         assert ("insensitive_guider" in parts) == cigm
         assert ("insensitive_encoder" in parts) == (cigm or cfm)
@@ -153,8 +153,8 @@ def test_a_told_qf_changes_the_image_and_zero_is_blind(dagn):
 
 
 def test_before_training_telling_the_qf_changes_nothing():
-    network = awake(DAGN(TINY))
-    network.told_qf.load_state_dict(DAGN(TINY).told_qf.state_dict())
+    network = awake(DAGNNetwork(TINY))
+    network.told_qf.load_state_dict(DAGNNetwork(TINY).told_qf.state_dict())
     image = images(1, 3, 16, 16)
     with torch.inference_mode():
         assert torch.equal(network(image, torch.tensor([10])).image, network(image).image)
@@ -168,7 +168,7 @@ def test_a_qf_that_is_none_is_refused(dagn, qf):
 
 def test_a_variant_that_cannot_be_told_says_so():
     with pytest.raises(UserError, match=r"cannot be told.*run it blind"):
-        DAGN(of("cfm"))(images(1, 3, 16, 16), torch.tensor([10]))
+        DAGNNetwork(of("cfm"))(images(1, 3, 16, 16), torch.tensor([10]))
 
 
 @given(qf=st.integers(1, 100))
@@ -184,7 +184,11 @@ def test_the_expected_qf_counts_from_one(qf):
 
 def test_encoders_of_stages_1_and_2_are_adopted():
     torch.manual_seed(1)
-    network, first, second = DAGN(TINY), InsensitiveAutoEncoder(TINY), SensitiveAutoEncoder(TINY)
+    network, first, second = (
+        DAGNNetwork(TINY),
+        InsensitiveAutoEncoder(TINY),
+        SensitiveAutoEncoder(TINY),
+    )
     network.adopt(insensitive=first, sensitive=second)
     image = images(1, 3, 32, 32)
     with torch.inference_mode():
@@ -192,14 +196,14 @@ def test_encoders_of_stages_1_and_2_are_adopted():
         assert torch.equal(network.eval()(image).qf_logits, expected)
         assert torch.equal(network.insensitive_encoder(image), first.eval().encoder(image))
     with pytest.raises(ValueError, match="no compression-sensitive encoder"):
-        DAGN(of("cfm")).adopt(sensitive=second)
+        DAGNNetwork(of("cfm")).adopt(sensitive=second)
     with pytest.raises(ValueError, match="no compression-insensitive encoder"):
-        DAGN(of("csgm")).adopt(insensitive=first)
+        DAGNNetwork(of("csgm")).adopt(insensitive=first)
 
 
 def test_a_saved_network_is_the_same_network(tmp_path, dagn):
     save_file(dagn.state_dict(), tmp_path / "dagn.safetensors")
-    other = DAGN(TINY).eval()
+    other = DAGNNetwork(TINY).eval()
     other.load_state_dict(load_file(tmp_path / "dagn.safetensors"))
     image = images(1, 3, 20, 30)
     with torch.inference_mode():
@@ -207,7 +211,7 @@ def test_a_saved_network_is_the_same_network(tmp_path, dagn):
 
 
 def test_names_are_checked_and_configurations_are_frozen():
-    assert configure() == PUBLISHED == Config()
+    assert configure() == PUBLISHED == DAGNConfig()
     assert configure("small", "cfm") == replace(SMALL, cigm=False, csgm=False)
     with pytest.raises(UserError, match=r"no preset named smal: did you mean small\?"):
         configure("smal")

@@ -11,7 +11,7 @@ from restorers.architectures.dagn.losses import (
     restoration_loss,
     sensitive_loss,
 )
-from restorers.architectures.dagn.network import DAGN
+from restorers.architectures.dagn.network import DAGNNetwork
 
 QF = torch.tensor([10, 40])
 
@@ -77,7 +77,7 @@ def test_equation_7_reaches_encoder_decoder_and_predictor(kind):
 
 @pytest.mark.parametrize("told", [False, True])
 def test_equation_15_reaches_all_but_the_encoders_and_leaves_their_statistics(told):
-    network = awake(DAGN(TINY)).train()
+    network = awake(DAGNNetwork(TINY)).train()
     frozen = ("insensitive_encoder", "sensitive_encoder", "qf_predictor")
     before = {k: v.clone() for k, v in network.state_dict().items()}
     restoration_loss(network, *pair(), QF if told else None).backward()
@@ -91,7 +91,7 @@ def test_equation_15_reaches_all_but_the_encoders_and_leaves_their_statistics(to
 
 
 def test_a_sample_restored_blind_teaches_nothing_about_a_told_qf():
-    network = awake(DAGN(TINY))
+    network = awake(DAGNNetwork(TINY))
     restoration_loss(network, *pair(), torch.tensor([0, 40])).backward()
     rows = network.told_qf.weight.grad.abs().sum(dim=1).nonzero().flatten()
     assert rows.tolist() == [40]
@@ -116,7 +116,11 @@ def test_each_stages_loss_falls():
     torch.manual_seed(0)
     c, o = pair(count=4)
     qf = torch.tensor([10, 20, 30, 40])
-    first, second, network = InsensitiveAutoEncoder(TINY), SensitiveAutoEncoder(TINY), DAGN(TINY)
+    first, second, network = (
+        InsensitiveAutoEncoder(TINY),
+        SensitiveAutoEncoder(TINY),
+        DAGNNetwork(TINY),
+    )
     features = first(c, o)[:2]
     parts = [*first.encoder.parameters(), *first.decoder.parameters()]
     runs = {

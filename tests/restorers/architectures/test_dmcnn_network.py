@@ -7,18 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jpeg_tools import awake, file_of, inputs, jpeg, picture
+from jpeg_tools import awake, inputs, jpeg, locate_file, picture
 from PIL import Image
 from torch.nn import functional as F
 
 import restorers.architectures.dmcnn
 from harness.errors import UserError
 from harness.images.jpeg import SUBSAMPLINGS
-from restorers.architectures.dmcnn.config import PRESETS, Branch, Config
+from restorers.architectures.dmcnn.config import PRESETS, Branch, DMCNNConfig
 from restorers.architectures.dmcnn.network import (
-    DMCNN,
-    AutoEncoder,
-    Restored,
+    DMCNNAutoEncoder,
+    DMCNNNetwork,
+    DMCNNOutput,
     SpectralBranch,
     halved,
     multi_scale_loss,
@@ -27,21 +27,21 @@ from restorers.architectures.dmcnn.network import (
 )
 from restorers.jpeg.dct import decode, stack
 
-TINY = Config(spectral=Branch((6, 8), (1,), (1, 2)), pixel=Branch((4, 6, 8), (1, 0)))
+TINY = DMCNNConfig(spectral=Branch((6, 8), (1,), (1, 2)), pixel=Branch((4, 6, 8), (1, 0)))
 SIDES = st.integers(16, 60)
 
 
 @pytest.fixture(scope="module")
 def dmcnn():
     torch.manual_seed(0)
-    return awake(DMCNN(TINY))
+    return awake(DMCNNNetwork(TINY))
 
 
 # --- size -----------------------------------------------------------------------------------
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    cost = restorers.architectures.dmcnn.DMCNN.cost("published", 512, 512)
+    cost = restorers.architectures.dmcnn.DMCNNNetwork.cost("published", 512, 512)
     assert round(cost.parameters / 1e6, 1) == 4.7
     assert cost.macs_by_output / 1e9 == pytest.approx(687.1, rel=0.002)
     # Counted as a transposed convolution truly is.
@@ -49,7 +49,7 @@ def test_the_published_size_costs_what_table_iii_says():
 
 
 def test_the_small_size_is_small():
-    cost = restorers.architectures.dmcnn.DMCNN.cost("small", 240, 320)
+    cost = restorers.architectures.dmcnn.DMCNNNetwork.cost("small", 240, 320)
     assert 4 * cost.parameters < 6e6
     assert cost.macs < 5e9
 
@@ -72,12 +72,12 @@ def test_an_untrained_network_returns_the_decoded_image(height, width, subsampli
     compressed = jpeg(height, width, 10, subsampling)
     planes, image = inputs(compressed)
     with torch.inference_mode():
-        restored = DMCNN(TINY).eval()(planes, image)
+        restored = DMCNNNetwork(TINY).eval()(planes, image)
     assert torch.equal(restored.image, image)
     assert torch.equal(restored.spectral, image)
     for index, scale in enumerate(restored.scales, start=1):
         assert torch.equal(scale, halved(image, index))
-    assert np.array_equal(restore(DMCNN(TINY).eval(), compressed), compressed.pixels)
+    assert np.array_equal(restore(DMCNNNetwork(TINY).eval(), compressed), compressed.pixels)
 
 
 @settings(max_examples=15, deadline=None)
@@ -95,13 +95,13 @@ def test_any_size_goes_through_and_comes_out_changed(dmcnn, height, width, subsa
 
 def test_a_grey_file_is_restored_too(dmcnn):
     grey = Image.fromarray(picture(24, 40)).convert("L")
-    restored = restore(dmcnn, file_of(grey, format="JPEG", quality=20))
+    restored = restore(dmcnn, locate_file(grey, format="JPEG", quality=20))
     assert restored.shape == (24, 40, 3) and restored.dtype == np.uint8
 
 
 def test_a_file_without_coefficients_is_refused(dmcnn):
     with pytest.raises(UserError, match="writes no JPEG file"):
-        restore(dmcnn, file_of(Image.fromarray(picture(16, 16)), format="PNG"))
+        restore(dmcnn, locate_file(Image.fromarray(picture(16, 16)), format="PNG"))
 
 
 def test_an_image_does_not_see_the_others_of_its_batch(dmcnn):
@@ -148,7 +148,7 @@ def test_the_rectify_unit_lets_small_changes_through_in_steps():
 def test_the_spectral_estimate_is_the_image_of_the_changed_coefficients(dmcnn):
     # Of mild contrast, so that no decoder clips and both ways must agree.
     soft = (picture(40, 56) // 3 + 80).astype(np.uint8)
-    planes, _ = inputs(file_of(Image.fromarray(soft), format="JPEG", quality=90))
+    planes, _ = inputs(locate_file(Image.fromarray(soft), format="JPEG", quality=90))
     with torch.inference_mode():
         luma, chroma = dmcnn.spectral(planes)
         estimate = dmcnn(planes, decode(planes)).spectral
@@ -160,7 +160,7 @@ def test_the_spectral_estimate_is_the_image_of_the_changed_coefficients(dmcnn):
 @given(height=st.integers(1, 21), width=st.integers(1, 21))
 def test_padding_repeats_the_last_row_and_column(height, width):
     torch.manual_seed(0)
-    network = awake(AutoEncoder(2, TINY.pixel))
+    network = awake(DMCNNAutoEncoder(2, TINY.pixel))
     maps = torch.rand(1, 2, height, width)
     rows, columns = (torch.arange(-(-n // 4) * 4).clamp(max=n - 1) for n in (height, width))
     with torch.inference_mode():
@@ -174,7 +174,7 @@ def test_dilations_see_far():
     torch.manual_seed(0)
     reach = []
     for dilations in ((1, 1, 1), (2, 4, 8)):
-        network = awake(AutoEncoder(1, Branch((4, 4), (0,), dilations)))
+        network = awake(DMCNNAutoEncoder(1, Branch((4, 4), (0,), dilations)))
         maps = torch.zeros(1, 1, 128, 128, requires_grad=True)
         network(maps)[0][0, :, 64, 64].sum().backward()
         reach.append(int((maps.grad[0, 0].abs().sum(1) > 0).sum()))
@@ -186,7 +186,7 @@ def test_dilations_see_far():
 
 def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
-    network = awake(DMCNN(TINY)).train()
+    network = awake(DMCNNNetwork(TINY)).train()
     planes, image = inputs(jpeg(40, 40, 10))
     multi_scale_loss(network(planes, image), torch.rand_like(image)).backward()
     for name, parameter in network.named_parameters():
@@ -196,7 +196,7 @@ def test_gradients_reach_every_parameter():
 def test_the_loss_is_its_formula():
     target = torch.rand(2, 3, 20, 22)
     scales = [halved(target, 1) + 0.1, halved(target, 2) + 0.2]
-    restored = Restored(target + 0.3, target - 0.4, scales)
+    restored = DMCNNOutput(target + 0.3, target - 0.4, scales)
     expected = 0.09 + 0.9 * 0.16 + 0.618 * 0.01 + 0.618**2 * 0.04
     torch.testing.assert_close(multi_scale_loss(restored, target), torch.tensor(expected))
 
@@ -209,7 +209,7 @@ def test_halving_averages_and_rounds_up():
 @pytest.mark.parametrize("loss", ["multi-scale", "l1"])
 def test_a_few_steps_restore_what_compression_took(loss):
     torch.manual_seed(0)
-    network = DMCNN(TINY)
+    network = DMCNNNetwork(TINY)
     planes, image = inputs(jpeg(48, 48, 10))
     target = torch.from_numpy(picture(48, 48)).permute(2, 0, 1)[None].float() / 255
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)

@@ -7,46 +7,46 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jpeg_tools import awake, file_of, inputs, jpeg, picture
+from jpeg_tools import awake, inputs, jpeg, locate_file, picture
 from PIL import Image
 from torch.nn import functional as F
 
 import restorers.architectures.qgac
 from harness.errors import UserError
 from harness.images.jpeg import SUBSAMPLINGS
-from restorers.architectures.qgac.config import PRESETS, Config
+from restorers.architectures.qgac.config import PRESETS, QGACConfig
 from restorers.architectures.qgac.layers import RRDB, FilterManifold, joined
 from restorers.architectures.qgac.network import (
-    QGAC,
     FrequencyNet,
+    QGACNetwork,
     correction_loss,
     restore,
     similarity,
 )
 from restorers.jpeg.dct import stack
 
-TINY = Config(manifold=8, blocks=6, latent=2, frequency=1, colour=3)
+TINY = QGACConfig(manifold=8, blocks=6, latent=2, frequency=1, colour=3)
 SIDES = st.integers(16, 60)
 
 
 @pytest.fixture(scope="module")
 def qgac():
     torch.manual_seed(0)
-    return awake(QGAC(TINY))
+    return awake(QGACNetwork(TINY))
 
 
 # --- size -----------------------------------------------------------------------------------
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    cost = restorers.architectures.qgac.QGAC.cost("published", 512, 512)
+    cost = restorers.architectures.qgac.QGACNetwork.cost("published", 512, 512)
     parameters, macs = cost.parameters, cost.macs
     assert macs / 1e9 == pytest.approx(249.9, rel=0.001)
     assert parameters / 1e6 == pytest.approx(259.9, rel=0.001)  # Table III prints 0.0
 
 
 def test_the_small_size_is_small():
-    cost = restorers.architectures.qgac.QGAC.cost("small", 240, 320)
+    cost = restorers.architectures.qgac.QGACNetwork.cost("small", 240, 320)
     assert 4 * cost.parameters < 6e6
     assert cost.macs < 5e9
 
@@ -66,7 +66,7 @@ def test_presets_are_frozen_and_light():
 def test_an_untrained_network_returns_the_decoded_image(height, width, subsampling):
     compressed = jpeg(height, width, 10, subsampling)
     planes, image = inputs(compressed)
-    network = QGAC(TINY).eval()
+    network = QGACNetwork(TINY).eval()
     with torch.inference_mode():
         assert torch.equal(network(planes, image), image)
     assert np.array_equal(restore(network, compressed), compressed.pixels)
@@ -87,13 +87,13 @@ def test_any_size_goes_through_and_comes_out_changed(qgac, height, width, subsam
 
 def test_a_grey_file_is_restored_too(qgac):
     grey = Image.fromarray(picture(24, 40)).convert("L")
-    restored = restore(qgac, file_of(grey, format="JPEG", quality=20))
+    restored = restore(qgac, locate_file(grey, format="JPEG", quality=20))
     assert restored.shape == (24, 40, 3) and restored.dtype == np.uint8
 
 
 def test_a_file_without_coefficients_is_refused(qgac):
     with pytest.raises(UserError, match="writes no JPEG file"):
-        restore(qgac, file_of(Image.fromarray(picture(16, 16)), format="WEBP"))
+        restore(qgac, locate_file(Image.fromarray(picture(16, 16)), format="WEBP"))
 
 
 def test_a_batch_of_several_qualities_is_as_good_as_each_alone(qgac):
@@ -195,7 +195,7 @@ def test_dense_blocks_start_as_plain_shortcuts_and_grow():
 
 def test_gradients_reach_every_parameter():
     torch.manual_seed(0)
-    network = awake(QGAC(TINY)).train()
+    network = awake(QGACNetwork(TINY)).train()
     planes, image = inputs(jpeg(40, 40, 10))
     correction_loss(network(planes, image), torch.rand_like(image)).backward()
     for name, parameter in network.named_parameters():
@@ -218,7 +218,7 @@ def test_similarity_is_one_for_equals_and_falls_with_noise():
 
 def test_a_few_steps_restore_what_compression_took_at_two_qualities():
     torch.manual_seed(0)
-    network = QGAC(replace(TINY, blocks=16, latent=4))
+    network = QGACNetwork(replace(TINY, blocks=16, latent=4))
     files = [inputs(jpeg(48, 48, qf)) for qf in (10, 30)]
     planes, image = stack([f[0] for f in files]), torch.cat([f[1] for f in files])
     target = torch.from_numpy(picture(48, 48)).permute(2, 0, 1)[None].float() / 255

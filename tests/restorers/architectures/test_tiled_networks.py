@@ -5,7 +5,7 @@ import jpeg_tools
 import numpy as np
 import pytest
 import torch
-from jpeg_tools import file_of, inputs, jpeg, picture
+from jpeg_tools import inputs, jpeg, locate_file, picture
 from pictures import textured
 from PIL import Image
 from torch.utils._pytree import tree_leaves
@@ -28,13 +28,13 @@ from restorers.checkpoints.format import Header, save
 from restorers.common.tiling import Tile
 
 TINY = {
-    FBCNN: fbcnn_config.Config((6, 8, 10, 12), blocks=2, qf_width=16),
+    FBCNN: fbcnn_config.SwinIRConfig((6, 8, 10, 12), blocks=2, qf_width=16),
     DAGN: dagn_tools.TINY,
-    DMCNN: dmcnn_config.Config(
+    DMCNN: dmcnn_config.SwinIRConfig(
         dmcnn_config.Branch((6, 8), (1,), (1, 2)), dmcnn_config.Branch((4, 6, 8), (1, 1), (1, 2))
     ),
     QGAC: {"manifold": 4, "blocks": 6, "latent": 2, "frequency": 2, "colour": 4},
-    SwinIR: swinir_config.Config(12, depths=(2, 2), heads=(2, 2), image=56),
+    SwinIR: swinir_config.SwinIRConfig(12, depths=(2, 2), heads=(2, 2), image=56),
 }
 """Networks that restore in tiles, and a size each to run by the dozen."""
 
@@ -109,7 +109,7 @@ def test_coefficients_are_cut_along_with_the_pixels(restorer, subsampling):
     size = (137, 203)
     if subsampling == "grey":
         grey = Image.fromarray(picture(*size)[..., 0])
-        compressed = file_of(grey, format="JPEG", quality=10)
+        compressed = locate_file(grey, format="JPEG", quality=10)
     else:
         compressed = jpeg(*size, subsampling=subsampling)
     network = awake(restorer)

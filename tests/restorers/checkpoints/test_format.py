@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from harness.errors import UserError
-from restorers.checkpoints.format import Header, fill, read_header, save, tensors_of
+from restorers.checkpoints.format import Header, fill, read_header, read_tensors, save
 
 
 def network(seed=0, width=5):
@@ -26,7 +26,7 @@ def test_a_network_comes_back(tmp_path, half):
     path, made, other = tmp_path / "a.safetensors", network(0), network(1)
     save(path, made, Header("own", {"width": 5}), half)
 
-    fill(other, tensors_of(path), path, "network")
+    fill(other, read_tensors(path), path, "network")
 
     for key, value in made.state_dict().items():
         found = other.state_dict()[key]
@@ -100,7 +100,7 @@ def test_other_files_have_no_header_and_no_tensors(tmp_path, content):
     assert read_header(path) is None
     if content[8:] != b"[]":
         with pytest.raises(UserError, match=r"a\.safetensors is no safetensors file") as raised:
-            tensors_of(path)
+            read_tensors(path)
         assert "\n" not in str(raised.value)
 
 
@@ -127,7 +127,7 @@ def test_weights_of_another_network_are_refused_in_one_sentence(tmp_path):
     save(path, network(width=6), Header("own", {}))
 
     with pytest.raises(UserError, match=r"a\.safetensors holds no small net: .*size mismatch") as e:
-        fill(network(), tensors_of(path), path, "small net")
+        fill(network(), read_tensors(path), path, "small net")
     assert "\n" not in str(e.value)
     with pytest.raises(UserError, match="Missing key"):
         fill(network(), {}, path, "small net")

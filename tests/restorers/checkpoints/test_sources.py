@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.assets.cards import Card, sha256_of, write_card
+from harness.assets.cards import Card, file_sha256, write_card
 from harness.errors import UserError
-from restorers.checkpoints.sources import Cards, Files, quality_of
+from restorers.checkpoints.sources import Cards, Files, qf_from_name
 
 
 def card(folder, name, content=b"weights"):
@@ -21,7 +21,7 @@ def card(folder, name, content=b"weights"):
         Card(
             name=name,
             file=weights.name,
-            sha256=sha256_of(weights),
+            sha256=file_sha256(weights),
             source="test",
             licence="MIT",
         ),
@@ -47,12 +47,12 @@ def card(folder, name, content=b"weights"):
     ],
 )
 def test_what_quality_factor_a_name_says(name, quality):
-    assert quality_of(Path(name)) == quality
+    assert qf_from_name(Path(name)) == quality
 
 
 @given(st.integers(1, 100), st.sampled_from(["q", "qf", "jpeg", "q_", "qf_", "jpeg_"]))
 def test_every_quality_factor_can_be_said(quality, form):
-    assert quality_of(Path(f"net-{form}{quality}.pth")) == quality
+    assert qf_from_name(Path(f"net-{form}{quality}.pth")) == quality
 
 
 def test_cards_for_all_qualities_or_one_for_each(tmp_path):
@@ -66,7 +66,7 @@ def test_cards_for_all_qualities_or_one_for_each(tmp_path):
     assert one.file(None).path == tmp_path / "net-small.safetensors"
     assert several.qualities() == [5, 10, 40]
     assert several.file(10).path.read_bytes() == b"10"
-    assert several.file(10).sha256 == sha256_of(tmp_path / "other-small-q10.safetensors")
+    assert several.file(10).sha256 == file_sha256(tmp_path / "other-small-q10.safetensors")
     assert {path.stem for path in several.paths()} == {f"other-small-q{qf}" for qf in (5, 10, 40)}
 
 
@@ -101,7 +101,7 @@ def test_one_file_is_for_all_unless_its_name_says_otherwise(tmp_path):
         source = Files(path)
 
         assert source.qualities() == (None if quality is None else [quality])
-        assert source.file(quality) == (path, sha256_of(path))
+        assert source.file(quality) == (path, file_sha256(path))
 
 
 def test_a_folder_holds_one_file_a_quality_factor(tmp_path):

@@ -24,7 +24,7 @@ from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
 from restorers.checkpoints.format import Header, save
 from restorers.formats.spandrel import Spandrel
-from restorers.formats.torchscript import TorchScript
+from restorers.formats.torchscript import TorchScriptRestorer
 
 LIVE1 = Path(__file__).parents[4] / "shared" / "data" / "live1"
 SEVEN = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
@@ -79,10 +79,10 @@ def test_other_projects_files_run_on_any_codec(tmp_path):
     torch.jit.script(nn.Identity()).save(str(script))
     opened = Spandrel.open(official)
     assert isinstance(opened, FBCNN) and not opened.needs_jpeg
-    assert not TorchScript.open(script).needs_jpeg
+    assert not TorchScriptRestorer.open(script).needs_jpeg
     image = textured(1, 24, 40)
     product = WebP().compress(image, 30)
-    assert np.array_equal(TorchScript.open(script).restore(product), product.pixels)
+    assert np.array_equal(TorchScriptRestorer.open(script).restore(product), product.pixels)
 
 
 # --- and that they run ----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from harness.plugins import Restored
 from restorers.checkpoints.format import Header, save
 from restorers.checkpoints.sources import Files
 from restorers.common.pixels import to_pixels, to_tensor
-from restorers.common.pretrained import Learned
+from restorers.common.pretrained import PretrainedRestorer
 
 
 class Shift(nn.Module):
@@ -37,7 +37,7 @@ class Size:
     widths: tuple[int, ...] = (1,)
 
 
-class Toy(Learned):
+class Toy(PretrainedRestorer):
     """A restorer that adds what its weights say."""
 
     name = "toy"

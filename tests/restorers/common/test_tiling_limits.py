@@ -44,7 +44,7 @@ def narrow(config, **changes):
 
 def test_what_the_pixel_branch_of_dmcnn_sees_lies_within_the_margin():
     for size in dmcnn_config.PRESETS.values():
-        config = dmcnn_config.Config(size.spectral, narrow(size.pixel))
+        config = dmcnn_config.SwinIRConfig(size.spectral, narrow(size.pixel))
         network = jpeg_tools.awake(DMCNN.build(config))
         seen = reach(lambda x, n=network: n.outputs[0](n.pixel(x)[0]), 8, 6)
         assert 64 < seen <= DMCNN.tiling.choose(2000, 2000, None).margin

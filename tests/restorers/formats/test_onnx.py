@@ -10,7 +10,7 @@ from weights_tools import restored
 
 from harness.errors import ImageError, UserError
 from harness.images.jpeg import Jpeg
-from restorers.formats.onnx import Onnx
+from restorers.formats.onnx import OnnxRestorer
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -36,7 +36,7 @@ def write(path, shape=(1, 3, "h", "w"), kernel=None, inputs=("image",), kind=FLO
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, path)
-    return Onnx.open(path)
+    return OnnxRestorer.open(path)
 
 
 BLUR = np.full((3, 3), 1 / 9)
@@ -55,7 +55,7 @@ def test_an_onnx_network_runs_on_any_size(shape, tmp_path):
     restorer = write(tmp_path / "blur-q10.onnx", shape, BLUR)
     compressed = Jpeg().compress(textured(0, 21, 34), 40)
 
-    assert Onnx.accepts(tmp_path / "blur-q10.onnx")
+    assert OnnxRestorer.accepts(tmp_path / "blur-q10.onnx")
     assert (restorer.name, restorer.multi_model) == ("blur-q10", False)
     assert np.abs(restorer.restore(compressed) - blurred(compressed.pixels)).max() <= 0.51
     assert restorer.fingerprint(40)["library"].startswith("onnxruntime 1")
@@ -130,14 +130,14 @@ def test_weights_in_another_file_are_refused(tmp_path):
     assert (tmp_path / "net.data").is_file()
 
     with pytest.raises(UserError, match="keeps its weights in another file"):
-        Onnx.open(tmp_path / "net.onnx").prepare(10)
+        OnnxRestorer.open(tmp_path / "net.onnx").prepare(10)
 
 
 def test_a_damaged_file_and_a_missing_runtime_are_said(tmp_path, monkeypatch):
     (tmp_path / "net.onnx").write_text("weights")
     with pytest.raises(UserError, match="no ONNX network that ONNX Runtime"):
-        Onnx.open(tmp_path / "net.onnx").prepare(10)
+        OnnxRestorer.open(tmp_path / "net.onnx").prepare(10)
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UserError, match="pip install onnxruntime"):
-        Onnx.open(tmp_path / "net.onnx").prepare(10)
+        OnnxRestorer.open(tmp_path / "net.onnx").prepare(10)

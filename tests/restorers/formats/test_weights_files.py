@@ -24,12 +24,12 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import Restored, registry
 from restorers.architectures.fbcnn import FBCNN
 from restorers.architectures.ipt import IPT
-from restorers.architectures.ipt.config import Config
+from restorers.architectures.ipt.config import IPTConfig
 from restorers.architectures.swinir import SwinIR
 from restorers.architectures.swinir import network as swinir
 from restorers.checkpoints.format import Header, save
 from restorers.formats.spandrel import Spandrel
-from restorers.formats.torchscript import TorchScript
+from restorers.formats.torchscript import TorchScriptRestorer
 
 KINDS = ("mat", "onnx", "own", "spandrel", "torchscript")
 
@@ -144,7 +144,7 @@ def test_several_threads_get_what_one_gets(tmp_path):
     [
         (FBCNN, FBCNN.presets()["small"]),
         (SwinIR, SwinIR.presets()["small"]),
-        (IPT, Config(width=6, token=4, layers=1)),  # 12 heads, as the authors' have
+        (IPT, IPTConfig(width=6, token=4, layers=1)),  # 12 heads, as the authors' have
     ],
     ids=["fbcnn", "swinir", "ipt"],
 )
@@ -231,7 +231,7 @@ def test_torchscript_runs_and_is_not_taken_for_a_state_dict(suffix, tmp_path):
     restorer = opened(path)
     compressed = Jpeg().compress(textured(0, 17, 23), 10)
 
-    assert isinstance(restorer, TorchScript)
+    assert isinstance(restorer, TorchScriptRestorer)
     assert not Spandrel.accepts(path)
     expected = np.minimum(compressed.pixels, 254) + 1
     assert np.array_equal(restorer.restore(compressed), expected)

@@ -11,7 +11,7 @@ import scipy.fft
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from jpeg_tools import file_of, inputs, jpeg, libjpegs_planes, picture
+from jpeg_tools import inputs, jpeg, libjpegs_planes, locate_file, picture
 from PIL import Image
 
 from harness.errors import ImageError, UserError
@@ -91,7 +91,7 @@ def test_over_many_pixels_the_colour_image_has_no_bias():
 @given(height=SIDES, width=SIDES, qf=QFS)
 def test_a_grey_file_has_one_component_and_decodes_to_equal_channels(height, width, qf):
     grey = Image.fromarray(picture(height, width)).convert("L")
-    compressed = file_of(grey, format="JPEG", quality=qf)
+    compressed = locate_file(grey, format="JPEG", quality=qf)
     coefficients = read(compressed)
     assert len(coefficients.components) == 1
     planes = tensors(coefficients)
@@ -107,13 +107,13 @@ def test_a_grey_file_has_one_component_and_decodes_to_equal_channels(height, wid
 def test_frequencies_are_in_natural_order():
     stripes = np.zeros((16, 16, 3), np.uint8)
     stripes[::2] = 255  # the highest vertical frequency: row 7, column 0
-    planes = tensors(read(file_of(Image.fromarray(stripes), format="JPEG", quality=100)))
+    planes = tensors(read(locate_file(Image.fromarray(stripes), format="JPEG", quality=100)))
     assert planes.luma[0, 1:].abs().sum((1, 2)).argmax() + 1 == 8 * 7 + 0
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_a_file_that_is_no_jpeg_is_refused_in_one_sentence(kind):
-    compressed = file_of(Image.fromarray(picture(16, 16)), format=kind)
+    compressed = locate_file(Image.fromarray(picture(16, 16)), format=kind)
     with pytest.raises(
         UserError, match=rf"^The codec {kind.lower()} writes no JPEG file"
     ) as raised:
@@ -122,7 +122,7 @@ def test_a_file_that_is_no_jpeg_is_refused_in_one_sentence(kind):
 
 
 def test_cmyk_and_odd_subsampling_are_refused():
-    cmyk = file_of(Image.new("CMYK", (16, 16)), format="JPEG")
+    cmyk = locate_file(Image.new("CMYK", (16, 16)), format="JPEG")
     with pytest.raises(UserError, match="4 components in CMYK"):
         read(cmyk)
     compressed = jpeg(64, 64)
@@ -258,7 +258,7 @@ def test_normalised_coefficients_of_photographs_have_a_spread_of_about_one():
     spread = []
     for path in sorted(LIVE1.glob("*.png"))[:8]:
         with Image.open(path) as image:
-            planes = tensors(read(file_of(image.convert("RGB"), format="JPEG", quality=95)))
+            planes = tensors(read(locate_file(image.convert("RGB"), format="JPEG", quality=95)))
         spread.append(planes.luma[0].flatten(1).std(1) / deviations()[0])
     mean = torch.stack(spread).mean(0)
     assert mean.min() > 1 / 4 and mean.max() < 4

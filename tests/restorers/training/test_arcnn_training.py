@@ -14,7 +14,15 @@ from harness.errors import UserError
 from harness.plugins import registry
 from restorers.checkpoints.sources import SHIPPED as WEIGHTS
 from restorers.training import arcnn
-from restorers.training.data import Pair, Patches, Source, held_out, image_files, pairs, version_of
+from restorers.training.data import (
+    ImagePair,
+    Patches,
+    PatchSource,
+    held_out,
+    image_files,
+    pairs,
+    source_version,
+)
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "train"
 
@@ -49,9 +57,9 @@ def lines():
     return []
 
 
-def flat(level: int, side: int = 20) -> Pair:
+def flat(level: int, side: int = 20) -> ImagePair:
     image = np.full((side, side, 3), level, np.uint8)
-    return Pair(image, image)
+    return ImagePair(image, image)
 
 
 def test_training_gains_on_images_it_has_not_seen(recipe, tmp_path, lines, monkeypatch):
@@ -157,11 +165,11 @@ def test_a_registered_data_set_is_a_source(images, monkeypatch):
     monkeypatch.setattr(registry.Entry, "load", lambda self: Set)
     monkeypatch.setattr(registry, "datasets", lambda: registry.Registry("data set", [entry]))
     assert image_files("dataset:tiny-set") == [images / "0.png"]
-    assert version_of("dataset:tiny-set") == "renderer 7"
+    assert source_version("dataset:tiny-set") == "renderer 7"
 
 
 def test_batches_depend_on_the_step_alone(images):
-    source = [Source(pairs(image_files(str(images)), 10), 1)]
+    source = [PatchSource(pairs(image_files(str(images)), 10), 1)]
     one, two = Patches(source, 24, 5), Patches(source, 24, 5)
     one.batch(0, 3)
     for a, b in zip(one.batch(7, 3), two.batch(7, 3), strict=True):
@@ -173,7 +181,7 @@ def test_batches_depend_on_the_step_alone(images):
 
 def test_clean_and_compressed_patches_match():
     image = textured(9)
-    compressed, clean = Patches([Source([Pair(image, image)], 1)], 24, 0).batch(0, 16)
+    compressed, clean = Patches([PatchSource([ImagePair(image, image)], 1)], 24, 0).batch(0, 16)
     assert torch.equal(compressed, clean)
     assert len({patch.numpy().tobytes() for patch in clean}) == 16
 
@@ -181,14 +189,14 @@ def test_clean_and_compressed_patches_match():
 def test_patches_come_in_all_eight_orientations():
     corner = np.zeros((20, 20, 3), np.uint8)
     corner[2, 6] = 255
-    clean, _ = Patches([Source([Pair(corner, corner)], 1)], 20, 0).batch(0, 64)
+    clean, _ = Patches([PatchSource([ImagePair(corner, corner)], 1)], 20, 0).batch(0, 64)
     places = {tuple(patch[0].nonzero()[0].tolist()) for patch in clean}
     expected = {(2, 6), (6, 2), (2, 13), (13, 2), (17, 6), (6, 17), (17, 13), (13, 17)}
     assert places == expected
 
 
 def test_sources_are_drawn_by_their_shares():
-    sources = [Source([flat(0)] * 9, 3), Source([flat(255)], 1)]
+    sources = [PatchSource([flat(0)] * 9, 3), PatchSource([flat(255)], 1)]
     _, clean = Patches(sources, 20, 0).batch(0, 2000)
     assert abs(float(clean.mean()) - 0.25) < 0.04  # four standard deviations
 

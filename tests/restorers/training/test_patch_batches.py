@@ -13,7 +13,7 @@ from training_tools import noise, tinted, write
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from restorers.jpeg.dct import decode
-from restorers.training.batches import MARGIN, Batches, Images, Pool
+from restorers.training.batches import MARGIN, Images, PatchBatches, Pool
 from restorers.training.recipe import ImageSource
 
 LIMIT = 3.001 / 255
@@ -58,21 +58,23 @@ def equal(one, two):
 )
 def test_a_batch_is_a_function_of_seed_step_and_process(small, seed, step, rank, coefficients):
     images = pool(small)
-    used, fresh = (Batches(images, 32, (5, 95), seed, coefficients) for _ in range(2))
+    used, fresh = (PatchBatches(images, 32, (5, 95), seed, coefficients) for _ in range(2))
     used.batch(step + 1, 3, rank)  # what was asked for before does not matter
     found = fresh.batch(step, 2, rank)
 
     assert equal(found, used.batch(step, 2, rank))
     assert not equal(found, fresh.batch(step + 1, 2, rank))
     assert not equal(found, fresh.batch(step, 2, rank + 1))
-    assert not equal(found, Batches(images, 32, (5, 95), seed + 1, coefficients).batch(step, 2))
+    assert not equal(
+        found, PatchBatches(images, 32, (5, 95), seed + 1, coefficients).batch(step, 2)
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(step=st.integers(0, 10**6), low=st.integers(1, 100), more=st.integers(0, 99))
 def test_shapes_ranges_and_quality_factors(small, step, low, more):
     high = min(100, low + more)
-    found = Batches(pool(small), 24, (low, high), 0).batch(step, 3)
+    found = PatchBatches(pool(small), 24, (low, high), 0).batch(step, 3)
 
     assert found.planes is None
     assert found.qf.dtype == torch.int64
@@ -86,7 +88,7 @@ def test_shapes_ranges_and_quality_factors(small, step, low, more):
 
 
 def test_the_logarithm_of_the_quality_factor_is_drawn_evenly(small):
-    batches = Batches(pool(small, limit=1), 16, (5, 95), 3)
+    batches = PatchBatches(pool(small, limit=1), 16, (5, 95), 3)
     drawn = np.concatenate([batches.batch(step, 20).qf.numpy() for step in range(60)])
 
     assert {drawn.min(), drawn.max()} == {5, 95}
@@ -128,7 +130,7 @@ def levels(patch):
 
 def test_patches_are_cut_from_the_compressed_file_at_every_offset_to_its_grid(tmp_path, files):
     images = pool(write(tmp_path / "one", [noise(0, 70, 90)]))
-    batches, offsets = Batches(images, 16, (30, 30), 1), set()
+    batches, offsets = PatchBatches(images, 16, (30, 30), 1), set()
     for step in range(30):
         files.clear()
         found = batches.batch(step, 4)
@@ -144,7 +146,7 @@ def test_patches_are_cut_from_the_compressed_file_at_every_offset_to_its_grid(tm
 
 
 def test_coefficients_are_those_of_the_pixels(smooth, files):
-    batches = Batches(pool(smooth), 32, (5, 95), 1, coefficients=True)
+    batches = PatchBatches(pool(smooth), 32, (5, 95), 1, coefficients=True)
     for step in range(8):
         files.clear()
         found = batches.batch(step, 2)
@@ -161,7 +163,7 @@ def test_coefficients_are_those_of_the_pixels(smooth, files):
 
 def test_a_small_image_is_continued_by_its_mirror_image(tmp_path, files):
     image = noise(0, 20, 30)
-    Batches(pool(write(tmp_path / "one", [image])), 32, (50, 50), 0).batch(0, 1)
+    PatchBatches(pool(write(tmp_path / "one", [image])), 32, (50, 50), 0).batch(0, 1)
 
     region = files[0][0]
     whole = np.pad(image, ((0, 44), (0, 34), (0, 0)), mode="symmetric")
@@ -171,7 +173,7 @@ def test_a_small_image_is_continued_by_its_mirror_image(tmp_path, files):
 
 def test_patches_come_in_all_eight_orientations(tmp_path, files):
     image = noise(0, 48, 48)
-    batches = Batches(pool(write(tmp_path / "one", [image])), 16, (50, 50), 0)
+    batches = PatchBatches(pool(write(tmp_path / "one", [image])), 16, (50, 50), 0)
     batches.batch(0, 60)
 
     turned = [np.rot90(m, turns) for m in (image, image[:, ::-1]) for turns in range(4)]
@@ -229,9 +231,9 @@ def test_a_damaged_training_image_is_named(tmp_path, content):
     (folder / "bad.png").write_bytes(content)
 
     with pytest.raises(UserError, match=r"training image .*bad\.png"):
-        Batches(pool(folder), 16, (50, 50), 0).batch(0, 1)
+        PatchBatches(pool(folder), 16, (50, 50), 0).batch(0, 1)
 
 
 def test_coefficients_want_whole_units(small):
     with pytest.raises(UserError, match="patch_size 24 is no multiple of 16"):
-        Batches(pool(small), 24, (5, 95), 0, coefficients=True)
+        PatchBatches(pool(small), 24, (5, 95), 0, coefficients=True)

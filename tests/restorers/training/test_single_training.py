@@ -12,7 +12,7 @@ from harness.plugins.training_loop import read_checkpoint
 from restorers.architectures.fbcnn import FBCNN
 from restorers.checkpoints.sources import Files
 from restorers.training import single
-from restorers.training.batches import Batches, Pool
+from restorers.training.batches import PatchBatches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource
 from restorers.training.sizes import built, sized
@@ -107,7 +107,7 @@ def test_half_the_bytes_and_the_card_measures_what_is_written(recipe, unbroken, 
 @pytest.fixture(scope="module")
 def drawn(images):
     """A batch with coefficients."""
-    return Batches(Pool([ImageSource(path=str(images))]), 48, (5, 8), 0, True).batch(0, 2)
+    return PatchBatches(Pool([ImageSource(path=str(images))]), 48, (5, 8), 0, True).batch(0, 2)
 
 
 @pytest.mark.parametrize("name", METHODS)

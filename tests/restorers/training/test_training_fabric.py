@@ -11,8 +11,8 @@ from training_tools import common, log, stage
 
 from harness.errors import HarnessError, UserError
 from restorers.training import fabric
-from restorers.training.batches import Batches, Pool
-from restorers.training.fabric import Feed, Player, launched, learning_rate
+from restorers.training.batches import PatchBatches, Pool
+from restorers.training.fabric import BatchFeeder, Player, launched, learning_rate
 from restorers.training.recipe import ImageSource, SingleStage, Training
 
 
@@ -29,12 +29,12 @@ def started(plan):
 
 @pytest.fixture(scope="module")
 def batches(images):
-    return Batches(Pool([ImageSource(path=str(images))]), 32, (5, 95), 1, coefficients=True)
+    return PatchBatches(Pool([ImageSource(path=str(images))]), 32, (5, 95), 1, coefficients=True)
 
 
 def test_loaders_give_the_batches_that_the_process_itself_makes(plan, batches, started):
     state = torch.get_rng_state()
-    alone, helped = Feed(batches, plan, started, 0), Feed(batches, plan, started, 2)
+    alone, helped = BatchFeeder(batches, plan, started, 0), BatchFeeder(batches, plan, started, 2)
     for step in (2, 3, 4, 5):  # as after a resumption
         one, two = alone(step), helped(step)
         assert torch.equal(one.compressed, two.compressed)
@@ -45,7 +45,7 @@ def test_loaders_give_the_batches_that_the_process_itself_makes(plan, batches, s
 
 
 def test_a_feed_asked_out_of_order_gives_the_step_asked_for(plan, batches, started):
-    feed = Feed(batches, plan, started, 0)
+    feed = BatchFeeder(batches, plan, started, 0)
     for step in (3, 0, 1, 5):
         assert torch.equal(feed(step).qf, batches.batch(step, 2).qf)
 
@@ -55,10 +55,10 @@ def test_a_damaged_image_is_one_sentence_from_a_loaders_process_too(
     plan, tmp_path, started, loaders
 ):
     (tmp_path / "bad.png").write_bytes(b"no image")
-    damaged = Batches(Pool([ImageSource(path=str(tmp_path))]), 32, (5, 95), 1)
+    damaged = PatchBatches(Pool([ImageSource(path=str(tmp_path))]), 32, (5, 95), 1)
 
     with pytest.raises(UserError) as raised:
-        Feed(damaged, plan, started, loaders)(0)
+        BatchFeeder(damaged, plan, started, loaders)(0)
     assert "bad.png" in str(raised.value)
     assert "\n" not in str(raised.value)
 

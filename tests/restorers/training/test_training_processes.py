@@ -10,7 +10,7 @@ import yaml
 from training_tools import TINY, common, log, stage, tinted, write
 
 from harness.plugins.training_loop import read_checkpoint
-from restorers.training.batches import Batches, Pool
+from restorers.training.batches import PatchBatches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource, Training
 from restorers.training.sizes import built, sized
@@ -97,7 +97,7 @@ def alone(recipe, pictures, ranks=(0, 1)):
     network = built(method.restorer, sized(method.restorer, recipe["size"])).train()
     method.start(network)
     optimizer = torch.optim.Adam(network.parameters())
-    batches = Batches(
+    batches = PatchBatches(
         Pool([ImageSource(path=str(pictures))]), 32, tuple(recipe["qf"]), recipe["seed"]
     )
     from restorers.training.fabric import learning_rate

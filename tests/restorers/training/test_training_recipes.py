@@ -17,7 +17,7 @@ from restorers.common.complexity import weightless
 from restorers.jpeg.coefficients import read
 from restorers.jpeg.dct import tensors
 from restorers.training import arcnn, dagn, single
-from restorers.training.batches import Batch
+from restorers.training.batches import PatchBatch
 from restorers.training.methods import METHODS
 from restorers.training.recipe import Recipe, SingleStage, ThreeStages, checked
 from restorers.training.sizes import built, sized
@@ -36,7 +36,7 @@ def batch_of(side, coefficients):
     image = torch.empty(1, 3, side, side)
     file = Jpeg().compress(np.zeros((side, side, 3), np.uint8), 10)
     planes = tensors(read(file)) if coefficients else None
-    return Batch(image, image, torch.tensor([10]), planes).to(torch.device("meta"))
+    return PatchBatch(image, image, torch.tensor([10]), planes).to(torch.device("meta"))
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -58,7 +58,7 @@ def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
 @pytest.mark.parametrize("name", DAGNS)
 def test_every_recipe_of_dagn_makes_networks_that_take_its_patches(name):
     plan = checked(DAGNS[name], ThreeStages)
-    config = dagn.config_of(plan)
+    config = dagn.network_config(plan)
     network = weightless(lambda: dagn.dagn.DAGN(config))
     autos = (dagn.InsensitiveAutoEncoder, dagn.SensitiveAutoEncoder)
 

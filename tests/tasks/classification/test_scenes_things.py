@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.errors import UserError
 from tasks.classification import crops as module
-from tasks.classification.batches import Batches
+from tasks.classification.batches import CropBatches
 from tasks.classification.crops import LEAST_PIXELS, SMALLEST, UNIT, crops
 from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
 from tasks.scenes import CLASSES
@@ -158,11 +158,11 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(monkeypatch):
 
 
 def test_a_batch_is_a_function_of_the_step_and_only_turned_and_exposed(things):
-    batches = Batches(things, 4, 1)
+    batches = CropBatches(things, 4, 1)
     first = batches(3)
-    again = Batches(things, 4, 1)(3)
+    again = CropBatches(things, 4, 1)(3)
     assert np.array_equal(first.images, again.images) and np.array_equal(first.labels, again.labels)
-    assert not np.array_equal(first.images, Batches(things, 4, 2)(3).images)
+    assert not np.array_equal(first.images, CropBatches(things, 4, 2)(3).images)
     assert first.images.dtype == np.float32 and first.images.shape[1] == first.images.shape[2]
     assert first.images.min() >= 0.0 and first.images.max() <= 1.0
     # Exposure is one gain a channel: undone, it is a picture of the data set, turned.

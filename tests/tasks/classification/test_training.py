@@ -6,7 +6,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from harness.assets.cards import read_card, sha256_of
+from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 from tasks.classification.training import train
 from tasks.weights.training import check_recipe
@@ -64,7 +64,7 @@ def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(tmp_path
         assert np.array_equal(value, found[key]), key
     card = read_card(whole)
     assert card.recipe == recipe
-    assert card.sha256 == sha256_of(whole.parent / card.file)
+    assert card.sha256 == file_sha256(whole.parent / card.file)
 
 
 def test_the_card_has_the_accuracy_on_uncompressed_pictures(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.plugins import Detections
 from tasks.detection.agreement import DetectionAgreement
-from tasks.detection.drawing import Objects, drawn, match, objects_of, overlaps
+from tasks.detection.drawing import Objects, annotated_objects, drawn, match, overlaps
 from tasks.detection.task import Detection
 
 NAMES = {1: "cat", 2: "dog"}
@@ -136,7 +136,7 @@ def test_it_agrees_with_cocos_matching_at_one_half():
     [all_sizes] = [e for e in evaluation.evalImgs if e and tuple(e["aRng"]) == (0, 1e10)]
     right = int((all_sizes["dtMatches"][0] > 0).sum())
 
-    taken, counted = match(found, objects_of(truth))
+    taken, counted = match(found, annotated_objects(truth))
 
     assert 5 < right < 20
     assert sum(mine is not None for mine in taken) == right

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.plugins import registry
 from tasks.classes import COCO, COCO_IDS, VOC
 from tasks.exported.card import KINDS
-from tasks.exported.fields import Input, Size
+from tasks.exported.fields import Input, InputSize
 from tasks.exported.model_card import ModelCard
 
 ROOT = Path(__file__).parents[3]
@@ -257,7 +257,7 @@ def test_the_cards_in_the_documents_are_valid(tmp_path):
 def test_the_documents_name_every_field():
     text = (ROOT / "docs" / "model_cards.md").read_text()
     for kind in KINDS.values():
-        fields = {**kind.model_fields, **Input.model_fields, **Size.model_fields}
+        fields = {**kind.model_fields, **Input.model_fields, **InputSize.model_fields}
         fields.update(kind.model_fields["output"].annotation.model_fields)
         assert [name for name in fields if f"`{name}`" not in text] == []
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.scenes import ScenesTrain
-from tasks.scenes.batches import Batches, turned, turned_boxes
+from tasks.scenes.batches import SceneBatches, turned, turned_boxes
 
 BOOLS = st.booleans()
 
@@ -36,18 +36,18 @@ def test_no_boxes_turn_into_no_boxes():
 
 
 def test_a_batch_depends_on_seed_and_step_alone(data_set):
-    batches = Batches(data_set, 2, seed=5, masks=True)
+    batches = SceneBatches(data_set, 2, seed=5, masks=True)
     batches(3)
-    late, fresh = batches(7), Batches(data_set, 2, seed=5, masks=True)(7)
+    late, fresh = batches(7), SceneBatches(data_set, 2, seed=5, masks=True)(7)
     assert np.array_equal(late.images, fresh.images)
     assert np.array_equal(late.masks, fresh.masks)
-    assert not np.array_equal(Batches(data_set, 2, seed=6)(7).images[0], late.images[0])
+    assert not np.array_equal(SceneBatches(data_set, 2, seed=6)(7).images[0], late.images[0])
 
 
 def test_a_batch_is_what_a_network_wants(data_set):
     shapes = set()
     for step in range(12):
-        batch = Batches(data_set, 3, seed=1, masks=True)(step)
+        batch = SceneBatches(data_set, 3, seed=1, masks=True)(step)
         assert batch.images.dtype == np.float32 and batch.images.shape[::3] == (3, 3)
         assert batch.images.min() >= 0 and batch.images.max() <= 1
         assert batch.masks.shape == batch.images.shape[:3]
@@ -62,7 +62,7 @@ def test_a_batch_is_what_a_network_wants(data_set):
 
 def test_augmentation_keeps_the_finest_detail(data_set):
     """No blur, noise or compression: turned back, an image is the original times a gain."""
-    batch = Batches(data_set, 1, seed=2)(0)
+    batch = SceneBatches(data_set, 1, seed=2)(0)
     image = batch.images[0]
     originals = [np.asarray(_read(r.path)) / 255.0 for r in data_set.images()]
     best = min(_distance(image, original) for original in originals)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.scenes import CLASSES
-from tasks.scenes.noise import Dice, grain, spectral
+from tasks.scenes.noise import Rng, grain, spectral
 from tasks.scenes.render import SIZES, _edges, render
 
 COUNT = 16
@@ -156,7 +156,7 @@ def slope_of(field):
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
 def test_spectral_noise_has_the_spectrum_asked_for(slope):
-    field = spectral(Dice((1, 2)), 240, 256, slope)
+    field = spectral(Rng((1, 2)), 240, 256, slope)
     assert abs(slope_of(field) + slope) < 0.1
     assert abs(field.mean()) < 1e-9 and abs(field.std() - 1) < 1e-9
 
@@ -167,16 +167,16 @@ def test_images_fall_off_like_natural_ones(scenes):
 
 
 def test_grain_has_the_period_asked_for():
-    field = grain(Dice((3,)), 128, 128, 4.0)
+    field = grain(Rng((3,)), 128, 128, 4.0)
     spectrum = np.abs(np.fft.fft2(field)) ** 2
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
     assert abs((spectrum * frequency).sum() / spectrum.sum() * 4.0 - 1.0) < 0.3
 
 
 def test_dice_repeat_and_stay_in_range():
-    first, second = Dice((7, 1)), Dice((7, 1))
+    first, second = Rng((7, 1)), Rng((7, 1))
     numbers = [first.integer(2, 5) for _ in range(200)]
     assert numbers == [second.integer(2, 5) for _ in range(200)]
     assert set(numbers) == {2, 3, 4, 5}
-    assert Dice((7, 1)).uniform() != Dice((7, 2)).uniform()
+    assert Rng((7, 1)).uniform() != Rng((7, 2)).uniform()
     assert all(3.0 <= first.log_uniform(3.0, 9.0) < 9.0 for _ in range(100))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.assets.cards import Card, card_yaml, read_card, sha256_of, write_card
+from harness.assets.cards import Card, card_yaml, file_sha256, read_card, write_card
 from harness.errors import UserError
 from harness.plugins import own_score, published_score, registry
-from tasks.weights.published import CARDS, Published, WeightsModel
+from tasks.weights.published import CARDS, PublishedModel, WeightsModel
 
 IMAGES = {
     "coco-val2017": 5000, "coco-val2017-voc": 5000, "voc2012": 1449, "imagenet-val": 50000,
@@ -17,7 +17,7 @@ IMAGES = {
 FACTS = {"sha256": "0" * 64, "source": "its authors", "licence": "MIT"}
 
 
-class Net(Published):
+class Net(PublishedModel):
     name = "net"
     task = "detection"
 
@@ -36,7 +36,7 @@ def cards(tmp_path, monkeypatch):
     """A folder of cards with that of `Net`, its weights beside it."""
     monkeypatch.setattr("tasks.weights.published.CARDS", tmp_path)
     (tmp_path / "net.bin").write_bytes(b"published")
-    facts = {**FACTS, "sha256": sha256_of(tmp_path / "net.bin")[:8]}
+    facts = {**FACTS, "sha256": file_sha256(tmp_path / "net.bin")[:8]}
     said = {"published": {"mAP": 40.0}, "published_on": "some-val", "published_images": 3}
     write_card(Card(name="net", file="net.bin", **facts, **said), tmp_path / "net.yaml")
     return tmp_path
@@ -47,8 +47,8 @@ def test_the_published_weights_and_ones_own_are_told_apart(cards):
     theirs, mine = Net.make(), Net.make(str(cards / "mine.pth"))
 
     assert (theirs.name, mine.name) == ("net", "net:mine")
-    assert theirs.fingerprint() == {"weights": sha256_of(cards / "net.bin")}
-    assert mine.fingerprint() == {"weights": sha256_of(cards / "mine.pth")}
+    assert theirs.fingerprint() == {"weights": file_sha256(cards / "net.bin")}
+    assert mine.fingerprint() == {"weights": file_sha256(cards / "mine.pth")}
     assert theirs.expected(data_set("some-val", 3), "mAP").value == 40.0
     assert mine.expected(data_set("some-val", 3), "mAP") is None
 
@@ -76,7 +76,7 @@ def test_a_model_of_the_users_alone_needs_no_card(tmp_path):
             return {"weights": self._sha256}
 
     (tmp_path / "own.bin").write_bytes(b"own")
-    assert Own(tmp_path / "own.bin").fingerprint() == {"weights": sha256_of(tmp_path / "own.bin")}
+    assert Own(tmp_path / "own.bin").fingerprint() == {"weights": file_sha256(tmp_path / "own.bin")}
     assert Own.cards() == [] and Own(None)._own is None
     with pytest.raises(NotImplementedError, match="no published weights"):
         Own(None).fingerprint()
@@ -122,7 +122,7 @@ def test_a_folder_with_a_known_name_and_few_images_is_expected_nothing_of(task):
     found = 0
     for name in registry.models(task):
         model = registry.models(task).get(name)
-        if issubclass(model, Published):
+        if issubclass(model, PublishedModel):
             on = read_card(model.cards()[0]).published_on
             assert model.make().expected(data_set(on, 3), metric) is None
             assert model.make().expected(data_set(on, IMAGES[on]), metric).value > 20

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.assets.cards import read_card, sha256_of
+from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(trainer,
 
     card = read_card(whole)
     assert card.recipe == recipe
-    assert card.sha256 == sha256_of(whole.parent / card.file)
+    assert card.sha256 == file_sha256(whole.parent / card.file)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.movers import movers
-from harness.analysis.comparison.operands import sides_of
+from harness.analysis.comparison.operands import parse_operands
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
 from harness.report.tables.comparison import show
@@ -31,7 +31,7 @@ def known(tmp_path_factory):
         "b": {10: psnrs(base + rng.normal(0.5, 0.7, 40)), 20: psnrs(base + rng.normal(3, 0.7, 40))},
     }
     run = fidelity_run(tmp_path_factory.mktemp("known") / "run", values)
-    found = compare(*sides_of("a", "b", run), metrics=["PSNR"])
+    found = compare(*parse_operands("a", "b", run), metrics=["PSNR"])
     arrays = {name: {qf: np.array([*one.values()]) for qf, one in qfs.items()}
               for name, qfs in values.items()}  # fmt: skip
     return found, arrays
@@ -105,8 +105,8 @@ def test_the_other_way_round_everything_changes_its_sign(tmp_path_factory, pairs
             "b": {10: psnrs(b for _, b in pairs), 20: psnrs(a for a, _ in pairs)},
         },
     )
-    there = compare(*sides_of("a", "b", run), draws=50)
-    back = compare(*sides_of("b", "a", run), draws=50)
+    there = compare(*parse_operands("a", "b", run), draws=50)
+    back = compare(*parse_operands("b", "a", run), draws=50)
 
     for one, other in zip(there.rows, back.rows, strict=True):
         assert other.difference == pytest.approx(-one.difference, abs=1e-9)
@@ -115,7 +115,7 @@ def test_the_other_way_round_everything_changes_its_sign(tmp_path_factory, pairs
         assert other.identical == one.identical
         if one.tally is not None:
             assert one.tally[:3] == other.tally[2::-1]
-    ups, downs = ([(m.image, m.qf, m.change) for m in movers(one.places, 99)]
+    ups, downs = ([(m.image, m.qf, m.change) for m in movers(one.compared_pairs, 99)]
                   for one in (there, back))  # fmt: skip
     assert {(i, qf, -c) for i, qf, c in ups} == set(downs)
 
@@ -126,11 +126,11 @@ def test_images_without_a_value_are_ties_in_both_and_not_counted_in_one(tmp_path
         tmp_path / "run",
         {"a": {10: psnrs([nan, nan, 30, 30, 30])}, "b": {10: psnrs([nan, 30, 31, 30, 29])}},
     )
-    found = compare(*sides_of("a", "b", run), metrics=["PSNR"])
+    found = compare(*parse_operands("a", "b", run), metrics=["PSNR"])
 
     assert found.rows[0].tally == (1, 2, 1, 1)
     assert math.isnan(found.rows[0].difference)
-    text = show(found, movers(found.places, 10), "text")
+    text = show(found, movers(found.compared_pairs, 10), "text")
     assert "1/2/1" in text
     assert "without a value in one of the two, up to 1 a row" in text
     assert "nan" not in text
@@ -144,13 +144,13 @@ def test_the_images_that_moved_most_each_once_and_both_directions(tmp_path):
             "b": {10: psnrs([34, 33, 30, 29.5, 32]), 20: psnrs([41, 45, 40, 40, 40.2])},
         },
     )
-    found = compare(*sides_of("a", "b", run))
-    moved = [(m.image, m.qf, m.change) for m in movers(found.places, 2)]
+    found = compare(*parse_operands("a", "b", run))
+    moved = [(m.image, m.qf, m.change) for m in movers(found.compared_pairs, 2)]
 
     assert moved == [("i001", 20, 5.0), ("i000", 10, 4.0), ("i003", 10, -0.5)]
-    assert [m.image for m in movers(found.places, 9)] == ["i001", "i000", "i004", "i003"]
-    assert movers(found.places, 0) == ()
-    text = show(found, movers(found.places, 3), "text")
+    assert [m.image for m in movers(found.compared_pairs, 9)] == ["i001", "i000", "i004", "i003"]
+    assert movers(found.compared_pairs, 0) == ()
+    text = show(found, movers(found.compared_pairs, 3), "text")
     hint = "--task fidelity --qf 20 --restorers a,b --image i001\n"
     assert f"harness panels {run.path} {hint}" in text
 
@@ -158,7 +158,7 @@ def test_the_images_that_moved_most_each_once_and_both_directions(tmp_path):
 def test_only_the_images_that_both_have_are_used_and_it_is_said(tmp_path):
     a, b = psnrs([30, 31, 32, 33]), psnrs([31, 31, 33, 36])
     run = fidelity_run(tmp_path / "run", {"a": {10: a}, "b": {10: {**b, "i003": None}}})
-    found = compare(*sides_of("a", "b", run), metrics=["PSNR"])
+    found = compare(*parse_operands("a", "b", run), metrics=["PSNR"])
 
     assert (found.rows[0].images, found.rows[0].a) == (3, pytest.approx(31.0))
     assert any(note.startswith("left out: i003 (failed") for note in found.notes)
@@ -168,7 +168,7 @@ def test_the_mean_over_the_qfs_is_on_the_images_that_all_of_them_have(tmp_path):
     a = psnrs([30, 32, 34])
     lacking = {**psnrs([40, 40, 40]), "i000": None}
     run = fidelity_run(tmp_path / "run", {"a": {10: a, 20: a}, "b": {10: a, 20: lacking}})
-    rows = compare(*sides_of("a", "b", run), metrics=["PSNR"]).rows
+    rows = compare(*parse_operands("a", "b", run), metrics=["PSNR"]).rows
 
     assert [(row.images, row.difference) for row in rows] == [
         (3, 0.0), (2, pytest.approx(7.0)), (2, pytest.approx(3.5)),
@@ -209,7 +209,7 @@ def directory(tmp_path):
 
 
 def test_fractions_are_in_percent_and_the_difference_is_per_qf(directory):
-    found = compare(*sides_of("jpeg", "dagn", directory))
+    found = compare(*parse_operands("jpeg", "dagn", directory))
     lines = show(found, (), "md").splitlines()
 
     assert [round(row.difference, 9) for row in found.rows] == [10.0, -5.0, 2.5]
@@ -228,7 +228,7 @@ def test_another_vision_model_is_said(directory, tmp_path):
         held = side.manifest()
         identity = {"images": "x", "data": {}, "dataset": "scenes", "codecs": {}}
         side.write_manifest({**held, "identity": identity})
-    found = compare(*sides_of(str(directory.path), str(other.path), None))
+    found = compare(*parse_operands(str(directory.path), str(other.path), None))
     text = show(found, (), "text")
 
     assert "segmentation by pspnet in A, fcn in B" in text
@@ -237,13 +237,13 @@ def test_another_vision_model_is_said(directory, tmp_path):
 
 
 def test_the_original_pairs_with_every_qf(directory):
-    rows = compare(*sides_of("original", "jpeg", directory)).rows
+    rows = compare(*parse_operands("original", "jpeg", directory)).rows
 
     assert [(row.qf, round(row.a, 9)) for row in rows] == [(10, 40.0), (20, 40.0), ("mean", 40.0)]
 
 
 def test_detail_and_metric_choose_what_is_compared(directory):
-    sides = sides_of("jpeg", "dagn", directory)
+    sides = parse_operands("jpeg", "dagn", directory)
 
     assert "IoU/thing" in {row.metric for row in compare(*sides, detail=True).rows}
     assert {row.metric for row in compare(*sides, metrics=["aAcc"]).rows} == {"aAcc"}
@@ -257,17 +257,17 @@ def test_detail_and_metric_choose_what_is_compared(directory):
 
 
 def test_without_draws_there_are_values_alone(directory):
-    found = compare(*sides_of("jpeg", "dagn", directory), draws=0)
+    found = compare(*parse_operands("jpeg", "dagn", directory), draws=0)
 
     assert found.rows[0].difference == pytest.approx(10.0)
     assert math.isnan(found.rows[0].interval.low)
-    assert "no intervals" in show(found, movers(found.places, 10), "text")
+    assert "no intervals" in show(found, movers(found.compared_pairs, 10), "text")
 
 
 def test_codecs_are_compared_each_with_itself(tmp_path):
     values = {"a": {10: psnrs([30, 32])}, "b": {10: psnrs([31, 34])}}
     run = fidelity_run(tmp_path / "run", values, codec={"webp": {"codec": "webp"}})
-    text = show(compare(*sides_of("a", "b", run)), (), "text")
+    text = show(compare(*parse_operands("a", "b", run)), (), "text")
 
     assert "webp 10" in text
 
@@ -275,7 +275,7 @@ def test_codecs_are_compared_each_with_itself(tmp_path):
 def test_csv_and_json_have_every_number(known):
     found, _ = known
     table = frame(found)
-    content = json.loads(as_json(found, movers(found.places, 3), None))
+    content = json.loads(as_json(found, movers(found.compared_pairs, 3), None))
 
     assert list(table.columns) == COLUMNS
     assert table.difference.tolist() == [row.difference for row in found.rows]
@@ -291,7 +291,7 @@ def test_numbers_there_are_not_are_null_in_json(tmp_path):
         tmp_path / "run",
         {"a": {10: psnrs([math.inf])}, "b": {10: psnrs([30])}},
     )
-    content = json.loads(as_json(compare(*sides_of("a", "b", run)), (), None))
+    content = json.loads(as_json(compare(*parse_operands("a", "b", run)), (), None))
 
     assert content["rows"][0]["a"] == "inf"
     assert content["rows"][0]["ci_low"] is None
@@ -305,7 +305,9 @@ def test_few_images_are_said_to_be_and_one_has_no_interval(tmp_path):
     ):
         values = {name: {10: psnrs([30 + k] * count)} for k, name in enumerate("ab")}
         run = fidelity_run(tmp_path / str(count), values)
-        lines = show(compare(*sides_of("a", "b", run), metrics=["PSNR"]), (), "text").splitlines()
+        lines = show(
+            compare(*parse_operands("a", "b", run), metrics=["PSNR"]), (), "text"
+        ).splitlines()
 
         assert sentence in lines
         assert not any("over 0 comparisons" in line for line in lines)
@@ -318,7 +320,7 @@ def test_few_numbers_and_unusual_ones_are_printed_without_words(tmp_path):
     values = {"a": {10: a, 20: psnrs([30, inf]), 30: psnrs([30, 40])},
               "b": {10: b, 20: psnrs([30, inf]), 30: psnrs([30, nan])}}  # fmt: skip
     run = fidelity_run(tmp_path / "run", values)
-    lines = show(compare(*sides_of("a", "b", run), metrics=["PSNR"]), (), "md").splitlines()
+    lines = show(compare(*parse_operands("a", "b", run), metrics=["PSNR"]), (), "md").splitlines()
     cells = [line.strip("| ").split(" | ")[2:7] for line in lines if "| PSNR" in line]
 
     assert cells[0][:4] == ["10", "30.50", "30.63", "+0.13"]

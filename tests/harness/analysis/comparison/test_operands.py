@@ -6,7 +6,7 @@ import pytest
 from compared import CODEC, fidelity_run, psnrs
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.operands import sides_of
+from harness.analysis.comparison.operands import parse_operands
 from harness.analysis.comparison.pairing import pair
 from harness.errors import UserError
 
@@ -27,7 +27,7 @@ def test_a_side_is_a_restorer_a_run_or_a_restorer_of_a_run(tmp_path):
     other = run_of(tmp_path / "a:b", "arcnn", "fbcnn:told", "arcnn:/weights/x.pth")
 
     def meant(a, b):
-        return [(side.directory.path, side.restorer) for side in sides_of(a, b, run)]
+        return [(side.directory.path, side.restorer) for side in parse_operands(a, b, run)]
 
     assert meant("jpeg", "fbcnn:told") == [(run.path, "jpeg"), (run.path, "fbcnn:told")]
     assert meant(f"{other.path}:fbcnn:told", str(run.path))[0] == (other.path, "fbcnn:told")
@@ -41,14 +41,14 @@ def test_a_restorer_goes_before_a_folder_of_its_name_and_it_is_said(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     run = run_of(tmp_path / "run", "jpeg", "arcnn")
     run_of(tmp_path / "jpeg", "jpeg")
-    a, b = sides_of("jpeg", "arcnn", run)
+    a, b = parse_operands("jpeg", "arcnn", run)
 
     assert a.restorer == "jpeg"
     assert any("./jpeg is the run directory" in note for note in compare(a, b).notes)
-    assert sides_of("./jpeg", "arcnn", run)[0].restorer is None
+    assert parse_operands("./jpeg", "arcnn", run)[0].restorer is None
     shutil.rmtree(tmp_path / "jpeg")
     (tmp_path / "jpeg").mkdir()
-    assert sides_of("jpeg", "arcnn", run)[0].note == ""  # a folder that is no run is no rival
+    assert parse_operands("jpeg", "arcnn", run)[0].note == ""  # a folder that is no run is no rival
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_what_is_no_side_is_refused_in_a_sentence(tmp_path, a, b, sentence):
     run = run_of(tmp_path / "run", "jpeg", "arcnn")
 
     with pytest.raises(UserError) as refused:
-        sides_of(a.format(run=run.path), b.format(run=run.path), run)
+        parse_operands(a.format(run=run.path), b.format(run=run.path), run)
     assert sentence in str(refused.value)
 
 
 def test_without_a_run_bare_restorers_are_refused(tmp_path):
     with pytest.raises(UserError, match="There is no run under results/runs to have a restorer"):
-        sides_of("jpeg", "arcnn", None)
+        parse_operands("jpeg", "arcnn", None)
 
 
 def test_whole_runs_pair_the_restorers_both_have(tmp_path):
     one = run_of(tmp_path / "one", "jpeg", "arcnn", "dagn", qfs=(10, 20))
     other = run_of(tmp_path / "other", "jpeg", "arcnn", "ipt", qfs=(10, 30))
-    a, b = sides_of(str(one.path), str(other.path), None)
+    a, b = parse_operands(str(one.path), str(other.path), None)
     found = compare(a, b)
 
     assert names(a, b) == [("jpeg", "jpeg"), ("arcnn", "arcnn")]
@@ -93,20 +93,20 @@ def test_whole_runs_pair_the_restorers_both_have(tmp_path):
 
 def test_the_one_restorer_of_each_run_is_a_pair_whatever_its_name(tmp_path):
     one, other = run_of(tmp_path / "a", "jpeg", "old"), run_of(tmp_path / "b", "jpeg", "new")
-    a, b = sides_of(str(one.path), str(other.path), None)
+    a, b = parse_operands(str(one.path), str(other.path), None)
 
     assert names(a, b) == [("jpeg", "jpeg"), ("old", "new")]
     assert "paired: old of A with new of B, the one restorer of each" in compare(a, b).notes
     # One run's restorer is named: the other's is the only one there is.
-    assert names(*sides_of(str(one.path), f"{other.path}:new", None)) == [("old", "new")]
+    assert names(*parse_operands(str(one.path), f"{other.path}:new", None)) == [("old", "new")]
     # A reference that is named is not paired with a network.
-    assert names(*sides_of(str(one.path), f"{other.path}:jpeg", None)) == [("jpeg", "jpeg")]
+    assert names(*parse_operands(str(one.path), f"{other.path}:jpeg", None)) == [("jpeg", "jpeg")]
 
 
 def test_leftovers_of_larger_runs_are_not_paired(tmp_path):
     one, other = run_of(tmp_path / "a", "fbcnn", "x"), run_of(tmp_path / "b", "fbcnn", "y")
 
-    assert names(*sides_of(str(one.path), str(other.path), None)) == [("fbcnn", "fbcnn")]
+    assert names(*parse_operands(str(one.path), str(other.path), None)) == [("fbcnn", "fbcnn")]
 
 
 def test_nothing_in_common_is_refused(tmp_path):
@@ -119,7 +119,7 @@ def test_nothing_in_common_is_refused(tmp_path):
         path = tmp_path / f"b{len(list(tmp_path.iterdir()))}"
         other = run_of(path, *names_, qfs=qfs, ids=sorted(VALUES))
         with pytest.raises(UserError, match=sentence):
-            compare(*sides_of(str(one.path), str(other.path), None))
+            compare(*parse_operands(str(one.path), str(other.path), None))
 
 
 def test_cells_without_a_common_image_yet_are_refused(tmp_path):
@@ -127,19 +127,19 @@ def test_cells_without_a_common_image_yet_are_refused(tmp_path):
     run = fidelity_run(tmp_path / "a", {"jpeg": {10: VALUES}, "arcnn": {10: bad}})
 
     with pytest.raises(UserError, match="have no QF with common images yet"):
-        compare(*sides_of("jpeg", "arcnn", run))
+        compare(*parse_operands("jpeg", "arcnn", run))
 
 
 def two(tmp_path, **options):
     run_of(tmp_path / "one", "jpeg", "arcnn")
     run_of(tmp_path / "two", "jpeg", "arcnn", **options)
-    return sides_of(str(tmp_path / "one"), str(tmp_path / "two"), None)
+    return parse_operands(str(tmp_path / "one"), str(tmp_path / "two"), None)
 
 
 def test_other_image_lists_are_refused_unless_told(tmp_path):
     run_of(tmp_path / "one", "jpeg", "arcnn")
     fidelity_run(tmp_path / "two", {"jpeg": {10: psnrs([30, 31])}, "arcnn": {10: psnrs([30, 39])}})
-    sides = sides_of(str(tmp_path / "one"), str(tmp_path / "two"), None)
+    sides = parse_operands(str(tmp_path / "one"), str(tmp_path / "two"), None)
 
     with pytest.raises(UserError, match=r"3 images of fake \(.*\) against 2 images of fake .*--co"):
         compare(*sides)
@@ -154,7 +154,7 @@ def test_another_picture_of_the_same_name_is_found_out(tmp_path):
     fidelity_run(
         tmp_path / "two", {"jpeg": {10: psnrs([30, 31])}}, sizes={"i001": 48}, data={"version": "2"}
     )
-    sides = sides_of(str(tmp_path / "one"), str(tmp_path / "two"), None)
+    sides = parse_operands(str(tmp_path / "one"), str(tmp_path / "two"), None)
 
     with pytest.raises(UserError, match=r"i001 is not the same picture .*height 32 against 48"):
         compare(*sides, common_images=True)
@@ -188,7 +188,7 @@ def test_software_of_the_environment_is_said(tmp_path):
     for side, version in ((a, "1"), (b, "2")):
         environment = {"packages": {"torch": version, "numpy": "9", "jpeglib": "absent"}}
         side.directory.write_manifest({**side.directory.manifest(), "environments": [environment]})
-    a, b = sides_of(str(a.directory.path), str(b.directory.path), None)
+    a, b = parse_operands(str(a.directory.path), str(b.directory.path), None)
     notes = compare(a, b).notes
 
     assert "software: torch 1 against 2" in notes
@@ -200,7 +200,7 @@ def test_other_numbers_from_the_same_inputs_are_said(tmp_path):
     for name, shift in (("one", 0), ("two", 1)):
         moved = psnrs([30 + shift, 31 + 2 * shift, 32])
         fidelity_run(tmp_path / name, {"jpeg": {10: VALUES}, "arcnn": {10: moved}})
-    a, b = sides_of(str(tmp_path / "one"), str(tmp_path / "two"), None)
+    a, b = parse_operands(str(tmp_path / "one"), str(tmp_path / "two"), None)
 
     assert [note for note in compare(a, b).notes if "settings and versions, but other" in note] == [
         "the same weights, settings and versions, but other numbers: arcnn; code has changed "

@@ -8,7 +8,7 @@ import scipy.stats
 from compared import fidelity_run, psnrs
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.operands import sides_of
+from harness.analysis.comparison.operands import parse_operands
 from harness.analysis.comparison.regression_gate import judge
 from harness.errors import UserError
 from harness.plugins import registry
@@ -21,7 +21,7 @@ def two(folder, a, b, **options):
     ids = sorted(next(iter(values[0]["net"].values())))
     for name, value in zip(("base", "cand"), values, strict=True):
         fidelity_run(folder / name, value, ids=ids, **options)
-    return sides_of(str(folder / "base"), str(folder / "cand"), None)
+    return parse_operands(str(folder / "base"), str(folder / "cand"), None)
 
 
 def noisy(shift, seed=0, images=30, spread=0.5):

@@ -8,7 +8,7 @@ import pytest
 from figure_runs import make_run
 from matplotlib.text import Text
 
-from harness.report.figures import KINDS, Material, collect, figures_of, to_bytes, to_svg
+from harness.report.figures import KINDS, FigureData, build_figures, collect, to_bytes, to_svg
 from harness.report.figures import files as files_module
 from harness.report.figures.style import SMALLEST, WIDTHS, settings
 
@@ -20,7 +20,7 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def figures(directory):
-    return figures_of(directory, draws=40)
+    return build_figures(directory, draws=40)
 
 
 def test_every_kind_is_there(figures):
@@ -53,7 +53,7 @@ def test_text_is_large_enough_and_on_the_page(figures, width):
 def test_the_same_run_gives_the_same_bytes_whatever_the_users_settings(
     directory, figures, format, monkeypatch
 ):
-    again, _ = collect(Material(directory, draws=40), ["recovered"])
+    again, _ = collect(FigureData(directory, draws=40), ["recovered"])
     first = next(figure for figure in figures if figure.name == "recovered")
     before = to_bytes(first, format)
     monkeypatch.setitem(mpl.rcParams, "font.size", 31.0)

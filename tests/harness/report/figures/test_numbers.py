@@ -7,14 +7,14 @@ from matplotlib.collections import LineCollection
 from table_runs import write_run
 
 from harness.analysis.bd import bd_frame
-from harness.analysis.bootstrap import differences, gather
+from harness.analysis.bootstrap import differences, load_bootstrap
 from harness.analysis.summaries import summaries
-from harness.report.figures import Absent, Material, collect
+from harness.report.figures import Absent, FigureData, collect
 from harness.report.figures import accuracy_vs_cost as cost
 from harness.report.figures import accuracy_vs_quality as quality
 from harness.report.figures import per_class as classes
 from harness.report.figures import rate_distortion as rate
-from harness.report.figures.recovered import shares_of
+from harness.report.figures.recovered import recovered_shares
 from harness.report.figures.style import settings
 from harness.report.tables.long_form import long_form
 
@@ -24,7 +24,7 @@ PLACE = ("segmentation", "jpeg")
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    return Material(make_run(tmp_path_factory.mktemp("figures") / "run"), draws=DRAWS)
+    return FigureData(make_run(tmp_path_factory.mktemp("figures") / "run"), draws=DRAWS)
 
 
 def drawn(figure, width=7.16):
@@ -58,7 +58,7 @@ def test_the_points_of_quality_are_the_tables_numbers_and_its_bars_the_evidences
     (figure,) = quality.make(material)
     axes = drawn(figure).axes[0]
     frame = long_form(material.directory, draws=DRAWS)
-    evidence = gather(material.directory, draws=DRAWS)
+    evidence = load_bootstrap(material.directory, draws=DRAWS)
 
     for name in ("jpeg", "arcnn", "dagn"):
         line, ends = of_colour(axes, material.styles[name].colour)
@@ -113,8 +113,8 @@ def cell(material):
 
 
 def test_cost_shows_the_paired_gain_at_the_median_time(material):
-    points = {point.restorer: point for point in cost.points_of(material, PLACE)}
-    evidence = gather(material.directory, draws=DRAWS)
+    points = {point.restorer: point for point in cost.cost_points(material, PLACE)}
+    evidence = load_bootstrap(material.directory, draws=DRAWS)
     base, one = (evidence[f"segmentation/{name}-q10"] for name in ("jpeg", "arcnn"))
     gap = differences(base, one, ["mIoU"], DRAWS)["mIoU"]
 
@@ -145,14 +145,14 @@ def test_the_shares_are_those_of_the_summaries(material):
     mine = [s for s in every if s.restorer == "arcnn" and s.qf is not None]
     assert list(line.get_ydata()) == [s.value for s in mine]
     assert np.allclose(ends, [s.interval for s in mine])
-    assert set(shares_of(material)) == {PLACE}
+    assert set(recovered_shares(material)) == {PLACE}
 
 
 def test_classes_are_bold_where_the_paired_interval_does_not_hold_0(material):
-    found = classes.gains_of(material, PLACE)
+    found = classes.class_gains(material, PLACE)
     (figure,) = classes.make(material)
     axes = drawn(figure).axes[0]
-    evidence = gather(material.directory, draws=DRAWS)
+    evidence = load_bootstrap(material.directory, draws=DRAWS)
     at_10 = {e.cell["restorer"]: e for e in evidence.values() if e.cell["qf"] == 10}
 
     assert set(found.classes) == {"background", "apple", "bee"}
@@ -179,11 +179,11 @@ def test_colours_of_the_heat_map_are_centred_on_no_gain(material):
 
 
 def test_another_qf_can_be_asked_for(material):
-    other = Material(material.directory, draws=DRAWS, qf=30)
+    other = FigureData(material.directory, draws=DRAWS, qf=30)
     figures, _ = collect(other, ["cost", "classes"])
 
     assert all("at QF 30" in figure.caption for figure in figures)
-    gains = [cost.points_of(one, PLACE)[0].gain for one in (material, other)]
+    gains = [cost.cost_points(one, PLACE)[0].gain for one in (material, other)]
     assert gains[0] != gains[1]
 
 
@@ -195,14 +195,14 @@ def test_of_luma_alone_the_psnr_of_luma_is_drawn(tmp_path):
         for name in ("psnr", "ssim", "psnr_b"):
             text = text.replace(f'"{name}"', f'"{name}_y"')
         path.write_text(text)
-    material = Material(run, draws=DRAWS)
-    place = ("fidelity", "jpeg")
+    material = FigureData(run, draws=DRAWS)
+    panel = ("fidelity", "jpeg")
 
-    assert [line.values for line in quality.lines_of(material, place)] == [
+    assert [line.values for line in quality.quality_lines(material, panel)] == [
         pytest.approx([30.5, 32.5]), pytest.approx([32, 34])
     ]  # fmt: skip
-    assert [point.gain for point in cost.points_of(material, place)] == [pytest.approx(1.5)]
-    assert [curve[3] for curve in rate.curves_of(material, "fidelity")] == [
+    assert [point.gain for point in cost.cost_points(material, panel)] == [pytest.approx(1.5)]
+    assert [curve[3] for curve in rate.rate_curves(material, "fidelity")] == [
         pytest.approx([30.5, 32.5]), pytest.approx([32, 34])
     ]  # fmt: skip
     figures, _ = collect(material, ["quality", "cost", "rate"])
@@ -216,7 +216,7 @@ def test_images_that_failed_everywhere_are_counted_in_the_caption(tmp_path):
     run = make_run(tmp_path / "run", qfs=(10, 20))
     for path in run.path.rglob("*.jsonl"):
         path.write_text("".join(path.read_text().splitlines(True)[1:]))
-    material = Material(run, draws=DRAWS)
+    material = FigureData(run, draws=DRAWS)
     (figure,) = quality.make(material)
 
     assert "Incomplete: cells have 11 of 12 images." in figure.caption
@@ -224,7 +224,7 @@ def test_images_that_failed_everywhere_are_counted_in_the_caption(tmp_path):
 
 
 def test_of_one_image_the_caption_claims_no_intervals(tmp_path):
-    material = Material(make_run(tmp_path / "run", qfs=(10, 20), images=1), draws=DRAWS)
+    material = FigureData(make_run(tmp_path / "run", qfs=(10, 20), images=1), draws=DRAWS)
     (figure,) = quality.make(material)
 
     assert "No intervals: one image has none." in figure.caption
@@ -232,7 +232,7 @@ def test_of_one_image_the_caption_claims_no_intervals(tmp_path):
 
 
 def test_one_qf_gives_what_it_can(tmp_path):
-    material = Material(make_run(tmp_path / "run", qfs=(10,)), draws=DRAWS)
+    material = FigureData(make_run(tmp_path / "run", qfs=(10,)), draws=DRAWS)
     figures, lacking = collect(material)
 
     assert {figure.name for figure in figures} == {"cost", "classes-segmentation", "recovered"}
@@ -252,7 +252,7 @@ def test_one_qf_gives_what_it_can(tmp_path):
     ],
 )
 def test_what_is_missing_is_said(tmp_path, options, name, word):
-    material = Material(make_run(tmp_path / "run", qfs=(10, 20), **options), draws=20)
+    material = FigureData(make_run(tmp_path / "run", qfs=(10, 20), **options), draws=20)
     figures, (lacking,) = collect(material, [name])
 
     assert not figures
@@ -261,7 +261,7 @@ def test_what_is_missing_is_said(tmp_path, options, name, word):
 
 
 def test_without_draws_there_are_points_and_no_bars(tmp_path):
-    material = Material(make_run(tmp_path / "run", qfs=(10, 20)), draws=0)
+    material = FigureData(make_run(tmp_path / "run", qfs=(10, 20)), draws=0)
     (figure,), _ = collect(material, ["quality"])
     axes = drawn(figure).axes[0]
 

@@ -13,9 +13,9 @@ from harness.report.figures.style import (
     COLOURS,
     GREY,
     REFERENCE,
+    assign_styles,
     luminance,
     readable_on,
-    style_of,
 )
 
 PAPER = ["arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn"]
@@ -60,14 +60,14 @@ def test_every_colour_stands_out_from_paper(colour):
 
 
 def test_the_papers_restorers_share_neither_colour_nor_marker():
-    styles = style_of([*PAPER, "jpeg", "original"])
+    styles = assign_styles([*PAPER, "jpeg", "original"])
 
     assert len({style.colour for style in styles.values()}) == 9
     assert len({style.marker for style in styles.values()}) == 9
 
 
 def test_jpeg_is_black_and_the_original_a_dashed_line():
-    styles = style_of(["jpeg", REFERENCE])
+    styles = assign_styles(["jpeg", REFERENCE])
 
     assert styles["jpeg"].colour == BLACK
     assert styles[REFERENCE].dash
@@ -77,17 +77,17 @@ def test_jpeg_is_black_and_the_original_a_dashed_line():
 @settings(deadline=None, max_examples=50)
 @given(NAMES)
 def test_all_styles_differ_and_do_not_depend_on_the_order(names):
-    styles = style_of(names)
+    styles = assign_styles(names)
 
     assert set(styles) == set(names)
     assert len(set(styles.values())) == len(styles)
-    assert style_of(reversed(names)) == styles
+    assert assign_styles(reversed(names)) == styles
 
 
 @settings(deadline=None, max_examples=50)
 @given(NAMES)
 def test_strangers_change_nothing_about_the_papers_restorers(names):
-    alone, together = style_of(PAPER), style_of([*names, *PAPER])
+    alone, together = assign_styles(PAPER), assign_styles([*names, *PAPER])
 
     assert {name: together[name] for name in PAPER} == alone
 
@@ -95,7 +95,7 @@ def test_strangers_change_nothing_about_the_papers_restorers(names):
 @settings(deadline=None, max_examples=30)
 @given(st.sets(st.text(string.ascii_lowercase, min_size=1), max_size=7))
 def test_as_many_restorers_as_there_are_colours_have_one_each(names):
-    styles = style_of(names - {"jpeg", REFERENCE})
+    styles = assign_styles(names - {"jpeg", REFERENCE})
 
     assert len({style.colour for style in styles.values()}) == len(styles)
 

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import UserError
 from harness.report.figures.figure import to_svg
 from harness.report.figures.style import settings
-from harness.report.figures.training import logs_of, training_figure
+from harness.report.figures.training import find_logs, training_figure
 
 ROOT = Path(__file__).parents[4]
 SHIPPED = sorted(ROOT.glob("*/weights/*.csv"))
@@ -35,9 +35,9 @@ def drawn(figure):
 
 
 def test_a_folder_with_stages_gives_a_log_each(folder):
-    assert [log.name for log in logs_of(folder)] == ["mine/stage1", "mine/stage2"]
-    assert [log.name for log in logs_of(folder / "stage1")] == ["stage1"]
-    assert [log.name for log in logs_of(folder / "stage1" / "log.csv")] == ["stage1"]
+    assert [log.name for log in find_logs(folder)] == ["mine/stage1", "mine/stage2"]
+    assert [log.name for log in find_logs(folder / "stage1")] == ["stage1"]
+    assert [log.name for log in find_logs(folder / "stage1" / "log.csv")] == ["stage1"]
 
 
 def test_figures_of_validations_that_were_not_made_are_not_drawn(folder):
@@ -72,7 +72,7 @@ def test_a_log_that_is_still_written_to_is_read_to_its_last_whole_row(folder):
     path = folder / "stage1" / "log.csv"
     path.write_text(LOG + "600,0.4,")
 
-    (log,) = logs_of(path)
+    (log,) = find_logs(path)
     assert log.steps[-1] == 500
 
 
@@ -87,14 +87,14 @@ def test_what_is_no_log_is_refused(tmp_path, text, word):
     path.write_text(text)
 
     with pytest.raises(UserError, match=word):
-        logs_of(path)
+        find_logs(path)
 
 
 def test_a_folder_without_a_log_and_a_missing_file_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"has no log\.csv"):
-        logs_of(tmp_path)
+        find_logs(tmp_path)
     with pytest.raises(UserError, match="No such file"):
-        logs_of(tmp_path / "none.csv")
+        find_logs(tmp_path / "none.csv")
     with pytest.raises(UserError, match="Unknown axis 'epoch'. Available: step, time"):
         training_figure([tmp_path], "epoch")
 

@@ -11,13 +11,13 @@ from page_runs import STUDY, page_run
 from written_runs import fidelity_run
 
 from harness.records.run_directory import RunDirectory
-from harness.report.page.data import page_of
+from harness.report.page.data import describe_page
 from harness.report.page.escape import printable, printable_json
 from harness.report.page.forest import LEFT, RIGHT, WIDTH, forest
 from harness.report.page.images import pack
 from harness.report.page.prose import listed
-from harness.report.page.provenance import command_of, packages_of
-from harness.report.page.tables import Grid, GridLine, Number, p_text
+from harness.report.page.provenance import package_versions, rerun_command
+from harness.report.page.tables import GridLine, Number, PageTable, p_text
 from harness.study.study import Cell
 
 
@@ -28,7 +28,7 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(directory):
-    return page_of(directory, draws=200)
+    return describe_page(directory, draws=200)
 
 
 def test_the_abstract_says_what_was_measured_on_what(page):
@@ -54,7 +54,7 @@ def test_findings_name_who_is_better_and_who_worse(page):
 
 
 def test_without_draws_nothing_is_said_of_differences(directory):
-    page = page_of(directory, draws=0)
+    page = describe_page(directory, draws=0)
 
     assert page.judged == ""
     assert page.overall == ()
@@ -144,7 +144,7 @@ def test_a_run_without_records_is_a_page_too(tmp_path):
     for path in (run.path / "records").rglob("*.jsonl"):
         path.unlink()
 
-    page = page_of(run)
+    page = describe_page(run)
 
     assert page.tasks == ()
     assert page.findings == ()
@@ -152,7 +152,7 @@ def test_a_run_without_records_is_a_page_too(tmp_path):
 
 
 def test_the_command_makes_the_same_study(harness):
-    command = shlex.split(command_of({"study": STUDY, "data_set": {"name": "scenes"}}, "out"))
+    command = shlex.split(rerun_command({"study": STUDY, "data_set": {"name": "scenes"}}, "out"))
     at = command.index("--output")
     assert command[at:] == ["--output", "out"]
 
@@ -168,7 +168,9 @@ def test_the_command_makes_the_same_study(harness):
 def test_the_command_names_the_data_set_that_auto_was():
     study = {**STUDY, "dataset": "auto"}
 
-    assert "--dataset scenes " in command_of({"study": study, "data_set": {"name": "scenes"}}, "o")
+    assert "--dataset scenes " in rerun_command(
+        {"study": study, "data_set": {"name": "scenes"}}, "o"
+    )
 
 
 def test_the_cards_are_those_of_the_weights_used(tmp_path):
@@ -185,7 +187,7 @@ def test_the_cards_are_those_of_the_weights_used(tmp_path):
             cell["inputs"] = {"restorer": {"weights": "0" * 64}}
     run.write_manifest(manifest)
 
-    assets = {one.name: one for one in page_of(run, draws=0).assets}
+    assets = {one.name: one for one in describe_page(run, draws=0).assets}
 
     assert [one.name for one in assets["arcnn"].cards] == [card.name]
     assert assets["dagn"].cards == ()
@@ -197,7 +199,7 @@ def test_environments_stand_side_by_side():
     first = {"packages": {"torch": "2.0"}, "cores": 2}
     manifest = {"environments": [first, {"packages": {"torch": "2.1", "numpy": "2"}}]}
 
-    assert packages_of(manifest) == (
+    assert package_versions(manifest) == (
         ("torch", ("2.0", "2.1")),
         ("cores", ("2", "–")),
         ("numpy", ("–", "2")),
@@ -216,7 +218,7 @@ def test_several_codecs_are_told_apart(tmp_path):
     manifest["identity"]["codecs"]["webp"] = {"codec": "webp"}
     run.write_manifest(manifest)
 
-    page = page_of(run, draws=10)
+    page = describe_page(run, draws=10)
 
     assert page.images["qfs"] == ["jpeg 10", "webp 20"]
     assert page.images["bpp"] == {"jpeg 10": [1000, 1000], "webp 20": [1000, 1000]}
@@ -228,7 +230,7 @@ def test_a_forest_plot_keeps_its_marks_in_place():
 
     numbers = {"a": number(2.0, 1.0, 3.0), "b": number(-1.0, -4.0, 2.0), "c": Number("–", None)}
     line = GridLine(("10",), "mAP", "10", numbers)
-    (plot,) = forest(Grid("id", "t", "", ("QF",), (("all", ("a", "b", "c")),), (line,)))
+    (plot,) = forest(PageTable("id", "t", "", ("QF",), (("all", ("a", "b", "c")),), (line,)))
 
     assert [(m.restorer, m.kind) for m in plot.marks] == [("a", "better"), ("b", "same")]
     first, second = plot.marks
@@ -267,4 +269,4 @@ def test_small_words():
 
 def test_no_run_directory_is_one_sentence(tmp_path):
     with pytest.raises(Exception, match="not a run directory"):
-        page_of(RunDirectory(tmp_path))
+        describe_page(RunDirectory(tmp_path))

@@ -202,8 +202,8 @@ def test_a_record_appended_while_a_table_is_made_does_not_spoil_the_cache(direct
     cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 10, "jpeg", {})
     read = RunDirectory.records
 
-    def reading_while_a_run_goes_on(self, *place):
-        found = read(self, *place)
+    def reading_while_a_run_goes_on(self, *condition):
+        found = read(self, *condition)
         self.append(cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
         return found
 

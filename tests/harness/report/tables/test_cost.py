@@ -12,13 +12,13 @@ from harness.cli import main as cli
 from harness.plugins import registry
 from harness.report.tables.cost import (
     CSV_HEAD,
+    CostRow,
     CostTable,
-    Published,
-    Row,
+    PublishedCost,
     read_published,
     render_cost,
 )
-from harness.tools.cost import Request, cost_table, enough, span
+from harness.tools.cost import CostRequest, cost_table, enough, span
 from harness.tools.timing import Timing, repeats_within
 
 RATE = 1e9
@@ -73,7 +73,7 @@ def world(monkeypatch):
 
 def table(**request):
     said = []
-    return cost_table(Request(**request), said.append), said
+    return cost_table(CostRequest(**request), said.append), said
 
 
 def test_every_network_is_counted_and_what_is_too_slow_is_not_timed_but_said(world):
@@ -141,7 +141,7 @@ def test_a_length_of_time_in_words(seconds, words):
 
 
 def test_table_iii_stands_beside_published_sizes_at_its_image_size_only(world):
-    assert table(timed=False)[0].published["fbcnn"] == Published(71.9, 728.9, 13.0)
+    assert table(timed=False)[0].published["fbcnn"] == PublishedCost(71.9, 728.9, 13.0)
     assert not table(timed=False, side=256)[0].published
     assert not table(timed=False, preset="small")[0].published
 
@@ -157,10 +157,10 @@ def test_without_the_published_figures_their_columns_are_left_out(world, monkeyp
 
 
 def rendered(format, published=True):
-    theirs = {"dagn": Published(109.9, 952.8, 29.7)} if published else {}
+    theirs = {"dagn": PublishedCost(109.9, 952.8, 29.7)} if published else {}
     rows = (
-        Row("arcnn", "published", 117_731, 31_407_889_152, 31_407_889_152),
-        Row("dagn", "published", 109_925_120, 932_631_683_072, 951_959_035_904, 1234.56, 2**30),
+        CostRow("arcnn", "published", 117_731, 31_407_889_152, 31_407_889_152),
+        CostRow("dagn", "published", 109_925_120, 932_631_683_072, 951_959_035_904, 1234.56, 2**30),
     )
     return render_cost(CostTable(512, "a machine", rows, theirs, ("a note",)), format)
 

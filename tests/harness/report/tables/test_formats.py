@@ -14,22 +14,22 @@ from openpyxl import load_workbook
 from harness.analysis.inference import Interval
 from harness.errors import UserError
 from harness.report.tables import cost_sheet as cost_sheets
+from harness.report.tables.cost import CostRow as Cost
 from harness.report.tables.cost import CostTable
-from harness.report.tables.cost import Row as Cost
 from harness.report.tables.excel import render_workbook
 from harness.report.tables.html import render_html
 from harness.report.tables.latex import escape, render_latex
 from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
-from harness.report.tables.sheet import Sheet, SheetLine, sheet_of
+from harness.report.tables.sheet import Sheet, SheetLine, sheet_from_table
 from harness.report.tables.sheet_frame import sheet_frame
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
+from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, CostRow, Table
 
 LONG = pd.DataFrame({"restorer": ["=1+1", "b"], "value": [1.5, math.nan], "qf": [10, None]})
 
 
-def line(qf, values, place=("Object detection",), published=None):
+def line(qf, values, condition=("Object detection",), published=None):
     ranked = tuple(name for name in values if name != "original")
-    row = Row(
+    row = CostRow(
         ("detection", "mAP", str(qf)),
         values,
         1,
@@ -37,22 +37,25 @@ def line(qf, values, place=("Object detection",), published=None):
         {"arcnn": Interval(14.0, 18.0)},
         {"arcnn": SAME_AS_JPEG + SAME_AS_BEST},
     )
-    return SheetLine((*place, "Bbox mAP", str(qf)), row, published or {})
+    return SheetLine((*condition, "Bbox mAP", str(qf)), row, published or {})
 
 
-def sheet(place=("Object detection",), comparison="", published=None):
+def sheet(condition=("Object detection",), comparison="", published=None):
     values = {"original": 70.0, "jpeg": 14.25, "arcnn": 15.84, "a_b%#&": 18.0}
     return Sheet(
         "Table IV",
         ("Detection & more: 100% of a_b",),
-        ("Task", *("Data set", "Model")[: len(place) - 1], "Metric", "QF"),
+        ("Task", *("Data set", "Model")[: len(condition) - 1], "Metric", "QF"),
         (("", ("original", "jpeg")), ("Multi", ("arcnn", "dmcnn")), ("Single", ("a_b%#&",))),
         {"arcnn": "ARCNN"},
-        (line(10, values, place, published), line(20, {**values, "jpeg": -1.0}, place, published)),
+        (
+            line(10, values, condition, published),
+            line(20, {**values, "jpeg": -1.0}, condition, published),
+        ),
         ("run with --qf 10 {all} ~/x\\y <b>",),
         ("± half the 95 % interval", f"{SAME_AS_JPEG} not significant"),
         comparison,
-        len(place),
+        len(condition),
     )
 
 
@@ -115,7 +118,7 @@ def test_escaped_text_has_no_letter_that_latex_reads_as_a_command(text):
 
 
 def test_a_run_without_records_has_a_table_without_rows_in_every_format():
-    empty = sheet_of(Table(("Data set x",), (("g", ("jpeg",)),), (), ("incomplete: all",)))
+    empty = sheet_from_table(Table(("Data set x",), (("g", ("jpeg",)),), (), ("incomplete: all",)))
 
     shown = [render(empty) for render in (render_latex, render_html, render_sheet_markdown)]
     shown.append(render_sheet_text(empty, colour=False))
@@ -140,8 +143,8 @@ def compiled(document, folder):
 
 @pytest.mark.parametrize("place", [("Object detection",), ("Detection", "co_co", "d2%go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
-def test_latex_compiles_and_is_no_wider_than_the_page(tmp_path, place, beside):
-    log = compiled(render_latex(sheet(place, **beside), standalone=True), tmp_path)
+def test_latex_compiles_and_is_no_wider_than_the_page(tmp_path, condition, beside):
+    log = compiled(render_latex(sheet(condition, **beside), standalone=True), tmp_path)
 
     assert "Overfull \\hbox" not in log
     assert "undefined" not in log
@@ -151,7 +154,7 @@ def test_the_fragment_compiles_within_a_document_with_the_packages_its_comment_n
     fragment = render_latex(sheet())
     packages = re.search(r"\\usepackage\S+", fragment)[0]
     names = "Ünïcode 日本 € é “quoted”"
-    odd = render_latex(sheet_of(Table((names,), (("g", ("x",)),), (), (names,))))
+    odd = render_latex(sheet_from_table(Table((names,), (("g", ("x",)),), (), (names,))))
     document = f"\\documentclass{{article}}{packages}\\begin{{document}}{fragment}{odd}"
 
     compiled(document + "\\end{document}", tmp_path)
@@ -180,9 +183,9 @@ class Cells(HTMLParser):
             self.cell = [tag, given.get("scope"), ""]
             for down in range(int(given.get("rowspan", 1))):
                 for right in range(int(given.get("colspan", 1))):
-                    place = self.row + down, self.column + right
-                    assert place not in self.grid
-                    self.grid[place] = self.cell
+                    condition = self.row + down, self.column + right
+                    assert condition not in self.grid
+                    self.grid[condition] = self.cell
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -196,8 +199,8 @@ class Cells(HTMLParser):
 
 @pytest.mark.parametrize("place", [("Object detection",), ("Detection", "coco", "d2go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
-def test_html_is_a_full_grid_with_headings_that_say_what_they_head(place, beside):
-    html = render_html(sheet(place, **beside))
+def test_html_is_a_full_grid_with_headings_that_say_what_they_head(condition, beside):
+    html = render_html(sheet(condition, **beside))
     grid = Cells(html).grid
 
     rows, columns = (max(axis) + 1 for axis in zip(*grid, strict=True))
@@ -207,7 +210,7 @@ def test_html_is_a_full_grid_with_headings_that_say_what_they_head(place, beside
     heads = {grid[1, column][2]: column for column in range(columns)}
     assert grid[0, heads["ARCNN"]][1:] == ["colgroup", "Multi"]
     assert grid[2, heads["ARCNN"]][2] == "15.8†‡ ±2.0"
-    assert [grid[row, len(place) + 1][1] for row in range(2, rows)] == (
+    assert [grid[row, len(condition) + 1][1] for row in range(2, rows)] == (
         ["rowgroup"] * 6 if beside else ["row"] * 2
     )
     assert "<caption>" in html
@@ -238,7 +241,7 @@ def test_a_workbook_has_numbers_formats_and_ranks():
 
 
 def test_a_workbooks_text_is_never_a_formula_and_its_gaps_are_empty():
-    odd = sheet_of(Table(("=cmd", "bell \a"), (("", ("x",)),), (), ()))
+    odd = sheet_from_table(Table(("=cmd", "bell \a"), (("", ("x",)),), (), ()))
     book = load_workbook(io.BytesIO(render_workbook(odd, LONG)))
 
     assert [row[0].value for row in book["Notes"].rows] == ["=cmd", "bell ?"]
@@ -252,8 +255,8 @@ def test_a_workbooks_text_is_never_a_formula_and_its_gaps_are_empty():
 
 def costs(milliseconds=None):
     row = Cost("dagn", "published", 109_930_000, 932_600_000_000, 952_000_000_000, milliseconds)
-    own = Cost("own", "published", 1_000_000, 1_000_000_000, 2_000_000_000)
-    return CostTable(512, "a processor", (row, own), {}, ("by output: …", "own not timed."))
+    overrides = Cost("own", "published", 1_000_000, 1_000_000_000, 2_000_000_000)
+    return CostTable(512, "a processor", (row, overrides), {}, ("by output: …", "own not timed."))
 
 
 def test_table_iii_counts_as_the_paper_does_and_compares_with_it():

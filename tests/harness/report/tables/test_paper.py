@@ -9,7 +9,7 @@ from harness.analysis.merge_runs import join
 from harness.errors import UserError
 from harness.report.tables.numbered import build_numbered
 from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
-from harness.report.tables.paper_layouts import LAYOUTS, number_of
+from harness.report.tables.paper_layouts import LAYOUTS, roman_number
 from harness.report.tables.published import FOLDER, read_figures
 from harness.report.tables.sheet import DIFFERENCE, PUBLISHED, spans
 from harness.report.tables.sheet_frame import COLUMNS, COMPARED, sheet_frame
@@ -35,13 +35,13 @@ def row(sheet, *labels):
     [("IV", "IV"), ("iv", "IV"), ("4", "IV"), (" I ", "I"), ("3", "III"), ("v", "V"), ("2", "II")],
 )
 def test_numbers_are_roman_or_arabic_in_any_case(said, number):
-    assert number_of(said) == number
+    assert roman_number(said) == number
 
 
 @pytest.mark.parametrize("said", ["VI", "0", "6", "", "²", "fig. 8"])
 def test_a_table_there_is_not_is_answered_with_those_there_are(said):
     with pytest.raises(UserError, match=r"I, II, III, IV, V\.$"):
-        number_of(said)
+        roman_number(said)
 
 
 def test_every_layout_has_the_rows_and_columns_of_the_published_data():

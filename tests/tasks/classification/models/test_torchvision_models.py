@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.assets.cards import read_card, sha256_of
+from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 from harness.plugins import registry
 from tasks.classification.models import torchvision_models
@@ -142,7 +142,7 @@ def test_own_weights_are_told_apart_and_must_fit(saved, tmp_path):
 
     path = saved("resnet18")[0]
     own = wrapper("resnet18").make(str(path))
-    assert own.name == "resnet18:resnet18" and own.fingerprint()["weights"] == sha256_of(path)
+    assert own.name == "resnet18:resnet18" and own.fingerprint()["weights"] == file_sha256(path)
     torch.save(resnet18(num_classes=3).state_dict(), tmp_path / "three.pth")
     with pytest.raises(UserError, match=r"three\.pth do not fit resnet18 with 1000 classes: 'fc"):
         wrapper("resnet18").make(str(tmp_path / "three.pth")).prepare()

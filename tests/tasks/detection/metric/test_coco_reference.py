@@ -17,7 +17,7 @@ from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection
 
 
-def truth_of(name):
+def truth_file(name):
     return json.loads(annotations(name)[0].read_text())
 
 
@@ -72,7 +72,7 @@ def test_twelve_figures_and_every_class_equal_pycocotools(name, seed, tmp_path):
     model = Named(rng.permutation([*data_set.classes, "unicorn", "centaur"]).tolist())
     task = Detection()
     task.fit(model, data_set)
-    found = guesses(truth_of(name), seed)
+    found = guesses(truth_file(name), seed)
     for files in (list(found), list(found)[::3]):  # all images, and a part of them
         part = {file: found[file] for file in files}
         ours = {file: as_model(one, data_set, model) for file, one in part.items()}
@@ -87,7 +87,7 @@ def test_twelve_figures_and_every_class_equal_pycocotools(name, seed, tmp_path):
 
 def test_what_the_data_holds_is_the_hard_cases():
     """Crowds, gaps in the ids, images without annotations: else the test above shows little."""
-    truths = [truth_of(name) for name in FILES]
+    truths = [truth_file(name) for name in FILES]
     notes = [note for truth in truths for note in truth["annotations"]]
     assert sum(note["iscrowd"] for note in notes) > 10
     assert all(max(c["id"] for c in t["categories"]) > len(t["categories"]) for t in truths)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
 from tasks.detection.metric import accumulate, matches
 from tasks.detection.metric.coco import FIGURES
@@ -189,7 +189,7 @@ def test_coco_is_pycocotools_undrawn_and_drawn(coco):
     assert any(note["iscrowd"] for note in truth["annotations"])
     ones = [1] * len(truth["images"])
     same(*rows(sampled(found, truth), [ones]), slowly(found, truth, ones), 1e-12)
-    weights = multiplicities(len(ones), 2, seed=5)
+    weights = resample_weights(len(ones), 2, seed=5)
     found = untied(found, truth)
     for ours, drawn in zip(rows(sampled(found, truth), weights), weights, strict=True):
         same(ours, slowly(found, truth, drawn))
@@ -225,14 +225,14 @@ def test_equal_scores_of_different_images_stand_in_the_order_of_the_image_ids():
     }
     for note in truth["annotations"]:
         note["area"] = note["bbox"][2] * note["bbox"][3]
-    weights = multiplicities(6, 12, seed=2)
+    weights = resample_weights(6, 12, seed=2)
     for ours, drawn in zip(rows(sampled(found, truth), weights), weights, strict=True):
         same(ours, slowly(found, truth, drawn))
 
 
 def test_threads_blocks_and_the_other_draws_leave_every_bit_as_it_is(monkeypatch):
     found, truth = small()
-    weights = multiplicities(6, 70)
+    weights = resample_weights(6, 70)
     expected = sampled(found, truth, workers=1).figures(weights)
     for workers, block in ((3, 1 << 18), (1, 100), (2, 1)):
         monkeypatch.setattr(accumulate, "_BLOCK", block)
@@ -244,7 +244,7 @@ def test_threads_blocks_and_the_other_draws_leave_every_bit_as_it_is(monkeypatch
 
 def test_neither_the_order_of_the_records_nor_the_chunks_of_the_matching_matter(monkeypatch):
     found, truth = small()
-    weights = multiplicities(6, 20)
+    weights = resample_weights(6, 20)
     expected = sampled(found, truth).figures(weights)
     order = [3, 0, 5, 1, 4, 2]
     names = [truth["images"][place]["harness_id"] for place in order]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from vision_tools import pixels, score
 
-from harness.assets.cards import read_card, sha256_of, write_card
+from harness.assets.cards import file_sha256, read_card, write_card
 from harness.errors import UserError
 from harness.plugins import Detections
 from tasks.detection.models.faster_rcnn import FasterRCNNScenes
@@ -33,7 +33,7 @@ def test_it_finds_the_things_and_compression_hides_some(model, few_scenes):
 
 def test_the_card_tells_the_truth_about_the_shipped_weights():
     card = read_card(CARD)
-    assert card.sha256 == sha256_of(WEIGHTS / card.file)
+    assert card.sha256 == file_sha256(WEIGHTS / card.file)
     assert card.recipe == yaml.safe_load(
         (ROOT / "configs/train/faster_rcnn_scenes.yaml").read_text()
     )
@@ -83,7 +83,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
     save_file({"x": np.zeros(1, np.float32)}, tmp_path / "w.safetensors")
     card = read_card(CARD).model_copy(
-        update={"file": "w.safetensors", "sha256": sha256_of(tmp_path / "w.safetensors")}
+        update={"file": "w.safetensors", "sha256": file_sha256(tmp_path / "w.safetensors")}
     )
     write_card(card, tmp_path / "card.yaml")
     with pytest.raises(UserError, match="do not fit this network"):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.analysis.draws import multiplicities
+from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
 from tasks.segmentation.metric.confusion import confusion, to_sparse
 from tasks.segmentation.metric.sample import SegmentationSample
@@ -82,7 +82,7 @@ def test_draws_of_large_images_are_exact():
         {"classes": 2, "counts": [[0, 0, 307_199 - k], [1, 0, 1], [1, 1, k]]} for k in range(50)
     ]
     sample = SegmentationSample([str(k) for k in range(50)], outcomes, ("a", "b"))
-    weights = multiplicities(50, 5) * 100
+    weights = resample_weights(50, 5) * 100
     found = sample.figures(weights)
     for row, counted in enumerate(weights.tolist()):
         right = sum(w * (307_199 - k) for k, w in enumerate(counted))

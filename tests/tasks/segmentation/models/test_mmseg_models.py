@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.assets.cards import Card, read_card, sha256_of, write_card
+from harness.assets.cards import Card, file_sha256, read_card, write_card
 from harness.errors import ImageError, UserError
 from harness.plugins import registry
 from tasks.segmentation.models.mmseg_models import MMSegFile, PSPNetR50, PSPNetR101
@@ -224,7 +224,7 @@ def test_the_fingerprint_tells_configs_and_weights_apart(folder, tmp_path):
     assert same == ours
     assert opened(folder, "slide").fingerprint() != ours
     assert opened(folder, weights=tmp_path / "other.pth").fingerprint() != ours
-    assert ours["weights"] == sha256_of(folder / "small.pth")
+    assert ours["weights"] == file_sha256(folder / "small.pth")
 
 
 def test_the_fingerprint_tells_configs_apart_that_differ_in_their_class_names_alone(
@@ -314,13 +314,13 @@ def test_the_published_pspnets_load_files_of_their_layout(tmp_path, monkeypatch)
     meta = {"CLASSES": PSPNetR50().labels, "PALETTE": [[0, 0, 0]] * 21, "mmseg_version": "0.5.0"}
     path = tmp_path / "psp.pth"  # in the format of 2020
     torch.save({"meta": meta, "state_dict": weights}, path, _use_new_zipfile_serialization=False)
-    card = Card(name="psp", file=path.name, sha256=sha256_of(path)[:8], source="", licence="")
+    card = Card(name="psp", file=path.name, sha256=file_sha256(path)[:8], source="", licence="")
     write_card(card, tmp_path / "psp.yaml")
     monkeypatch.setattr(PSPNetR50, "cards", classmethod(lambda cls: [tmp_path / "psp.yaml"]))
     model = PSPNetR50()
     model.prepare()
     assert model.labels == ("background", *model.classes) and len(model.labels) == 21
-    assert model.fingerprint()["weights"] == sha256_of(path)
+    assert model.fingerprint()["weights"] == file_sha256(path)
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(UserError, match="not the file its card describes"):
         PSPNetR50().prepare()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from vision_tools import pixels, score
 
-from harness.assets.cards import read_card, sha256_of, write_card
+from harness.assets.cards import file_sha256, read_card, write_card
 from harness.errors import UserError
 from tasks.scenes import CLASSES
 from tasks.segmentation.models.pspnet import PSPNetScenes
@@ -32,7 +32,7 @@ def test_it_knows_the_things_and_compression_hides_some(model, few_scenes):
 
 def test_the_card_tells_the_truth_about_the_shipped_weights():
     card = read_card(CARD)
-    assert card.sha256 == sha256_of(WEIGHTS / card.file)
+    assert card.sha256 == file_sha256(WEIGHTS / card.file)
     assert card.recipe == yaml.safe_load((ROOT / "configs/train/pspnet_scenes.yaml").read_text())
     assert card.measured["mIoU"] >= 0.7
     log = (WEIGHTS / "pspnet_scenes.csv").read_text().splitlines()
