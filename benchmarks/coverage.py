@@ -137,13 +137,13 @@ def truths_of(make: Maker) -> tuple[float, float]:
 def of_records(run: Path, keys: list[str], metric: str) -> tuple[Maker, tuple[float, float]]:
     """Data sets drawn from the images of two cells, whose own values are the truth."""
     directory = RunDirectory(run)
-    cells = {cell["key"]: cell for cell in directory.manifest()["cells"]}
+    cells = {cell.key: cell for cell in directory.manifest().cells}
     samples = []
     for key in keys:
-        records = directory.records(key, cells[key]["fingerprint"])
-        task = registry.tasks().get(cells[key]["task"])()
+        records = directory.records(cells[key])
+        task = registry.tasks().get(cells[key].task)()
         ordered = {image: records[image] for image in sorted(records)}
-        samples.append(task.sample(ordered, directory.truth(cells[key]["task"])))
+        samples.append(task.sample(ordered, directory.truth(cells[key].task)))
     count = len(samples[0].images)
 
     def make(generator: np.random.Generator, images: int) -> list[Metric]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plugins import DataSet, Json, Sample, Task, VisionModel
+from harness.plugins import DataSet, Json, Record, Sample, Task, VisionModel
 
 
 class Agreement(Task):
@@ -34,12 +34,12 @@ class Agreement(Task):
         """The model's class names; what it answered is in the records."""
         return {"classes": list(self._model_classes)}
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """Those of the task it stands in for, with ``agreement`` before every name."""
         found = super().metrics(records, ground_truth)  # type: ignore[safe-super]
         return {f"agreement {name}": value for name, value in found.items()}
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """That of the task it stands in for, with ``agreement`` before every name."""
         found = super().sample(records, ground_truth)
         assert found is not None, "the task it stands in for has one"

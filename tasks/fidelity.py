@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.plugins import DataSet, Json, Sample, Task
+from harness.plugins import DataSet, Json, Record, Sample, Task
 
 FIGURES = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
 """Metric name to its key in a record's ``fidelity``."""
@@ -42,7 +42,7 @@ class Fidelity(Task):
         """Nothing: the pipeline records the fidelity of every image in any case."""
         return {}
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """Means over the images.
 
         An image equal to its original has PSNR inf, and so has the mean over it. One too small
@@ -59,7 +59,7 @@ class Fidelity(Task):
         """
         return {name: _mean(values) for name, values in _values(records).items()}
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """The values of every image."""
         return _Means(tuple(records), _values(records))
 
@@ -95,26 +95,24 @@ def weighted_mean(weights: NDArray[np.int32], values: NDArray[np.float64]) -> ND
         return np.asarray(total / count, np.float64)
 
 
-def _values(records: Mapping[str, Json]) -> dict[str, list[float]]:
-    luma = any("psnr_y" in record.get("fidelity", ()) for record in records.values())
+def _values(records: Mapping[str, Record]) -> dict[str, list[float]]:
+    luma = any("psnr_y" in record.fidelity for record in records.values())
     values = {
-        name: [_number(record, image, "fidelity", key) for image, record in records.items()]
+        name: [_number(record.fidelity.get(key), image, key) for image, record in records.items()]
         for name, key in (LUMA_FIGURES if luma else FIGURES).items()
     }
-    return {**values, "bpp": [_number(record, image, "bpp") for image, record in records.items()]}
+    return {
+        **values,
+        "bpp": [_number(record.bpp, image, "bpp") for image, record in records.items()],
+    }
 
 
-def _number(record: Json, image: str, *keys: str) -> float:
-    value: Any = record
-    try:
-        for key in keys:
-            value = value[key]
-        return float(value)
-    except (KeyError, TypeError, ValueError) as error:
+def _number(value: float | None, image: str, name: str) -> float:
+    if value is None:
         raise HarnessError(
-            f"The record of image {image!r} has no number {'.'.join(keys)!r}: "
-            "delete it and run again."
-        ) from error
+            f"The record of image {image!r} has no number {name!r}: delete it and run again."
+        )
+    return value
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from manifests import manifest_json
 
 from harness.assets.cards import read_card
 from harness.images.io import write_png
@@ -175,7 +176,7 @@ def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
     held = RunDirectory(EMBEDDED)
     keys = {
         cell["key"]
-        for cell in held.manifest()["cells"]
+        for cell in manifest_json(held)["cells"]
         if cell["task"] == "detection" and cell["qf"] in (10, None)
     }
 

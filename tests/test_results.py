@@ -1,9 +1,11 @@
 """The committed results of the embedded study are what the code in this tree computes."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from manifests import manifest_json
 
 from harness.analysis.metrics import measure
 from harness.engine import local
@@ -27,7 +29,7 @@ METRIC_TOLERANCE = 0.03
 
 @pytest.fixture(scope="module")
 def manifest():
-    return EMBEDDED.manifest()
+    return manifest_json(EMBEDDED)
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +45,16 @@ def recomputed(tmp_path_factory):
 def pairs(recomputed):
     """Cell, committed records and fresh records of the recomputed images."""
     plan, fresh = recomputed
-    held = {cell["key"]: cell for cell in EMBEDDED.manifest()["cells"]}
+    held = {cell.key: cell for cell in EMBEDDED.manifest().cells}
     for cell in plan.cells:
         if cell.key in held:
-            committed = EMBEDDED.records(cell.key, held[cell.key]["fingerprint"])
-            again = fresh.records(cell.key, cell.fingerprint)
+            committed = EMBEDDED.records(held[cell.key])
+            again = fresh.records(cell)
             yield cell, {image: committed[image] for image in again}, again
 
 
 def without_times(records):
-    return {
-        image: {key: value for key, value in record.items() if key != "seconds"}
-        for image, record in records.items()
-    }
+    return {image: replace(record, seconds={}) for image, record in records.items()}
 
 
 def test_the_committed_study_is_the_configured_one_and_complete(manifest):
@@ -80,7 +79,7 @@ def test_a_part_recomputed_is_identical_on_the_same_platform_and_close_elsewhere
             assert without_times(again) == without_times(committed), cell.key
         for image, record in again.items():
             for name, tolerance in TOLERANCE.items():
-                old, new = (float(r["fidelity"][name]) for r in (committed[image], record))
+                old, new = (float(r.fidelity[name]) for r in (committed[image], record))
                 assert old == new or math.isclose(old, new, abs_tol=tolerance), (cell.key, image)
         compared += len(again)
     assert compared == SOME * len(recomputed[0].cells)
@@ -98,7 +97,7 @@ def value(task, restorer, qf):
     metric = registry.tasks().get(task).metric
     for result in measure(EMBEDDED):
         cell = result.cell
-        if (cell["task"], cell["restorer"], cell["qf"]) == (task, restorer, qf):
+        if (cell.task, cell.restorer, cell.qf) == (task, restorer, qf):
             return 100 * result.metrics[metric]
     raise AssertionError(f"no cell {task} {restorer} {qf}")
 

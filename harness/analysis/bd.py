@@ -28,6 +28,7 @@ from harness.analysis.inference import interval
 from harness.analysis.metrics import scaled
 from harness.analysis.series import Series, load_series
 from harness.analysis.significance import BASELINE
+from harness.plugins.record import Record
 from harness.records.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ class _Anchors:
 
 
 def _mean_bpp(one: BootstrapResult, weights: NDArray[np.int32]) -> Values:
-    records = one.directory.records(one.cell["key"], one.cell["fingerprint"])
-    bpp = np.asarray([float(records[image].get("bpp", math.nan)) for image in one.images])
+    records = one.directory.records(one.cell)
+    bpp = np.asarray([_bpp(records[image]) for image in one.images])
     return np.concatenate([[bpp.mean()], weights @ bpp / len(bpp)])
 
 
@@ -156,3 +157,7 @@ def _row(
         return unit * found.value, math.nan, math.nan, reason
     low, high = interval(drawn, images)
     return unit * found.value, unit * low, unit * high, ""
+
+
+def _bpp(record: Record) -> float:
+    return math.nan if record.bpp is None else record.bpp

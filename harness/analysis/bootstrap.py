@@ -22,8 +22,8 @@ from harness.analysis.inference import Interval, interval, p_value
 from harness.analysis.metrics import cell_state_hash
 from harness.errors import HarnessError
 from harness.plugins import registry
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 
 Values = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class BootstrapResult:
     """
 
     directory: RunDirectory
-    cell: Json
+    cell: CellEntry
     images: tuple[str, ...]
     values: dict[str, float]
     draws: dict[str, Values] = field(default_factory=dict)
@@ -103,9 +103,9 @@ def load_bootstrap(
         seed: of the draws.
         only: image ids to restrict to.
     """
-    cells = [c for c in directory.manifest()["cells"] if keys is None or c["key"] in keys]
+    cells = [c for c in directory.manifest().cells if keys is None or c.key in keys]
 
-    def one(cell: Json) -> BootstrapResult | None:
+    def one(cell: CellEntry) -> BootstrapResult | None:
         return _evidence(directory, cell, draws, seed, only)
 
     # One after the other: matching holds Python's lock, and two at a time take longer than in turn.
@@ -114,7 +114,7 @@ def load_bootstrap(
     except KeyboardInterrupt:
         _LOG.info("Stopped. The intervals computed so far are kept.")
         raise
-    return {item.cell["key"]: item for item in found if item is not None}
+    return {item.cell.key: item for item in found if item is not None}
 
 
 def _told(
@@ -150,7 +150,7 @@ def on_images(
     if len(item.images) == len(images):
         return item
     kept = {} if kept is None else kept
-    condition = (str(item.directory.path), item.cell["key"], images)
+    condition = (str(item.directory.path), item.cell.key, images)
     if condition not in kept:
         found = _evidence(item.directory, item.cell, draws, seed, images)
         assert found is not None, "a cell with records of these images has evidence on them"
@@ -205,9 +205,9 @@ def _difference(a: BootstrapResult, b: BootstrapResult, metric: str) -> Differen
 
 
 def _evidence(
-    directory: RunDirectory, cell: Json, draws: int, seed: int, only: Collection[str] | None
+    directory: RunDirectory, cell: CellEntry, draws: int, seed: int, only: Collection[str] | None
 ) -> BootstrapResult | None:
-    task = registry.tasks().get(cell["task"])()
+    task = registry.tasks().get(cell.task)()
     # Before the records are read, as in `measure`.
     state = f"{VERSION}-{draws}-{seed}-{cell_state_hash(directory, cell, task.version)}"
     if only is not None:
@@ -217,22 +217,22 @@ def _evidence(
     held = _read(directory, cell, state)
     if held is not None:
         return held
-    records = directory.records(cell["key"], cell["fingerprint"])
+    records = directory.records(cell)
     good = {
         image: records[image]
         for image in sorted(records)
-        if "error" not in records[image] and (only is None or image in only)
+        if not records[image].failed and (only is None or image in only)
     }
     if not good:
         return None
-    truth = directory.truth(cell["task"])
+    truth = directory.truth(cell.task)
     sample = task.sample(good, truth) if draws and hasattr(task, "sample") else None
     if sample is None:
         return BootstrapResult(directory, cell, tuple(good), dict(task.metrics(good, truth)))
     if tuple(sample.images) != tuple(good):
         # Draws are paired between cells by their columns.
         raise HarnessError(
-            f"The sample of the task {cell['task']} does not have the images of the records in "
+            f"The sample of the task {cell.task} does not have the images of the records in "
             "their order: mend its `sample` (docs/plugins.md)."
         )
     ones = np.ones((1, len(good)), np.int32)
@@ -244,11 +244,11 @@ def _evidence(
     return found
 
 
-def _path(directory: RunDirectory, cell: Json) -> Any:
-    return directory.path / "statistics" / f"{cell['key']}.{cell['fingerprint'][:12]}.npz"
+def _path(directory: RunDirectory, cell: CellEntry) -> Any:
+    return directory.path / "statistics" / f"{cell.key}.{cell.fingerprint[:12]}.npz"
 
 
-def _read(directory: RunDirectory, cell: Json, state: str) -> BootstrapResult | None:
+def _read(directory: RunDirectory, cell: CellEntry, state: str) -> BootstrapResult | None:
     unreadable = contextlib.suppress(OSError, ValueError, LookupError, EOFError, BadZipFile)
     with unreadable, np.load(_path(directory, cell), allow_pickle=False) as held:
         if str(held["state"]) != state:

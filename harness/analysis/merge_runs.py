@@ -9,8 +9,8 @@ from typing import Any
 from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
 from harness.analysis.metrics import CellResult, measure
 from harness.errors import UserError
-from harness.plugins.types import Json
-from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry, Manifest, RestorerEntry
 from harness.study.study import Study
 
 CODEC = Study.model_fields["codec"].default[0]
@@ -29,13 +29,13 @@ class RunSource:
     """
 
     directory: RunDirectory
-    manifest: Json
+    manifest: Manifest
     results: list[CellResult]
     index: int
 
-    def key(self, cell: Json) -> str:
+    def key(self, cell: CellEntry) -> str:
         """A cell's key, unique among all run directories."""
-        return f"{self.index}:{cell['key']}"
+        return f"{self.index}:{cell.key}"
 
 
 @dataclass
@@ -77,12 +77,12 @@ class Joined:
     blocks: tuple[Block, ...]
 
     @property
-    def restorers(self) -> dict[str, Json]:
+    def restorers(self) -> dict[str, RestorerEntry]:
         """What is known of every restorer: ``multi_model``, ``year``, ``reference``."""
-        found: dict[str, Json] = {}
+        found: dict[str, RestorerEntry] = {}
         for source in self.sources:
-            held = {result.cell["restorer"] for result in source.results}
-            known = source.manifest["restorers"]
+            held = {result.cell.restorer for result in source.results}
+            known = source.manifest.restorers
             found.update({name: known[name] for name in known if name in held})
         return found
 
@@ -90,13 +90,13 @@ class Joined:
         """The evidence of every cell, by `RunSource.key`."""
         found = {}
         for source in self.sources:
-            keys = [result.cell["key"] for result in source.results]
+            keys = [result.cell.key for result in source.results]
             for held in load_bootstrap(source.directory, keys, draws, seed).values():
                 found[source.key(held.cell)] = held
         return found
 
 
-def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) -> Joined:
+def join(directories: Sequence[RunDirectory], wanted: Callable[[CellEntry], bool]) -> Joined:
     """The cells of the run directories that a table is made of.
 
     Args:
@@ -110,13 +110,13 @@ def join(directories: Sequence[RunDirectory], wanted: Callable[[Json], bool]) ->
     sources = []
     for index, directory in enumerate(directories):
         manifest = directory.manifest()
-        keys = {c["key"] for c in manifest["cells"] if c["codec"] in ("", CODEC) and wanted(c)}
+        keys = {c.key for c in manifest.cells if c.codec in ("", CODEC) and wanted(c)}
         sources.append(RunSource(directory, manifest, measure(directory, keys), index))
     blocks: dict[tuple[str, str, str], Block] = {}
     for source in sources:
         for result in source.results:
             cell = result.cell
-            name = (cell["task"], cell["dataset"], cell["model"] or "")
+            name = (cell.task, cell.dataset, cell.model or "")
             _add(blocks.setdefault(name, Block(*name)), source, result)
     # Of a run on other codecs alone, the uncompressed images' cell is all that is left.
     return Joined(tuple(sources), tuple(block for block in blocks.values() if block.qfs))
@@ -128,12 +128,12 @@ def _add(block: Block, source: RunSource, result: CellResult) -> None:
             _check_same_images(block, source)
             _check_same_weights(block, source, result)
         block.sources.append(source)
-    place = result.cell["restorer"], result.cell["qf"]
+    place = result.cell.restorer, result.cell.qf
     if place in block.cells:
         other = block.cells[place][0]
         raise UserError(
             f"{other.directory.path} and {source.directory.path} both hold "
-            f"{result.cell['key']} on {block.dataset}: a number stands in a table once. "
+            f"{result.cell.key} on {block.dataset}: a number stands in a table once. "
             "Name one of them."
         )
     block.cells[place] = source, result
@@ -151,7 +151,7 @@ def _check_same_images(block: Block, source: RunSource) -> None:
 
 def _check_same_weights(block: Block, source: RunSource, result: CellResult) -> None:
     first, held = next(iter(block.cells.values()))
-    one, other = (found.cell["inputs"].get("model") or {} for found in (held, result))
+    one, other = (found.cell.inputs.get("model") or {} for found in (held, result))
     if one.get("weights") != other.get("weights"):
         raise UserError(
             f"{first.directory.path} and {source.directory.path} are by other weights of "
@@ -159,7 +159,7 @@ def _check_same_weights(block: Block, source: RunSource, result: CellResult) -> 
         )
 
 
-def _conditions(manifest: Json) -> tuple[Any, ...]:
+def _conditions(manifest: Manifest) -> tuple[Any, ...]:
     """What numbers in one row must have in common."""
-    identity = manifest["identity"]
-    return identity.get("data"), identity.get("images"), codec_fingerprints(manifest).get(CODEC)
+    identity = manifest.identity
+    return identity.data, identity.images, identity.codecs.get(CODEC)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.plugins import registry
-from harness.plugins.types import Json
+from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 from harness.study.study import Condition
 
 GROUPS = {None: "reference", True: "multi-model", False: "single-model"}
@@ -35,7 +36,7 @@ class CellResult:
         bpp: mean bits per pixel of the images in the number.
     """
 
-    cell: Json
+    cell: CellEntry
     metrics: dict[str, float]
     images: int
     failed: dict[str, str]
@@ -45,7 +46,7 @@ class CellResult:
     @property
     def condition(self) -> Condition:
         """Codec and QF; None where nothing was compressed."""
-        return None if self.cell["qf"] is None else (self.cell["codec"], self.cell["qf"])
+        return None if self.cell.qf is None else (self.cell.codec, self.cell.qf)
 
 
 def measure(
@@ -66,23 +67,23 @@ def measure(
     manifest = directory.manifest()
     tasks = registry.tasks()
     results = []
-    for cell in manifest["cells"]:
-        if keys is not None and cell["key"] not in keys:
+    for cell in manifest.cells:
+        if keys is not None and cell.key not in keys:
             continue
-        task = tasks.get(cell["task"])()
+        task = tasks.get(cell.task)()
         # Taken before the records are read: what a run appends in between is of a later state,
         # so that a number is never cached for more records than it was made from.
         state = cell_state_hash(directory, cell, task.version) if only is None else None
-        records = directory.records(cell["key"], cell["fingerprint"])
+        records = directory.records(cell)
         if only is not None:
             records = {image: record for image, record in records.items() if image in only}
-        good = {image: record for image, record in records.items() if "error" not in record}
+        good = {image: record for image, record in records.items() if not record.failed}
         if not records:
             continue
-        failed = {image: str(r["error"]) for image, r in records.items() if "error" in r}
+        failed = {image: r.error for image, r in records.items() if r.error is not None}
         metrics = _metrics(directory, task, cell, good, state) if good else {}
-        expected = len(only) if only is not None else int(manifest["data_set"]["images"])
-        bpp = math.fsum(r.get("bpp", 0.0) for r in good.values()) / max(len(good), 1)
+        expected = len(only) if only is not None else int(manifest.data_set.images)
+        bpp = math.fsum(r.bpp or 0.0 for r in good.values()) / max(len(good), 1)
         results.append(CellResult(cell, metrics, len(good), failed, expected, bpp))
     return results
 
@@ -96,16 +97,20 @@ def list_conditions(results: list[CellResult]) -> list[Condition]:
 
 
 def _metrics(
-    directory: RunDirectory, task: Any, cell: Json, records: dict[str, Json], state: str | None
+    directory: RunDirectory,
+    task: Any,
+    cell: CellEntry,
+    records: dict[str, Record],
+    state: str | None,
 ) -> dict[str, float]:
     """The task's metrics, from the cache when it is of the same ``state`` (None: no cache)."""
-    path = directory.path / "metrics" / f"{cell['key']}.{cell['fingerprint'][:12]}.json"
+    path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
     if state is not None:
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["state"] == state:
                 return {name: float(value) for name, value in held["metrics"].items()}
-    metrics: dict[str, float] = task.metrics(records, directory.truth(cell["task"]))
+    metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))
     if state is not None:
         # Only a cache: a run directory that cannot be written to can still be read.
         with contextlib.suppress(OSError):
@@ -116,11 +121,11 @@ def _metrics(
     return metrics
 
 
-def cell_state_hash(directory: RunDirectory, cell: Json, version: str) -> str:
+def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
     """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
-    records = directory.records_path(cell["key"], cell["fingerprint"])
-    for path in (records, directory.truth_path(cell["task"])):
+    records = directory.records_path(cell)
+    for path in (records, directory.truth_path(cell.task)):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from harness.analysis.metrics import CellResult, measure, scaled
 from harness.errors import HarnessError
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import ExpectedScore, Manifest
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def check(directory: RunDirectory, tasks: Collection[str]) -> None:
             or some of its images failed.
     """
     manifest = directory.manifest()
-    keys = [cell["key"] for cell in manifest["cells"] if cell["qf"] is None]
+    keys = [cell.key for cell in manifest.cells if cell.qf is None]
     for verdict in _verdicts(manifest, measure(directory, keys)):
         if verdict.task in tasks and verdict.judged and not verdict.passed:
             raise HarnessError(
@@ -62,55 +62,55 @@ def gate_notes(directory: RunDirectory, tasks: Collection[str]) -> list[str]:
         tasks: those that the table shows.
     """
     manifest = directory.manifest()
-    gates = {task: known for task, known in manifest.get("gates", {}).items() if task in tasks}
-    clean = {c["task"]: c["key"] for c in manifest["cells"] if c["qf"] is None}
+    gates = {task: known for task, known in manifest.gates.items() if task in tasks}
+    clean = {c.task: c.key for c in manifest.cells if c.qf is None}
     keys = [clean[task] for task in gates if task in clean]
     notes = []
     for verdict in _verdicts(manifest, measure(directory, keys) if keys else []):
-        ignored = manifest["gates"][verdict.task]["ignored"]
+        ignored = manifest.gates[verdict.task].ignored
         mark = "clean gate passed" if verdict.passed else "NOT GATED" + " (--no-gate)" * ignored
         notes.append(f"{mark if verdict.judged else 'clean, subset'}: {verdict.sentence}")
     for task, expected in gates.items():
         if task not in clean:
             notes.append(
-                f"NOT GATED (--no-gate): {manifest['models'][task]} was not measured on the "
+                f"NOT GATED (--no-gate): {manifest.models[task]} was not measured on the "
                 f"uncompressed images, where {_expectation(expected)}"
             )
     return notes
 
 
-def _verdicts(manifest: Json, results: list[CellResult]) -> Iterator[SanityVerdict]:
+def _verdicts(manifest: Manifest, results: list[CellResult]) -> Iterator[SanityVerdict]:
     """Of each gated task whose uncompressed images are all measured, or failed."""
-    data = manifest["data_set"]
+    data = manifest.data_set
     for result in results:
-        task = result.cell["task"]
-        expected = manifest.get("gates", {}).get(task)
+        task = result.cell.task
+        expected = manifest.gates.get(task)
         done = result.images + len(result.failed) >= result.expected
-        if expected is None or result.cell["qf"] is not None or not done:
+        if expected is None or result.cell.qf is not None or not done:
             continue
-        model, whole = manifest["models"][task], data["images"] >= data["of"]
-        which = "" if whole else f"first {data['images']} "
-        on = f"on the {which}uncompressed images of {data['name']}"
+        model, whole = manifest.models[task], data.images >= data.total
+        which = "" if whole else f"first {data.images} "
+        on = f"on the {which}uncompressed images of {data.name}"
         if result.failed:
             failure = next(iter(result.failed.values()))
             count = f"{len(result.failed)} of {result.expected} images"
             found = f"{model} failed {on}, {count} ({failure})"
             passed = False
         else:
-            score = _score(result, expected["metric"])
-            found = f"{model} has {expected['metric']} {score:.1f} {on}"
-            passed = abs(score - expected["value"]) <= expected["tolerance"]
+            score = _score(result, expected.metric)
+            found = f"{model} has {expected.metric} {score:.1f} {on}"
+            passed = abs(score - expected.value) <= expected.tolerance
         yield SanityVerdict(task, passed, whole, f"{found}, {_expectation(expected, whole)}")
 
 
 def _score(result: CellResult, metric: str) -> float:
     from harness.plugins import registry
 
-    return scaled(registry.tasks().get(result.cell["task"]), metric, result.metrics[metric])
+    return scaled(registry.tasks().get(result.cell.task), metric, result.metrics[metric])
 
 
-def _expectation(expected: Json, whole: bool = True) -> str:
-    value = f"{expected['metric']} {expected['value']:.1f}"
+def _expectation(expected: ExpectedScore, whole: bool = True) -> str:
+    value = f"{expected.metric} {expected.value:.1f}"
     if not whole:
-        return f"{value} is expected on all of them ({expected['source']})"
-    return f"{value} ± {expected['tolerance']:g} is expected ({expected['source']})"
+        return f"{value} is expected on all of them ({expected.source})"
+    return f"{value} ± {expected.tolerance:g} is expected ({expected.source})"

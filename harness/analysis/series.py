@@ -15,8 +15,8 @@ from harness.analysis.draws import DRAWS
 from harness.analysis.metrics import GROUPS
 from harness.analysis.significance import BASELINE
 from harness.plugins import registry
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import RestorerEntry
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ def load_series(
     known = registry.tasks()
     found = []
     for task, codec in _places(evidence.values()):
-        mine = [one for one in evidence.values() if one.cell["task"] == task]
-        original = next((one for one in mine if one.cell["qf"] is None), None)
+        mine = [one for one in evidence.values() if one.cell.task == task]
+        original = next((one for one in mine if one.cell.qf is None), None)
         grid: dict[str, dict[int, BootstrapResult]] = {}
         for one in mine:
-            if one.cell["qf"] is not None and one.cell["codec"] == codec:
-                grid.setdefault(one.cell["restorer"], {})[one.cell["qf"]] = one
+            if one.cell.qf is not None and one.cell.codec == codec:
+                grid.setdefault(one.cell.restorer, {})[one.cell.qf] = one
         qfs = tuple(sorted({qf for own in grid.values() for qf in own}))
-        for name in sorted(grid, key=lambda n: _order(n, manifest["restorers"][n])):
+        for name in sorted(grid, key=lambda n: _order(n, manifest.restorers[n])):
             cell = next(iter(grid[name].values())).cell
-            head = (known.get(task), task, cell["dataset"], cell["model"], codec, name, qfs)
+            head = (known.get(task), task, cell.dataset, cell.model, codec, name, qfs)
             whole = Series(*head, grid[name], grid.get(BASELINE, {}), original)
             found.append(aligner.aligned(whole))
     return [series for series in found if series is not None]
@@ -120,8 +120,8 @@ class _Aligner:
 def _places(evidence: Iterable[BootstrapResult]) -> Iterator[tuple[str, str]]:
     """The tasks and codecs in which something was compressed, in order."""
     cells = [one.cell for one in evidence]
-    yield from dict.fromkeys((c["task"], c["codec"]) for c in cells if c["qf"] is not None)
+    yield from dict.fromkeys((c.task, c.codec) for c in cells if c.qf is not None)
 
 
-def _order(name: str, known: Json) -> tuple[int, int, str]:
-    return list(GROUPS).index(known["multi_model"]), known["year"], name
+def _order(name: str, known: RestorerEntry) -> tuple[int, int, str]:
+    return list(GROUPS).index(known.multi_model), known.year, name

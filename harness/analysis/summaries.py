@@ -103,7 +103,7 @@ def summaries(
 def _of_original(series: Series, metric: str) -> Summary:
     one = series.original
     assert one is not None
-    return _summary(series, metric, MPC, None, _drawn(one, metric), restorer=one.cell["restorer"])
+    return _summary(series, metric, MPC, None, _drawn(one, metric), restorer=one.cell.restorer)
 
 
 def _of_restorer(series: Series, metric: str) -> list[Summary]:

@@ -12,6 +12,7 @@ from harness.analysis.comparison.movers import LargestChange, movers
 from harness.analysis.comparison.operands import Operand
 from harness.analysis.comparison.rows import Comparison
 from harness.errors import UserError
+from harness.records.schema import Manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +29,11 @@ class _Kept(Operand):
     keys: frozenset[str] | None = None
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The run's manifest without the other cells."""
         found = self.directory.manifest()
-        cells = [c for c in found["cells"] if self.keys is None or c["key"] in self.keys]
-        return {**found, "cells": cells}
+        cells = tuple(c for c in found.cells if self.keys is None or c.key in self.keys)
+        return found.model_copy(update={"cells": cells})
 
 
 def compared(run: Run, a: str | Run, b: str | Run, **options: Any) -> list[Comparison]:
@@ -53,7 +54,7 @@ def compared(run: Run, a: str | Run, b: str | Run, **options: Any) -> list[Compa
     pairs = [(_side(a, part), _side(b, part)) for part in parts]
     both = [(one, other) for one, other in pairs if one is not None and other is not None]
     if not both:
-        held = list(dict.fromkeys(cell["restorer"] for part in parts for cell in part.cells))
+        held = list(dict.fromkeys(cell.restorer for part in parts for cell in part.cells))
         missing = next((n for n in (a, b) if isinstance(n, str) and n not in held), None)
         what = f"no restorer '{missing}'" if missing else f"no data set with both {a} and {b}"
         raise UserError(f"The run has {what}. Its restorers are: {', '.join(held)}.")
@@ -65,7 +66,7 @@ def _side(what: str | Run, part: Part) -> Operand | None:
     if not isinstance(what, str):
         other = what.single("comparison")
         return _Kept(other.directory, None, keys=other.keys)
-    there = any(cell["restorer"] == what for cell in part.cells)
+    there = any(cell.restorer == what for cell in part.cells)
     return _Kept(part.directory, what, keys=part.keys) if there else None
 
 

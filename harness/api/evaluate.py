@@ -159,7 +159,7 @@ def open(path: str | os.PathLike[str]) -> Run:
         directory.manifest()
         return Run((Part(directory),))
     parts = [Part(RunDirectory(found.parent)) for found in inner]
-    tasks = [task for part in parts for task in {cell["task"] for cell in part.cells}]
+    tasks = [task for part in parts for task in {cell.task for cell in part.cells}]
     if len(tasks) > len(set(tasks)):
         directory.manifest()  # raises: it is none, and names those in it
     return Run(tuple(parts))

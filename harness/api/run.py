@@ -123,20 +123,19 @@ class Run:
             (part, cell)
             for part in self.parts
             for cell in part.cells
-            if cell["task"] == task and cell["restorer"] == restorer
+            if cell.task == task and cell.restorer == restorer
         ]
         fitting = [
             (part, cell)
             for part, cell in found
-            if cell["qf"] is None
-            or (qf in (None, cell["qf"]) and (not codec or codec == cell["codec"]))
+            if cell.qf is None or (qf in (None, cell.qf) and (not codec or codec == cell.codec))
         ]
         if len(fitting) != 1:
             held = found or [(part, cell) for part in self.parts for cell in part.cells]
             raise UserError(
                 f"{'No' if not fitting else 'More than one'} cell is of {task}, {restorer}, "
                 f"QF {qf}{f', codec {codec}' * bool(codec)}. There are: "
-                f"{', '.join(cell['key'] for _, cell in held)}."
+                f"{', '.join(cell.key for _, cell in held)}."
             )
         part, cell = fitting[0]
         return records_frame(part.directory, cell)

@@ -156,7 +156,7 @@ def _summary(directory: RunDirectory, format: str, draws: int) -> str:
     heading = "".join(f"{line}{end}" for line in table_title(directory))
     results = measure(directory)
     notes = table_notes(directory.manifest(), results, None)
-    notes += gate_notes(directory, {result.cell["task"] for result in results})
+    notes += gate_notes(directory, {result.cell.task for result in results})
     below = "\n" * bool(notes) + "".join(f"{line}{end}" for line in notes)
     return f"{heading}\n{render_summary(summaries(directory, None, draws), format)}{below}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from harness._version import __version__
@@ -12,8 +12,17 @@ from harness.analysis.sanity_check import check
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import default_workers, process_images
 from harness.errors import ImageError, UserError
+from harness.plugins.expected import Expected
 from harness.records.environment import environment
-from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.records.run_directory import RunDirectory
+from harness.records.schema import (
+    CellEntry,
+    DataSetEntry,
+    ExpectedScore,
+    Identity,
+    Manifest,
+    RestorerEntry,
+)
 from harness.study.grid import image_list_hash
 from harness.study.plan import Plan
 from harness.study.study import Cell
@@ -72,10 +81,10 @@ def run(
                 directory.drop_failed(cell)
         done = {cell: directory.resume(cell) for cell in plan.cells}
         failed = {
-            image: str(record["error"])
+            image: record.error
             for records in done.values()
             for image, record in records.items()
-            if "error" in record
+            if record.error is not None
         }
         total = len(plan.cells) * len(plan.images)
         count = total - sum(len(records) for records in done.values())
@@ -86,10 +95,10 @@ def run(
                 found = process_images(plan, missing, workers or default_workers())
                 with closing(found):  # its threads are done before the lock goes
                     for cell, record in found:
-                        if "error" in record:
+                        if record.error is not None:
                             if fail_fast:
-                                raise ImageError(f"{record['error']} (stopped by --fail-fast)")
-                            failed.setdefault(record["image"], record["error"])
+                                raise ImageError(f"{record.error} (stopped by --fail-fast)")
+                            failed.setdefault(record.image, record.error)
                         directory.append(cell, record)
                         progress.advance()
                 if plan.gates and gate:
@@ -126,19 +135,19 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
         return
     held = directory.manifest()
     differing = [
-        f"{key} {_short(held['identity'].get(key))} instead of {_short(value)}"
-        for key, value in plan.identity.items()
-        if key != "codecs" and held["identity"].get(key) != value
+        f"{key} {_short(held_value)} instead of {_short(plan.identity[key])}"
+        for key, held_value in held.identity.model_dump(exclude={"codecs"}).items()
+        if key in plan.identity and held_value != plan.identity[key]
     ]
     differing += [
         f"codec {_short(held_codec)} instead of {_short(plan.codecs[name].fingerprint())}"
-        for name, held_codec in codec_fingerprints(held).items()
+        for name, held_codec in held.identity.codecs.items()
         if name in plan.codecs and held_codec != plan.codecs[name].fingerprint()
     ]
     differing += [
-        f"{task} model {held['models'][task]} instead of {model}"
+        f"{task} model {held.models[task]} instead of {model}"
         for task, model in plan.models.items()
-        if held["models"].get(task, model) != model
+        if held.models.get(task, model) != model
     ]
     if differing:
         raise UserError(
@@ -166,60 +175,78 @@ def _grown(held: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
-    held = directory.manifest() if directory.manifest_path.exists() else None
-    cells = {cell["key"]: cell for cell in (held["cells"] if held else [])}
-    fresh = {cell.key: {"key": cell.key, **cell.as_json()} for cell in plan.cells}
+    held = directory.manifest() if directory.manifest_path.exists() else Manifest()
     now = environment()
-    environments = list(held["environments"]) if held else []
-    merged = list({**cells, **fresh}.values())
-    absent = {**(held["absent"] if held else {}), **plan.absent}
-    absent = {key: reason for key, reason in absent.items() if key not in fresh}
-    gates = dict(held.get("gates", {})) if held else {}
-    gates |= {task: {**asdict(e), "ignored": not gate} for task, e in plan.gates.items()}
-    codecs = {**(codec_fingerprints(held) if held else {}), **plan.identity["codecs"]}
-    same = held and (merged, absent, gates) == (
-        *(held["cells"], held["absent"]),
-        held.get("gates"),
-    )
-    known = held and same and codecs == held["identity"].get("codecs") and now in environments
-    for name, part in plan.tasks.items():
-        if known and directory.truth_path(name).is_file():
-            continue
-        ids = [image.id for image in plan.images]
-        truth = part.task.ground_truth(plan.data_set, ids)
-        if truth is not None:
-            directory.write_truth(name, truth)
+    cells = _merged_cells(held, plan)
+    fresh = {cell.key for cell in plan.cells}
+    skipped = {k: why for k, why in {**held.skipped, **plan.absent}.items() if k not in fresh}
+    gates = held.gates | {task: _gate(score, gate) for task, score in plan.gates.items()}
+    codecs = {**held.identity.codecs, **plan.identity["codecs"]}
+    same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)
+    known = same and codecs == held.identity.codecs and now in held.environments
+    _write_truths(plan, directory, missing_only=known)
     if known:
         directory.touch()
         return
-    if now not in environments:
-        environments.append(now)
     stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    environments = held.environments if now in held.environments else (*held.environments, now)
     directory.write_manifest(
-        {
-            "harness": __version__,
-            "created": held["created"] if held else stamp,
-            "updated": stamp,
-            "study": _grown(held["study"] if held else {}, plan.study.model_dump(mode="json")),
-            "identity": {**plan.identity, "codecs": codecs},
-            "models": {**(held["models"] if held else {}), **plan.models},
-            "data_set": {
-                "name": plan.data_set.name,
-                "images": len(plan.images),
-                "of": len(plan.data_set.images()),
-                "image_list_sha256": image_list_hash(plan.images),
-                "ids": [image.id for image in plan.images],
-            },
-            "restorers": {
-                **(held["restorers"] if held else {}),
+        Manifest(
+            harness=__version__,
+            created=held.created or stamp,
+            updated=stamp,
+            study=_grown(held.study, plan.study.model_dump(mode="json")),
+            identity=Identity.model_validate({**plan.identity, "codecs": codecs}),
+            models={**held.models, **plan.models},
+            data_set=DataSetEntry(
+                name=plan.data_set.name,
+                images=len(plan.images),
+                total=len(plan.data_set.images()),
+                image_list_sha256=image_list_hash(plan.images),
+                ids=tuple(image.id for image in plan.images),
+            ),
+            restorers={
+                **held.restorers,
                 **{
-                    name: {"multi_model": r.multi_model, "year": r.year, "reference": r.reference}
-                    for name, r in plan.restorers.items()
+                    name: RestorerEntry(
+                        multi_model=restorer.multi_model,
+                        year=restorer.year,
+                        reference=restorer.reference,
+                    )
+                    for name, restorer in plan.restorers.items()
                 },
             },
-            "gates": gates,
-            "environments": environments,
-            "cells": merged,
-            "absent": absent,
-        }
+            gates=gates,
+            environments=environments,
+            cells=cells,
+            skipped=skipped,
+        )
     )
+
+
+def _merged_cells(held: Manifest, plan: Plan) -> tuple[CellEntry, ...]:
+    """The cells of earlier studies, those that are planned again in their new form."""
+    cells = {cell.key: cell for cell in held.cells}
+    # As they will be read back: JSON knows no tuples.
+    cells |= {cell.key: CellEntry.from_cell(cell) for cell in plan.cells}
+    return tuple(cells.values())
+
+
+def _gate(score: Expected, gate: bool) -> ExpectedScore:
+    return ExpectedScore(
+        metric=score.metric,
+        value=score.value,
+        tolerance=score.tolerance,
+        source=score.source,
+        ignored=not gate,
+    )
+
+
+def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> None:
+    """Keep what each task's metric needs besides the records."""
+    for name, part in plan.tasks.items():
+        if missing_only and directory.truth_path(name).is_file():
+            continue
+        truth = part.task.ground_truth(plan.data_set, [image.id for image in plan.images])
+        if truth is not None:
+            directory.write_truth(name, truth)

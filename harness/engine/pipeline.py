@@ -16,6 +16,8 @@ import numpy as np
 from harness.errors import HarnessError, ImageError, UserError
 from harness.images import fidelity
 from harness.images.io import read_image
+from harness.plugins.record import Record
+from harness.plugins.restorer import Restored
 from harness.plugins.types import RGB, Json
 from harness.study.plan import Plan
 from harness.study.study import Cell, Condition
@@ -73,7 +75,7 @@ def prepare(plan: Plan, image: Any, conditions: Collection[Condition]) -> Prepar
     return ready
 
 
-def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[tuple[Cell, Json]]:
+def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[tuple[Cell, Record]]:
     """The records of one image for the ``wanted`` cells.
 
     Args:
@@ -98,47 +100,53 @@ def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[t
 
 def _restored(
     plan: Plan, ready: Prepared, restorer: Any, condition: Condition, cells: list[Cell]
-) -> Iterator[tuple[Cell, Json]]:
-    base: Json = {"image": ready.image.id}
+) -> Iterator[tuple[Cell, Record]]:
     if ready.original is None or condition in ready.errors:
-        yield from ((cell, {**base, "error": ready.errors[condition]}) for cell in cells)
+        failed = Record(ready.image.id, error=ready.errors[condition])
+        yield from ((cell, failed) for cell in cells)
         return
+    original = ready.original
     seconds = {"read": ready.seconds[None]}
     compressed = None if condition is None else ready.compressed[condition]
+    predicted_qf = None
     try:
         if compressed is None:
-            pixels = ready.original
+            pixels = original
         else:
             seconds["compress"] = ready.seconds[condition]
             # A copy of its own: a restorer that works in place must not reach the next column.
             writable = replace(compressed, pixels=compressed.pixels.copy())
-            result = _timed(seconds, "restore", lambda: restorer.restore(writable))
+            restored = _timed(seconds, "restore", lambda: restorer.restore(writable))
             # A restorer may return an image, or one with what it says about the file.
-            pixels = getattr(result, "pixels", result)
-            predicted = getattr(result, "predicted_qf", None)
-            if predicted is not None:
-                base["predicted_qf"] = float(predicted)
-        _same_size(restorer.name, ready.original, pixels)
+            pixels = restored.pixels if isinstance(restored, Restored) else restored
+            predicted_qf = restored.predicted_qf if isinstance(restored, Restored) else None
+        _same_size(restorer.name, original, pixels)
     except Exception as error:  # any restorer may fail on any image; the others go on
         _raise_if_general(error)
         message = _sentence(f"restorer {restorer.name}", ready.image.id, error)
-        yield from ((cell, {**base, "error": message}) for cell in cells)
+        yield from ((cell, Record(ready.image.id, error=message)) for cell in cells)
         return
-    base["height"], base["width"] = ready.original.shape[:2]
-    base["bytes"] = ready.original.size if compressed is None else len(compressed.data)
-    base["bpp"] = 8 * base["bytes"] / (base["height"] * base["width"])
-    original = ready.original
+    height, width = original.shape[:2]
+    size = original.size if compressed is None else len(compressed.data)
     score = fidelity.luma_fidelity if plan.study.luma else fidelity.fidelity
-    base["fidelity"] = _timed(seconds, "fidelity", lambda: score(original, pixels))
+    record = Record(
+        image=ready.image.id,
+        height=height,
+        width=width,
+        bytes=size,
+        bpp=8 * size / (height * width),
+        predicted_qf=None if predicted_qf is None else float(predicted_qf),
+        fidelity=_timed(seconds, "fidelity", lambda: score(original, pixels)),
+    )
     for cell in cells:
-        yield cell, {**base, **_predicted(plan, cell, pixels, ready, dict(seconds))}
+        yield cell, _predicted(plan, cell, pixels, ready, record, dict(seconds))
 
 
 def _predicted(
-    plan: Plan, cell: Cell, pixels: RGB, ready: Prepared, seconds: dict[str, float]
-) -> Json:
+    plan: Plan, cell: Cell, pixels: RGB, ready: Prepared, record: Record, seconds: dict[str, float]
+) -> Record:
     part, image = plan.tasks[cell.task], ready.image
-    against = getattr(part.task, "against_model", False)
+    against = part.task.against_model
     try:
         prediction = None
         reference = _reference(part, cell.task, ready) if against else None
@@ -156,8 +164,8 @@ def _predicted(
     except Exception as error:  # as above: named, recorded, and the other cells go on
         _raise_if_general(error)
         who = f"{cell.task} model {cell.model}" if cell.model else cell.task
-        return {"error": _sentence(who, image.id, error)}
-    return {"outcome": measured, "seconds": seconds}
+        return replace(record, error=_sentence(who, image.id, error))
+    return replace(record, outcome=measured, seconds=seconds)
 
 
 def _reference(part: Any, task: str, ready: Prepared) -> Any:

@@ -15,10 +15,10 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from harness.engine.pipeline import prepare, process
+from harness.plugins.record import Record
 from harness.study.plan import Plan
 from harness.study.study import Cell
 
-Record = dict[str, Any]
 Job = tuple[Any, list[Cell]]
 
 MOST_WORKERS = 8

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.metrics import headline, scaled
 from harness.plugins import registry
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Changes:
 
 
 def measure_changes(
-    directory: RunDirectory, pair: Sequence[Json], per_image: bool = True
+    directory: RunDirectory, pair: Sequence[CellEntry], per_image: bool = True
 ) -> Changes:
     """The headline metric of each image alone; PSNR where there is none, or not ``per_image``."""
-    task = registry.tasks().get(pair[0]["task"])
-    evidence = load_bootstrap(directory, [cell["key"] for cell in pair])
+    task = registry.tasks().get(pair[0].task)
+    evidence = load_bootstrap(directory, [cell.key for cell in pair])
     sides = []
     for cell in pair:
-        item = evidence.get(cell["key"])
+        item = evidence.get(cell.key)
         each = item.each if item is not None else np.empty(0)
         names = item.images if item is not None else ()
         sides.append(dict(zip(names, each.tolist(), strict=False)) if len(each) else {})
@@ -60,12 +60,12 @@ def measure_changes(
     return Changes(metric, digits, images, a, b)
 
 
-def _psnr(directory: RunDirectory, cell: Json) -> dict[str, float]:
-    records = directory.records(cell["key"], cell["fingerprint"])
+def _psnr(directory: RunDirectory, cell: CellEntry) -> dict[str, float]:
+    records = directory.records(cell)
     return {
-        image: float(record["fidelity"].get("psnr", record["fidelity"].get("psnr_y", math.nan)))
+        image: record.fidelity.get("psnr", record.fidelity.get("psnr_y", math.nan))
         for image, record in sorted(records.items())
-        if "error" not in record
+        if not record.failed
     }
 
 

@@ -19,8 +19,8 @@ from harness.panels.replan import replan
 from harness.panels.select import UNDONE, Choice, PanelRequest, choose
 from harness.panels.unresolvable import left_out, refused, unresolvable_restorers
 from harness.panels.views import Maker, held_view, panel_folder
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry, Manifest
 from harness.report.panel_index import Panel, View, read_index, write_index
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan
@@ -137,15 +137,15 @@ def _choices(
     return found
 
 
-def _row(manifest: Json, choice: Choice) -> dict[str, Json]:
+def _row(manifest: Manifest, choice: Choice) -> dict[str, CellEntry]:
     """The cells that a panel shows, by restorer, in table order."""
     cells = {
-        cell["restorer"]: cell
-        for cell in manifest["cells"]
-        if cell["task"] == choice.task
-        and (cell["qf"] is None or (cell["codec"], cell["qf"]) == (choice.codec, choice.qf))
+        cell.restorer: cell
+        for cell in manifest.cells
+        if cell.task == choice.task
+        and (cell.qf is None or (cell.codec, cell.qf) == (choice.codec, choice.qf))
     }
-    return {name: cells[name] for name in manifest["restorers"] if name in cells}
+    return {name: cells[name] for name in manifest.restorers if name in cells}
 
 
 def _add(folder: Path, panel: Panel) -> None:
@@ -189,7 +189,7 @@ class _Work:
     """What the panels of a run have in common."""
 
     directory: RunDirectory
-    manifest: Json
+    manifest: Manifest
     folder: Path
     options: PanelOptions
     plan: Callable[[], Plan]

@@ -32,7 +32,7 @@ def panels_for_page(
     Returns:
         Their keys, and a sentence where that cannot be done.
     """
-    tasks = {cell["task"] for cell in directory.manifest()["cells"]}
+    tasks = {cell.task for cell in directory.manifest().cells}
     request = PanelRequest(top=-(-count // max(len(tasks), 1)))
     try:
         made = make_panels(directory, request, PanelOptions(overrides=overrides), say, progress)

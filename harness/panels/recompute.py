@@ -14,7 +14,7 @@ from harness.engine.pipeline import Prepared, process
 from harness.engine.workers import deterministic
 from harness.errors import HarnessError, UserError
 from harness.panels.reproducibility import held_against
-from harness.plugins.types import Json
+from harness.plugins.record import Record
 from harness.records.run_directory import RunDirectory
 from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
@@ -36,7 +36,7 @@ class Seen:
     """
 
     pixels: NDArray[np.uint8]
-    record: Json | None
+    record: Record | None
     drawing: Any
     truth: Any
     same: bool
@@ -102,8 +102,8 @@ def see(
         tasks={task: TaskPlan(part.task, None if part.model is None else heard)},
     )
     [(_, record)] = process(watched, ready, [cell])
-    if "error" in record:
-        raise HarnessError(str(record["error"]))
+    if record.error is not None:
+        raise HarnessError(record.error)
     reference = ready.references.get(task)
     prediction = heard.last if cell.condition is not None or reference is None else reference
     drawing, truth = _drawings(plan, part, ready.image.id, prediction, reference)

@@ -41,7 +41,7 @@ def replan(
     """
     assert condition is not None
     manifest = directory.manifest()
-    study = read_study(None, {**manifest["study"], **moved})
+    study = read_study(None, {**manifest.study, **moved})
     codec, qf = condition
     tasks, models = _with_models(study, tasks)
     update = {"task": tasks, "model": models, "codec": (codec,), "qf": (qf,)}
@@ -53,7 +53,7 @@ def replan(
         specs = (reference, UNDONE, *found)
         plan = make_plan(needed.model_copy(update={"restorers": specs}), False, overrides)
         if "model" not in moved:
-            _check_models(plan, manifest["models"])
+            _check_models(plan, manifest.models)
     except UserError as error:
         hint = "If data or models have moved, say where to: --dataset, --images, --masks, --model."
         if overrides.data_set is None and _may_be_an_object(study.dataset):

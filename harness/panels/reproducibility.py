@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from harness.plugins.types import Json
+from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
 from harness.study.study import Cell
@@ -16,21 +16,21 @@ _RELATIVE, _ABSOLUTE = 1e-4, 1e-3
 on the processor."""
 
 
-def held_against(directory: RunDirectory, cell: Cell, record: Json) -> tuple[bool, str]:
+def held_against(directory: RunDirectory, cell: Cell, record: Record) -> tuple[bool, str]:
     """Whether the outcome is the recorded one, and what differs in how it came about."""
-    held = next((c for c in directory.manifest()["cells"] if c["key"] == cell.key), None)
+    held = next((c for c in directory.manifest().cells if c.key == cell.key), None)
     if held is None:
         return True, ""
-    recorded = directory.records(held["key"], held["fingerprint"]).get(record["image"])
+    recorded = directory.records(held).get(record.image)
     same = recorded is None or equal(
-        recorded.get("outcome"), json.loads(json.dumps(finite(record.get("outcome"))))
+        recorded.outcome, json.loads(json.dumps(finite(record.outcome)))
     )
-    if held["fingerprint"] == cell.fingerprint:
+    if held.fingerprint == cell.fingerprint:
         return same, ""
     differing = [
         key
-        for key in dict.fromkeys([*held["inputs"], *cell.inputs])
-        if held["inputs"].get(key) != cell.inputs.get(key)
+        for key in dict.fromkeys([*held.inputs, *cell.inputs])
+        if held.inputs.get(key) != cell.inputs.get(key)
     ]
     return same, f"differs from the run in: {', '.join(differing) or 'settings'}"
 

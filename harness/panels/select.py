@@ -16,8 +16,8 @@ from harness.errors import UserError
 from harness.panels.changes import Changes, measure_changes, split
 from harness.panels.reasons import asked, ordinal, values
 from harness.plugins import registry
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry, Manifest
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,20 +97,20 @@ def choose(
         UserError: the run has no such task, codec, QF, restorer or image.
     """
     manifest = directory.manifest()
-    kept = [c for c in manifest["cells"] if request.keys is None or c["key"] in request.keys]
-    cells = [cell for cell in kept if cell["qf"] is not None]
-    every = list(dict.fromkeys(cell["task"] for cell in cells))
+    kept = [c for c in manifest.cells if request.keys is None or c.key in request.keys]
+    cells = [cell for cell in kept if cell.qf is not None]
+    every = list(dict.fromkeys(cell.task for cell in cells))
     tasks = request.tasks or tuple(every)
     for task in tasks:
         _known("task", task, every, directory)
     for image in request.images:
-        _known("image", image, manifest["data_set"]["ids"], directory)
+        _known("image", image, manifest.data_set.ids, directory)
     found: list[Choice] = []
     nothing: list[str] = []
     for task in tasks:
-        mine = [cell for cell in cells if cell["task"] == task]
+        mine = [cell for cell in cells if cell.task == task]
         codec, qf = _place(mine, request, directory)
-        row = [cell for cell in mine if (cell["codec"], cell["qf"]) == (codec, qf)]
+        row = [cell for cell in mine if (cell.codec, cell.qf) == (codec, qf)]
         picked = _of_row(directory, manifest, row, request, without)
         if not picked:
             nothing.append(_nothing(task, codec, qf, request))
@@ -130,11 +130,13 @@ def _nothing(task: str, codec: str, qf: int, request: PanelRequest) -> str:
     )
 
 
-def _place(cells: list[Json], request: PanelRequest, directory: RunDirectory) -> tuple[str, int]:
-    codecs = list(dict.fromkeys(str(cell["codec"]) for cell in cells))
+def _place(
+    cells: list[CellEntry], request: PanelRequest, directory: RunDirectory
+) -> tuple[str, int]:
+    codecs = list(dict.fromkeys(str(cell.codec) for cell in cells))
     codec = codecs[0] if request.codec is None else request.codec
     _known("codec", codec, codecs, directory)
-    qfs = sorted({int(cell["qf"]) for cell in cells if cell["codec"] == codec})
+    qfs = sorted({cell.qf for cell in cells if cell.codec == codec and cell.qf is not None})
     qf = qfs[0] if request.qf is None else request.qf
     _known("QF", qf, qfs, directory)
     return codec, qf
@@ -142,18 +144,18 @@ def _place(cells: list[Json], request: PanelRequest, directory: RunDirectory) ->
 
 def _of_row(
     directory: RunDirectory,
-    manifest: Json,
-    row: list[Json],
+    manifest: Manifest,
+    row: list[CellEntry],
     request: PanelRequest,
     without: Collection[str],
 ) -> list[Choice]:
     """The choices in one row of the table."""
-    cells = {cell["restorer"]: cell for cell in row}
-    references = [name for name, r in manifest["restorers"].items() if r["reference"]]
+    cells = {cell.restorer: cell for cell in row}
+    references = [name for name, r in manifest.restorers.items() if r.reference]
     for name in request.named:
         if name not in references:
             _known("restorer", name, list(cells), directory, sorted(references))
-    order = {name: number for number, name in enumerate(manifest["restorers"])}
+    order = {name: number for number, name in enumerate(manifest.restorers)}
     every = sorted(cells, key=lambda name: order[name])
     left = set(without) - set(request.named)
     missing = () if request.restorers else tuple(name for name in every if name in left)
@@ -164,7 +166,7 @@ def _of_row(
         between = (references[0] if references else UNDONE, UNDONE)
     extra = [name for name in between if name not in (*shown, UNDONE, *references)]
     shown = (*shown, *extra)
-    pair = tuple(_cell(manifest, row[0]["task"], cells, name, directory) for name in between)
+    pair = tuple(_cell(manifest, row[0].task, cells, name, directory) for name in between)
     changes = measure_changes(directory, pair)
     if not request.images and not request.worst and not changes.any():
         changes = measure_changes(directory, pair, per_image=False)
@@ -172,18 +174,18 @@ def _of_row(
         picked = [(image, asked(changes, image, between)) for image in request.images]
     else:
         picked = _moved_most(changes, between, request)
-    head = (row[0]["task"], row[0]["codec"], int(row[0]["qf"]))
+    head = (row[0].task, row[0].codec, row[0].qf or 0)
     return [Choice(*head, image, shown, between, reason, missing) for image, reason in picked]
 
 
 def _cell(
-    manifest: Json, task: str, cells: dict[str, Json], name: str, directory: RunDirectory
-) -> Json:
+    manifest: Manifest, task: str, cells: dict[str, CellEntry], name: str, directory: RunDirectory
+) -> CellEntry:
     if name in cells:
         return cells[name]
-    for cell in manifest["cells"]:
-        if cell["task"] == task and cell["restorer"] == name and cell["qf"] is None:
-            return dict(cell)
+    for cell in manifest.cells:
+        if cell.task == task and cell.restorer == name and cell.qf is None:
+            return cell
     raise UserError(
         f"{directory.path} has no {name} in {task}, so no difference from it. It has: "
         f"{', '.join(cells)}."
@@ -191,14 +193,14 @@ def _cell(
 
 
 def _usual_pair(
-    directory: RunDirectory, cells: dict[str, Json], shown: Sequence[str]
+    directory: RunDirectory, cells: dict[str, CellEntry], shown: Sequence[str]
 ) -> tuple[str, str] | None:
     """`UNDONE` and the restorer with the highest headline metric; the best two without `UNDONE`."""
     metrics = {
-        result.cell["restorer"]: result.metrics
-        for result in measure(directory, [cell["key"] for cell in cells.values()])
+        result.cell.restorer: result.metrics
+        for result in measure(directory, [cell.key for cell in cells.values()])
     }
-    task = registry.tasks().get(next(iter(cells.values()))["task"])
+    task = registry.tasks().get(next(iter(cells.values())).task)
 
     def value(name: str) -> float:
         found = metrics[name].get(headline(task, metrics[name]), math.nan)

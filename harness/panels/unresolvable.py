@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection, Mapping
 
 from harness.plugins import registry
-from harness.plugins.types import Json
+from harness.records.schema import Manifest
 from harness.study.overrides import GIVEN
 
 
-def unresolvable_restorers(manifest: Json, overrides: Collection[str]) -> dict[str, str]:
+def unresolvable_restorers(manifest: Manifest, overrides: Collection[str]) -> dict[str, str]:
     """The restorers that can be made neither from the run directory nor from the caller's objects.
 
     Args:
@@ -21,10 +21,10 @@ def unresolvable_restorers(manifest: Json, overrides: Collection[str]) -> dict[s
         What each was by name, in table order.
     """
     known = registry.restorers()
-    specs = set(manifest["study"]["restorers"])
-    given = {c["restorer"] for c in manifest["cells"] if GIVEN in c["inputs"].get("restorer", {})}
+    specs = set(manifest.study["restorers"])
+    given = {c.restorer for c in manifest.cells if GIVEN in c.inputs.get("restorer", {})}
     found = {}
-    for name in manifest["restorers"]:
+    for name in manifest.restorers:
         # An object of a plugin's class has the fingerprint of a plugin.
         unknown = name in specs and name.partition(":")[0] not in known
         if name in overrides:

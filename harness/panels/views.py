@@ -18,9 +18,10 @@ from harness.images.io import write_png
 from harness.panels import overlay as draw
 from harness.panels.recompute import Seen, see
 from harness.panels.select import UNDONE, Choice
-from harness.plugins.types import Json
+from harness.plugins.record import Record
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 from harness.report.panel_index import View, view_from_json, view_to_json
 from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
@@ -47,7 +48,7 @@ def file_name(text: str) -> str:
     )
 
 
-def held_view(folder: Path, at: Path, restorer: str, cells: dict[str, Json]) -> View | None:
+def held_view(folder: Path, at: Path, restorer: str, cells: dict[str, CellEntry]) -> View | None:
     """The view in the folder, if it is the one that would be made now.
 
     Args:
@@ -61,7 +62,7 @@ def held_view(folder: Path, at: Path, restorer: str, cells: dict[str, Json]) -> 
         view = view_from_json(json.loads(text))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    asked = cells[restorer]["fingerprint"] if restorer in cells else ""
+    asked = cells[restorer].fingerprint if restorer in cells else ""
     files = [name for name in (view.picture, view.overlay) if name is not None]
     there = all((folder / name).is_file() for name in files)
     current = view.fingerprint == asked if asked else not view.note
@@ -131,7 +132,7 @@ class Maker:
 
     def _numbers(self, part: TaskPlan, plan: Plan, seen: Seen) -> View:
         record, image = seen.record, self.choice.image
-        found = record["fidelity"] if record is not None else {}
+        found = record.fidelity if record is not None else {}
         psnr = _finite(found.get("psnr", found.get("psnr_y")))
         legend = () if seen.drawing is None else draw.map_legend(seen.drawing)
         return View(
@@ -149,7 +150,7 @@ class Maker:
         )
 
 
-def image_score(task: Any, plan: Plan, image: str, record: Json) -> float | None:
+def image_score(task: Any, plan: Plan, image: str, record: Record) -> float | None:
     """The image's own headline metric in the unit tables print; None where there is none."""
     make = getattr(task, "sample", None)
     if make is None:

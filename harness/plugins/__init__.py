@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.plugins.expected import own_score as own_score
     from harness.plugins.expected import published_score as published_score
     from harness.plugins.predictions import Detections as Detections
+    from harness.plugins.record import Record as Record
     from harness.plugins.restorer import Restored as Restored
     from harness.plugins.restorer import Restorer as Restorer
     from harness.plugins.task import Sample as Sample
@@ -42,6 +43,7 @@ _HOMES = {
     "Json": "types",
     "MarkedBox": "drawing",
     "RGB": "types",
+    "Record": "record",
     "Restored": "restorer",
     "Restorer": "restorer",
     "Sample": "task",

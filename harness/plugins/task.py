@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.plugins.dataset import DataSet
 from harness.plugins.drawing import Drawing
+from harness.plugins.record import Record
 from harness.plugins.types import Json
 from harness.plugins.vision_model import VisionModel
 
@@ -98,14 +99,14 @@ class Task(ABC):
         return None
 
     @abstractmethod
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
-        """Aggregate ``image id -> record`` (keys ``outcome``, ``fidelity``, ``bpp``).
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
+        """Aggregate the records of images that did not fail, by id.
 
         Returns:
             Metric name to value, fractions in 0..1 (dB for PSNR); NaN where undefined.
         """
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample | None:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample | None:
         """What `metrics` is given, ready for resampling; None: no intervals for this task."""
         return None
 

@@ -20,27 +20,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from harness.errors import HarnessError, UserError
+from harness.plugins.record import Record
 from harness.plugins.types import Json
 from harness.records.atomic import finite, write_atomic, writing
-from harness.study.study import Cell
+from harness.records.schema import FORMAT, CellFiles, Manifest
 
-FORMAT = 1
 _HANDLES = 128
 """Record files kept open at once: a large grid has more cells than a process may open files."""
 
 
-def codec_fingerprints(manifest: Json) -> dict[str, dict[str, str]]:
-    """The fingerprints of a manifest's codecs, by name."""
-    identity = manifest["identity"]
-    if "codecs" in identity:
-        return dict(identity["codecs"])
-    return {identity["codec"]["codec"]: identity["codec"]}  # before there were several
-
-
-def _line(record: Json) -> bytes:
+def _line(record: Record) -> bytes:
     # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
-    return (json.dumps(finite(record), separators=(",", ":")) + "\n").encode()
+    return (json.dumps(finite(record.to_json()), separators=(",", ":")) + "\n").encode()
 
 
 class RunDirectory:
@@ -61,14 +55,14 @@ class RunDirectory:
         """Where the manifest is."""
         return self.path / "manifest.json"
 
-    def manifest(self) -> Json:
+    def manifest(self) -> Manifest:
         """The manifest.
 
         Raises:
             UserError: there is none, or it was written by a newer version.
         """
         try:
-            found: Json = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+            written = json.loads(self.manifest_path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             inner = [str(path.parent) for path in sorted(self.path.glob("*/manifest.json"))]
             raise UserError(
@@ -83,18 +77,25 @@ class RunDirectory:
             raise UserError(f"{self.path} is a file, not a run directory.") from error
         except (OSError, ValueError) as error:
             raise HarnessError(f"{self.manifest_path} cannot be read: {error}.") from error
-        if not isinstance(found, dict):
+        if not isinstance(written, dict):
             raise HarnessError(f"{self.manifest_path} cannot be read: it is no JSON object.")
-        if found.get("format") != FORMAT:
+        if written.get("format") != FORMAT:
             raise UserError(
-                f"{self.path} was written in format {found.get('format')}, this version reads "
+                f"{self.path} was written in format {written.get('format')}, this version reads "
                 f"{FORMAT}. Use the version that wrote it, or another --output."
             )
-        return found
+        try:
+            return Manifest.model_validate(written)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise HarnessError(
+                f"{self.manifest_path} cannot be read: {where}: {first['msg']}."
+            ) from error
 
-    def write_manifest(self, manifest: Json) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest in one step."""
-        text = json.dumps({"format": FORMAT, **finite(manifest)}, indent=1)
+        text = json.dumps(finite(manifest.to_json()), indent=1)
         write_atomic(self.manifest_path, (text + "\n").encode())
 
     def touch(self) -> None:
@@ -136,41 +137,41 @@ class RunDirectory:
 
     # -- records ----------------------------------------------------------------------------
 
-    def records_path(self, key: str, fingerprint: str) -> Path:
+    def records_path(self, cell: CellFiles) -> Path:
         """The file of a cell's records."""
-        return self.path / "records" / f"{key}.{fingerprint[:12]}.jsonl"
+        return self.path / "records" / f"{cell.key}.{cell.fingerprint[:12]}.jsonl"
 
-    def records(self, key: str, fingerprint: str) -> dict[str, Json]:
+    def records(self, cell: CellFiles) -> dict[str, Record]:
         """The records of a cell by image id. A torn last line is left out.
 
         Raises:
             HarnessError: a line before the last is damaged (the file and line are named).
         """
-        return self._read(self.records_path(key, fingerprint))[0]
+        return self._read(self.records_path(cell))[0]
 
-    def resume(self, cell: Cell) -> dict[str, Json]:
+    def resume(self, cell: CellFiles) -> dict[str, Record]:
         """The records of a cell, after cutting a torn last line off its file."""
-        path = self.records_path(cell.key, cell.fingerprint)
+        path = self.records_path(cell)
         found, whole, size = self._read(path)
         if whole < size:
             with writing(path):
                 os.truncate(path, whole)
         return found
 
-    def append(self, cell: Cell, record: Json) -> None:
-        """Add the record of one image (key ``image``), in one write."""
-        path = self.records_path(cell.key, cell.fingerprint)
+    def append(self, cell: CellFiles, record: Record) -> None:
+        """Add the record of one image, in one write."""
+        path = self.records_path(cell)
         data = _line(record)
         with writing(path):
             handle = self._handle(path)
             if os.write(handle, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def drop_failed(self, cell: Cell) -> None:
+    def drop_failed(self, cell: CellFiles) -> None:
         """Forget the failed records of a cell, so that those images are tried again."""
-        path = self.records_path(cell.key, cell.fingerprint)
+        path = self.records_path(cell)
         held = self.resume(cell).values()
-        kept = [record for record in held if "error" not in record]
+        kept = [record for record in held if not record.failed]
         if len(kept) < len(held):
             write_atomic(path, b"".join(map(_line, kept)))
 
@@ -225,19 +226,19 @@ class RunDirectory:
         os.close(handle)
 
     @staticmethod
-    def _read(path: Path) -> tuple[dict[str, Json], int, int]:
+    def _read(path: Path) -> tuple[dict[str, Record], int, int]:
         """Records by image, the length of the whole lines, and the length of the file."""
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             return {}, 0, 0
         whole = data.rfind(b"\n") + 1
-        found: dict[str, Json] = {}
+        found: dict[str, Record] = {}
         for number, line in enumerate(data[:whole].splitlines(), start=1):
             try:
-                record = json.loads(line)
-                found[record["image"]] = record
-            except (ValueError, KeyError, TypeError) as error:
+                record = Record.from_json(json.loads(line))
+                found[record.image] = record
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise HarnessError(
                     f"{path}, line {number} is damaged. "
                     "Delete that line and run the study again: the image is computed again."

@@ -101,21 +101,19 @@ def _run_lines(directory: RunDirectory) -> Iterator[str]:
     import yaml
 
     manifest = directory.manifest()
-    data = manifest["data_set"]
-    yield f"Run directory {directory.path}, updated {manifest['updated']}"
-    yield f"Data set {data['name']}: {data['images']} of {data['of']} images"
-    for task, model in manifest["models"].items():
+    data = manifest.data_set
+    yield f"Run directory {directory.path}, updated {manifest.updated}"
+    yield f"Data set {data.name}: {data.images} of {data.total} images"
+    for task, model in manifest.models.items():
         yield f"Task {task}: {f'vision model {model}' if model else 'no vision model'}"
-    for cell in manifest["cells"]:
-        records = directory.records(cell["key"], cell["fingerprint"])
-        failed = sum("error" in record for record in records.values())
-        state = f"{len(records)} of {data['images']} records" + (
-            f", {failed} failed" * (failed > 0)
-        )
-        yield f"  {cell['key']:<34} {state}  ({cell['fingerprint'][:12]})"
+    for cell in manifest.cells:
+        records = directory.records(cell)
+        failed = sum(record.failed for record in records.values())
+        state = f"{len(records)} of {data.images} records" + (f", {failed} failed" * (failed > 0))
+        yield f"  {cell.key:<34} {state}  ({cell.fingerprint[:12]})"
     yield ""
     yield from yaml.safe_dump(
-        {"study": manifest["study"], "environments": manifest["environments"]},
+        {"study": manifest.study, "environments": list(manifest.environments)},
         sort_keys=False,
         allow_unicode=True,
     ).splitlines()

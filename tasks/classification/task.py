@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Drawing, Json, Sample, Task, VisionModel
+from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.classes import places
 
 __all__ = ["Classification"]
@@ -87,7 +87,7 @@ class Classification(Task):
         """The class names; which image has which is in the records already."""
         return {"classes": list(data_set.classes)}
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """``top-1`` and ``top-5`` over all images, ``top-1/<class>`` over those of each class met.
 
         Returns:
@@ -99,7 +99,7 @@ class Classification(Task):
         """
         if ground_truth is None:
             raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
-        outcomes = [record["outcome"] for record in records.values()]
+        outcomes = [record.scored for record in records.values()]
         first = np.asarray([within(outcome, 1) for outcome in outcomes])
         labels = np.asarray([outcome["label"] for outcome in outcomes], np.int64)
         names: list[str] = ground_truth["classes"]
@@ -109,7 +109,7 @@ class Classification(Task):
             **{f"top-1/{names[k]}": mean(first[labels == k]) for k in np.unique(labels)},
         }
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """Which images are right.
 
         Raises:
@@ -119,7 +119,7 @@ class Classification(Task):
 
         if ground_truth is None:
             raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
-        outcomes = [record["outcome"] for record in records.values()]
+        outcomes = [record.scored for record in records.values()]
         return ClassificationSample(list(records), outcomes, ground_truth["classes"])
 
     def drawing(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.plugins import DataSet, Detections, Drawing, Json, Sample
+from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample
 from tasks.agreement import Agreement
 from tasks.detection.task import Detection
 
@@ -42,12 +42,12 @@ class DetectionAgreement(Agreement, Detection):
         objects = Detections(truth.boxes[sure], truth.scores[sure], truth.labels[sure])
         return {**found.to_json(), "reference": objects.to_json()}
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """`Detection.metrics` with ``agreement`` before every name."""
         names = (ground_truth or {}).get("classes", [])
         return super().metrics(records, _as_coco(records, names))
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """`Detection.sample` with ``agreement`` before every name."""
         names = (ground_truth or {}).get("classes", [])
         return super().sample(records, _as_coco(records, names))
@@ -74,13 +74,13 @@ def _checked(prediction: Any, image_id: str) -> Detections:
     return prediction
 
 
-def _as_coco(records: Mapping[str, Json], names: Sequence[str]) -> Json:
+def _as_coco(records: Mapping[str, Record], names: Sequence[str]) -> Json:
     """The reference boxes of the records in COCO instances format."""
     images: list[Json] = []
     annotations: list[Json] = []
     for number, (image, record) in enumerate(records.items(), start=1):
         images.append({"id": number, "harness_id": image})
-        reference = record["outcome"]["reference"]
+        reference = record.scored["reference"]
         for (x0, y0, x1, y1), label in zip(reference["boxes"], reference["labels"], strict=True):
             size = (x1 - x0, y1 - y0)
             annotations.append(

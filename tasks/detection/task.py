@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Detections, Drawing, Json, Sample, Task, VisionModel
+from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.classes import places
 
 __all__ = ["Detection", "Detections"]
@@ -79,7 +79,7 @@ class Detection(Task):
         """The annotations of ``ids`` in COCO instances format."""
         return data_set.coco(ids)
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """The 12 COCO figures and ``AP/<class>`` over exactly the images of ``records``.
 
         Returns:
@@ -94,11 +94,11 @@ class Detection(Task):
         if ground_truth is None:
             raise HarnessError("mAP needs the ground truth, and this run kept none: run it again.")
         return evaluate(
-            {key: Detections.from_json(record["outcome"]) for key, record in records.items()},
+            {key: Detections.from_json(record.scored) for key, record in records.items()},
             ground_truth,
         )
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """Matches by pycocotools, to be accumulated for each draw.
 
         Raises:
@@ -109,7 +109,7 @@ class Detection(Task):
         if ground_truth is None:
             raise HarnessError("mAP needs the ground truth, and this run kept none: run it again.")
         return DetectionSample(
-            {key: Detections.from_json(record["outcome"]) for key, record in records.items()},
+            {key: Detections.from_json(record.scored) for key, record in records.items()},
             ground_truth,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Drawing, Json, Sample, Task, VisionModel
+from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ class Segmentation(Task):
         """The class names, value 0 first; the pixels are in the records already."""
         return {"classes": list(self._names(data_set))}
 
-    def metrics(self, records: Mapping[str, Json], ground_truth: Json | None) -> dict[str, float]:
+    def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """mIoU, aAcc, mAcc and ``IoU/<class>`` of all images' counts together.
 
         Returns:
@@ -110,9 +110,9 @@ class Segmentation(Task):
         if ground_truth is None:
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
         names: list[str] = ground_truth["classes"]
-        return figures(merge((r["outcome"] for r in records.values()), len(names)), names)
+        return figures(merge((r.scored for r in records.values()), len(names)), names)
 
-    def sample(self, records: Mapping[str, Json], ground_truth: Json | None) -> Sample:
+    def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """The pixels of each image by class.
 
         Raises:
@@ -122,7 +122,7 @@ class Segmentation(Task):
 
         if ground_truth is None:
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
-        outcomes = [record["outcome"] for record in records.values()]
+        outcomes = [record.scored for record in records.values()]
         return SegmentationSample(list(records), outcomes, ground_truth["classes"])
 
     def drawing(

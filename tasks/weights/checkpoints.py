@@ -92,6 +92,7 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
     import numpy as np
     from PIL import Image
 
+    from harness.plugins import Record
     from tasks.scenes import Scenes
 
     if not count:
@@ -101,6 +102,7 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
     for reference in data_set.images()[:count]:
         with Image.open(reference.path) as file:
             prediction = model.predict(np.asarray(file))
-        records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
+        outcome = task.outcome(prediction, data_set, reference.id)
+        records[reference.id] = Record(reference.id, outcome=outcome)
     value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
     return {task.metric: round(float(value), 6), "images": f"{count} of scenes, uncompressed"}

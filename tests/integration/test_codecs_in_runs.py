@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import append, manifest_json, write_manifest
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -13,7 +14,8 @@ from harness.engine import local
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins import registry
-from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.records.run_directory import RunDirectory
+from harness.records.schema import Identity
 from harness.report.tables.building import build_table
 from harness.report.tables.comparison import show
 from harness.report.tables.comparison_export import frame
@@ -76,10 +78,10 @@ def test_rows_name_codec_and_size_and_the_long_form_has_both(directory):
 def test_a_codec_may_be_added_to_a_run_but_not_changed(directory):
     local.run(make_plan(study()), directory)
     again = local.run(make_plan(study(codec=["jpeg", "jpeg-444"])), directory)
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
 
     assert again.computed == 2  # the JPEG cells are there
-    assert set(codec_fingerprints(manifest)) == {"jpeg", "jpeg-444"}
+    assert set(manifest["identity"]["codecs"]) == {"jpeg", "jpeg-444"}
     assert manifest["study"]["codec"] == ["jpeg", "jpeg-444"]
 
     other = replace(make_plan(study()), codecs={"jpeg": Jpeg("4:2:2")})
@@ -94,9 +96,9 @@ def test_rows_of_jpeg_alone_stay_as_they_are(directory):
 
 
 def test_a_directory_from_before_there_were_several_codecs_can_be_read():
-    assert codec_fingerprints({"identity": {"codec": {"codec": "jpeg", "x": "1"}}}) == {
-        "jpeg": {"codec": "jpeg", "x": "1"}
-    }
+    identity = Identity.model_validate({"codec": {"codec": "jpeg", "x": "1"}})
+
+    assert identity.codecs == {"jpeg": {"codec": "jpeg", "x": "1"}}
 
 
 def test_compare_pairs_within_a_codec(world, directory):
@@ -108,16 +110,17 @@ def test_compare_pairs_within_a_codec(world, directory):
     ]
     for cell, psnr in zip(cells, (30.0, 31.0, 40.0, 44.0), strict=True):
         figures = {"psnr": psnr, "ssim": 0.5, "psnr_b": psnr}
-        directory.append(cell, {"image": "x", "outcome": {}, "fidelity": figures, "bpp": 1.0})
+        append(directory, cell, {"image": "x", "outcome": {}, "fidelity": figures, "bpp": 1.0})
     directory.close()
-    directory.write_manifest(
+    write_manifest(
+        directory,
         {
             "identity": {"codecs": {"jpeg": {}, "webp": {}}},
             "data_set": {"name": "fake", "images": 1, "of": 1},
             "models": {"fidelity": ""},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
             "study": plan.study.model_dump(mode="json"),
-        }
+        },
     )
     found = compare(*parse_operands("a", "b", directory))
     table = frame(found)
@@ -171,10 +174,8 @@ def test_an_image_is_compressed_once_for_each_codec_and_qf(world, directory):
     local.run(replace(plan, codecs=codecs, cells=(*plan.cells, *more)), directory, workers=1)
 
     assert sorted(calls) == sorted([("4:2:0", 10), ("4:4:4", 10)] * 4)
-    first, second = (
-        directory.records(cell.key, cell.fingerprint)["0.png"] for cell in (*plan.cells, *more)
-    )
-    assert not np.isclose(first["bpp"], second["bpp"])
+    first, second = (directory.records(cell)["0.png"] for cell in (*plan.cells, *more))
+    assert not np.isclose(first.bpp, second.bpp)
 
 
 @given(st.lists(st.tuples(st.text("ab-@%/q1", min_size=1), st.sampled_from(["jpeg", "a", "a-b"])),

@@ -1,5 +1,7 @@
 """Run directories written by hand: fidelity records with known PSNR."""
 
+from manifests import append, write_manifest
+
 from harness.records.run_directory import RunDirectory
 from harness.study.study import Cell
 
@@ -27,9 +29,10 @@ def fidelity_run(path, values, *, ids=None, codec=None, data=None, inputs=None, 
                 if psnr is None:
                     record = {"error": f"{image} cannot be read"}
                 size = (sizes or {}).get(image, 32)
-                found.append(cell, {"image": image, "height": size, "width": 32, **record})
+                append(found, cell, {"image": image, "height": size, "width": 32, **record})
     found.close()
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "study": {},
             "identity": {
@@ -44,7 +47,7 @@ def fidelity_run(path, values, *, ids=None, codec=None, data=None, inputs=None, 
             "restorers": {n: {"multi_model": RESTORERS.get(n, True)} for n in values},
             "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return found
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from harness.images.io import write_png
 from harness.images.jpeg import Jpeg
+from harness.plugins import DataSet, Restorer, Task, VisionModel
 from harness.study.plan import Plan, TaskPlan
 from harness.study.study import Cell, Study
 
 
-class FakeData:
+class FakeData(DataSet):
     name = "fake"
     notice = ""
     tasks = ("detection",)
@@ -30,7 +31,7 @@ class FakeData:
         return {"version": "1"}
 
 
-class FakeRestorer:
+class FakeRestorer(Restorer):
     reference = False
     multi_model = True
     year = 2015
@@ -59,7 +60,7 @@ class FakeOriginal(FakeRestorer):
         raise AssertionError("the pipeline hands over the uncompressed image itself")
 
 
-class FakeModel:
+class FakeModel(VisionModel):
     name = "brightness"
 
     def __init__(self):
@@ -73,7 +74,7 @@ class FakeModel:
         return float(image.mean())
 
 
-class FakeTask:
+class FakeTask(Task):
     version = "1"
 
     def outcome(self, prediction, data_set, image_id):
@@ -81,6 +82,9 @@ class FakeTask:
 
     def ground_truth(self, data_set, ids):
         return {"ids": list(ids)}
+
+    def metrics(self, records, ground_truth):
+        return {}
 
 
 class World:

@@ -1,6 +1,7 @@
 """A small segmentation run with known numbers, for the tests of figures."""
 
 import numpy as np
+from manifests import append, write_manifest
 
 from harness.records.run_directory import RunDirectory
 from harness.study.study import Cell
@@ -48,10 +49,11 @@ def make_run(path, qfs=(10, 20, 30, 40), leave_out=(), images=12, of=12, seconds
                 record["bpp"] = 0.05 * (qf or 100) + 0.01 * k
                 if seconds:
                     record["seconds"] = {"restore": 0.01 * len(name) + 0.001 * k}
-                directory.append(cell, record)
+                append(directory, cell, record)
     directory.close()
     directory.write_truth("segmentation", {"classes": CLASSES})
-    directory.write_manifest(
+    write_manifest(
+        directory,
         {
             "study": {},
             "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
@@ -61,6 +63,6 @@ def make_run(path, qfs=(10, 20, 30, 40), leave_out=(), images=12, of=12, seconds
             "environments": [{"processor": "Abacus 3", "threads": 1}],
             "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return directory

@@ -1,6 +1,7 @@
 """A run directory written by hand that has everything a page can show."""
 
 import numpy as np
+from manifests import append, write_manifest
 from PIL import Image
 
 from harness.records.run_directory import RunDirectory
@@ -46,7 +47,7 @@ def page_run(path, images=30, names=None, restorers=None, failing="image-003"):
     base = rng.integers(30, 50, len(ids))
     cells = [Cell("segmentation", "scenes", "pspnet_scenes", "", None, called["original"], {})]
     for image in ids:
-        found.append(cells[0], {"image": image, "bpp": 24.0, "outcome": counts(90)})
+        append(found, cells[0], {"image": image, "bpp": 24.0, "outcome": counts(90)})
     for restorer, gain in GAINS.items():
         for qf in QFS:
             noise = rng.integers(-3, 4, len(ids))
@@ -57,12 +58,11 @@ def page_run(path, images=30, names=None, restorers=None, failing="image-003"):
                     record = _record(image, restorer, qf, k, base[k] + gain + noise[k])
                     if (image, restorer, qf) == (failing, "arcnn", 10):
                         record = {"image": image, "error": f"{image}: out of memory <b>&"}
-                    found.append(cell, record)
+                    append(found, cell, record)
     found.close()
     cells.sort(key=lambda cell: cell.task, reverse=True)
     found.write_truth("segmentation", {"classes": ["background", "thing", "other"]})
-    found.write_manifest(
-        {
+    write_manifest(found, {
             "harness": "0.1.0",
             "created": "2026-01-02T03:04:05+00:00",
             "updated": "2026-01-02T04:05:06+00:00",
@@ -71,7 +71,7 @@ def page_run(path, images=30, names=None, restorers=None, failing="image-003"):
                 "images": "x", "data": {"version": "1"},
                 "codecs": {"jpeg": {"codec": "jpeg", "subsampling": "4:2:0"}},
             },
-            "models": {"segmentation": "pspnet_scenes", "fidelity": None},
+            "models": {"segmentation": "pspnet_scenes", "fidelity": ""},
             "data_set": {"name": "scenes", "images": len(ids), "of": 128, "ids": ids},
             "restorers": {called[name]: known for name, known in RESTORERS.items()},
             "environments": [{"packages": {"torch": "2.0"}, "cores": 2}],

@@ -1,5 +1,7 @@
 """Run directories with known numbers, for the tests of tables."""
 
+from manifests import append, write_manifest
+
 from harness.records.run_directory import RunDirectory
 from harness.study.study import Cell
 
@@ -37,13 +39,14 @@ def write_run(
         cell = Cell(task, dataset, model, codec, qf, restorer, inputs)
         cells.append(cell)
         for index, image in enumerate(images):
-            found.append(cell, {"image": image, "bpp": 1.0, **outcome_of(task, value, index)})
+            append(found, cell, {"image": image, "bpp": 1.0, **outcome_of(task, value, index)})
     found.close()
     if task == "segmentation":
         found.write_truth(task, {"classes": ["background", "thing"]})
     names = {restorer for restorer, _ in values}
     dagn = {"multi_model": False, "year": 2024, "reference": False}
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "identity": {"codecs": {"jpeg": CODEC}, "images": "".join(images), "data": data},
             "models": {task: model},
@@ -52,7 +55,7 @@ def write_run(
             "absent": {},
             "study": {"dataset": f"path/to/{dataset}", "model": [], **dict(study)},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return found
 

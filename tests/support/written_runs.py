@@ -1,5 +1,7 @@
 """Run directories written by hand, whose numbers are therefore known."""
 
+from manifests import append, write_manifest
+
 from harness.records.run_directory import RunDirectory
 from harness.study.study import Cell
 
@@ -15,10 +17,11 @@ def fidelity_run(path, psnr, of=None):
             cell = Cell("fidelity", "written", "", "jpeg", qf, restorer, {})
             cells.append(cell)
             for image, value in values.items():
-                found.append(cell, _record(image, value))
+                append(found, cell, _record(image, value))
     found.close()
     ids = sorted({i for qfs in psnr.values() for values in qfs.values() for i in values})
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "identity": {
                 "images": "-".join(ids),
@@ -37,7 +40,7 @@ def fidelity_run(path, psnr, of=None):
             },
             "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return found
 

@@ -10,7 +10,7 @@ from harness.analysis.comparison.operands import Operand
 from harness.analysis.comparison.pairing import CellPair
 from harness.errors import UserError
 from harness.plugins.types import Json
-from harness.records.run_directory import codec_fingerprints
+from harness.records.schema import Manifest
 
 _LIBRARIES = ("libjpeg", "library", "pillow")
 """Keys of a codec's fingerprint that are software; the rest are settings."""
@@ -38,15 +38,15 @@ def check(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool
 
 
 def _images(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool) -> list[str]:
-    one, other = (side.manifest["identity"] for side in (a, b))
-    same_list = one["images"] == other["images"]
-    data = _differing(_flat(one["data"]), _flat(other["data"]))
-    if one["dataset"] != other["dataset"]:
+    one, other = (side.manifest.identity for side in (a, b))
+    same_list = one.images == other.images
+    data = _differing(_flat(one.data), _flat(other.data))
+    if one.dataset != other.dataset:
         data = ["name", *data]
     if same_list and data:
         raise UserError(
             f"A and B have the same image ids but other data ({', '.join(data)} of the data set "
-            f"{_both(one['dataset'], other['dataset'])}): numbers on them cannot be compared. "
+            f"{_both(one.dataset, other.dataset)}): numbers on them cannot be compared. "
             "Run one of the two again."
         )
     if same_list:
@@ -63,27 +63,25 @@ def _images(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bo
 
 
 def _count(side: Operand) -> str:
-    data = side.manifest["data_set"]
-    return f"{data['images']} images of {data['name']}"
+    data = side.manifest.data_set
+    return f"{data.images} images of {data.name}"
 
 
 def _same_files(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
     """An id may name another picture in another data set: its size gives it away."""
     for pair in pairs:
-        if pair.a["qf"] != pair.b["qf"]:
+        if pair.a.qf != pair.b.qf:
             continue
         # The same codec makes files of the same length from the same picture.
-        same_codec = pair.a["inputs"].get("codec") == pair.b["inputs"].get("codec")
-        keys = ("width", "height", "bytes")[: 3 if same_codec else 2]
-        left, right = (
-            side.directory.records(cell["key"], cell["fingerprint"])
-            for side, cell in ((a, pair.a), (b, pair.b))
-        )
+        same_codec = pair.a.inputs.get("codec") == pair.b.inputs.get("codec")
+        names = ("width", "height", "bytes") if same_codec else ("width", "height")
+        left, right = (side.directory.records(cell) for side, cell in ((a, pair.a), (b, pair.b)))
         for image in sorted(left.keys() & right.keys()):
             one, other = left[image], right[image]
-            differ = [key for key in keys if key in one and one[key] != other.get(key, one[key])]
+            sizes = {name: (getattr(one, name), getattr(other, name)) for name in names}
+            differ = {k: two for k, two in sizes.items() if None not in two and two[0] != two[1]}
             if differ:
-                shown = ", ".join(f"{key} {_both(one[key], other[key])}" for key in differ)
+                shown = ", ".join(f"{name} {_both(*two)}" for name, two in differ.items())
                 raise UserError(
                     f"The image {image} is not the same picture in A and B ({shown}): "
                     "these runs cannot be compared."
@@ -93,7 +91,7 @@ def _same_files(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
 def _codecs(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> list[str]:
     notes = []
     for name in dict.fromkeys(pair.codec for pair in pairs if pair.codec):
-        one, other = (codec_fingerprints(side.manifest).get(name, {}) for side in (a, b))
+        one, other = (side.manifest.identity.codecs.get(name, {}) for side in (a, b))
         differ = _differing(one, other)
         settings = [key for key in differ if key not in _LIBRARIES]
         if settings:
@@ -114,7 +112,7 @@ def _inputs(pairs: Iterable[CellPair]) -> list[str]:
             found.setdefault(f"inputs of {pair.task}:", {})[f"{key} {_both(left, right)}"] = None
         name, other = pair.restorers
         if name == other:
-            left, right = (_flat(c["inputs"].get("restorer", {})) for c in (pair.a, pair.b))
+            left, right = (_flat(c.inputs.get("restorer", {})) for c in (pair.a, pair.b))
             for key in _differing(left, right):
                 found.setdefault(f"{name}: other", {})[key] = None
     return [f"{head} {', '.join(shown)}" for head, shown in found.items()]
@@ -122,7 +120,7 @@ def _inputs(pairs: Iterable[CellPair]) -> list[str]:
 
 def _other_inputs(pair: CellPair) -> list[tuple[str, Any, Any]]:
     left, right = (
-        _flat({key: value for key, value in cell["inputs"].items() if key not in _PLACE})
+        _flat({key: value for key, value in cell.inputs.items() if key not in _PLACE})
         for cell in (pair.a, pair.b)
     )
     return [(key, left.get(key), right.get(key)) for key in _differing(left, right)]
@@ -130,7 +128,7 @@ def _other_inputs(pair: CellPair) -> list[tuple[str, Any, Any]]:
 
 def same_inputs(pairs: Sequence[CellPair]) -> list[str]:
     """The restorers whose numbers can differ by nothing that a fingerprint knows of."""
-    differ = {found.restorers for found in pairs if found.a["inputs"] != found.b["inputs"]}
+    differ = {found.restorers for found in pairs if found.a.inputs != found.b.inputs}
     return list(dict.fromkeys(p.restorers[0] for p in pairs if p.restorers not in differ))
 
 
@@ -145,9 +143,9 @@ def _software(a: Operand, b: Operand) -> list[str]:
     return [f"software: {', '.join(shown)}"] if shown else []
 
 
-def _packages(manifest: Json) -> dict[str, list[str]]:
+def _packages(manifest: Manifest) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for environment in manifest.get("environments", []):
+    for environment in manifest.environments:
         known = {**environment.get("packages", {}), "python": environment.get("python")}
         for name, version in known.items():
             if version not in (None, "absent", *found.get(name, ())):

@@ -87,12 +87,12 @@ def _places(
     a: Operand, b: Operand, pairs: Sequence[CellPair], types: Types, draws: int, seed: int
 ) -> tuple[list[ComparedPair], list[CellPair]]:
     """The evidence of the pairs, and the pairs that A has images of and B none of those."""
-    left = load_bootstrap(a.directory, [found.a["key"] for found in pairs], draws, seed)
-    right = load_bootstrap(b.directory, [found.b["key"] for found in pairs], draws, seed)
-    lists = [side.manifest["data_set"].get("ids") for side in (a, b)]
+    left = load_bootstrap(a.directory, [found.a.key for found in pairs], draws, seed)
+    right = load_bootstrap(b.directory, [found.b.key for found in pairs], draws, seed)
+    lists = [side.manifest.data_set.ids for side in (a, b)]
     compared_pairs, unmeasured = [], []
     for found in pairs:
-        one, other = left.get(found.a["key"]), right.get(found.b["key"])
+        one, other = left.get(found.a.key), right.get(found.b.key)
         if one is None:
             continue
         if other is None or not set(one.images) & set(other.images):

@@ -43,9 +43,9 @@ def _gaps(pairing: Pairing, compared_pairs: Sequence[ComparedPair]) -> list[str]
     notes = []
     for name, cells in (("A", pairing.only_a), ("B", pairing.only_b)):
         if cells:
-            notes.append(f"only in {name}: {_some([cell['key'] for cell in cells])}")
+            notes.append(f"only in {name}: {_some([cell.key for cell in cells])}")
     begun = {id(compared.pair) for compared in compared_pairs}
-    empty = [found.a["key"] for found in pairing.pairs if id(found) not in begun]
+    empty = [found.a.key for found in pairing.pairs if id(found) not in begun]
     if empty:
         notes.append(f"no images in common yet: {_some(empty)}")
     for name, left_out in (

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry, Manifest
 
 FORMS = "a restorer of the run (--run), a run directory, or DIR:RESTORER"
 
@@ -29,7 +29,7 @@ class Operand:
     note: str = ""
 
     @cached_property
-    def manifest(self) -> Json:
+    def manifest(self) -> Manifest:
         """The run's manifest, read once."""
         return self.directory.manifest()
 
@@ -38,12 +38,12 @@ class Operand:
         """The restorers meant, in the manifest's order."""
         return (self.restorer,) if self.restorer is not None else held(self.manifest)
 
-    def cells(self, restorer: str, task: str | None = None) -> list[Json]:
+    def cells(self, restorer: str, task: str | None = None) -> list[CellEntry]:
         """The cells of a restorer; of one task, if named."""
         return [
             cell
-            for cell in self.manifest["cells"]
-            if cell["restorer"] == restorer and task in (None, cell["task"])
+            for cell in self.manifest.cells
+            if cell.restorer == restorer and task in (None, cell.task)
         ]
 
     def __str__(self) -> str:
@@ -51,9 +51,9 @@ class Operand:
         return path if self.restorer is None else f"{self.restorer} of {path}"
 
 
-def held(manifest: Json) -> tuple[str, ...]:
+def held(manifest: Manifest) -> tuple[str, ...]:
     """The restorers that a run has cells of."""
-    return tuple(dict.fromkeys(cell["restorer"] for cell in manifest["cells"]))
+    return tuple(dict.fromkeys(cell.restorer for cell in manifest.cells))
 
 
 def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, Operand]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis.comparison.operands import Operand
 from harness.errors import UserError
-from harness.plugins.types import Json
+from harness.records.schema import CellEntry
 
 
 @dataclass(frozen=True)
@@ -18,33 +18,33 @@ class CellPair:
         b: the cell of the second.
     """
 
-    a: Json
-    b: Json
+    a: CellEntry
+    b: CellEntry
 
     @property
     def task(self) -> str:
         """Of both."""
-        return str(self.a["task"])
+        return str(self.a.task)
 
     @property
     def restorers(self) -> tuple[str, str]:
         """Of the first side and of the second."""
-        return self.a["restorer"], self.b["restorer"]
+        return self.a.restorer, self.b.restorer
 
     @property
     def codec(self) -> str:
         """Its name; empty where neither was compressed."""
-        return str(self._compressed["codec"])
+        return str(self._compressed.codec)
 
     @property
     def qf(self) -> int | None:
         """None where neither was compressed."""
-        qf = self._compressed["qf"]
+        qf = self._compressed.qf
         return None if qf is None else int(qf)
 
     @property
-    def _compressed(self) -> Json:
-        return self.a if self.a["qf"] is not None else self.b
+    def _compressed(self) -> CellEntry:
+        return self.a if self.a.qf is not None else self.b
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Pairing:
     """
 
     pairs: tuple[CellPair, ...]
-    only_a: tuple[Json, ...]
-    only_b: tuple[Json, ...]
+    only_a: tuple[CellEntry, ...]
+    only_b: tuple[CellEntry, ...]
     notes: tuple[str, ...]
 
 
@@ -87,7 +87,7 @@ def pair(a: Operand, b: Operand, tasks: tuple[str, ...] = ()) -> Pairing:
         pairs += [
             CellPair(one, other)
             for one in a.cells(left)
-            if not tasks or one["task"] in tasks
+            if not tasks or one.task in tasks
             for other in theirs
             if _meet(one, other, left == right)
         ]
@@ -96,9 +96,9 @@ def pair(a: Operand, b: Operand, tasks: tuple[str, ...] = ()) -> Pairing:
     alone = [
         tuple(
             cell
-            for cell in side.manifest["cells"]
-            if cell["restorer"] in (side.restorers if whole else meant)
-            and (not tasks or cell["task"] in tasks)
+            for cell in side.manifest.cells
+            if cell.restorer in (side.restorers if whole else meant)
+            and (not tasks or cell.task in tasks)
             and id(cell) not in met
         )
         for side, meant in zip((a, b), zip(*names, strict=True), strict=True)
@@ -107,16 +107,16 @@ def pair(a: Operand, b: Operand, tasks: tuple[str, ...] = ()) -> Pairing:
     return Pairing(tuple(pairs), alone[0], alone[1], (*notes, *said))
 
 
-def _meet(a: Json, b: Json, same: bool) -> bool:
-    if a["task"] != b["task"]:
+def _meet(a: CellEntry, b: CellEntry, same: bool) -> bool:
+    if a.task != b.task:
         return False
-    if (a["codec"], a["qf"]) == (b["codec"], b["qf"]):
+    if (a.codec, a.qf) == (b.codec, b.qf):
         return True
-    return not same and (a["qf"] is None or b["qf"] is None)
+    return not same and (a.qf is None or b.qf is None)
 
 
 def _check_tasks(a: Operand, b: Operand, tasks: tuple[str, ...]) -> None:
-    known = dict.fromkeys(cell["task"] for side in (a, b) for cell in side.manifest["cells"])
+    known = dict.fromkeys(cell.task for side in (a, b) for cell in side.manifest.cells)
     for task in tasks:
         if task not in known:
             raise UserError(
@@ -144,4 +144,6 @@ def _restorers(a: Operand, b: Operand) -> tuple[list[tuple[str, str]], list[str]
 
 def _reference(side: Operand, restorer: str) -> bool:
     """Whether it is ``original`` or ``jpeg``, which no network stands behind."""
-    return side.manifest.get("restorers", {}).get(restorer, {}).get("multi_model", True) is None
+    return (
+        known := side.manifest.restorers.get(restorer)
+    ) is not None and known.multi_model is None

@@ -133,8 +133,8 @@ def label(row: ComparisonRow) -> str:
 
 
 def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
-    missing = [cell["key"] for cell in found.pairing.only_a]
-    missing += [pair.a["key"] for pair in found.unmeasured]
+    missing = [cell.key for cell in found.pairing.only_a]
+    missing += [pair.a.key for pair in found.unmeasured]
     if missing:
         cells = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
         raise UserError(
@@ -145,7 +145,7 @@ def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
         if compared.lost:
             images = "1 image" if len(compared.lost) == 1 else f"{len(compared.lost)} images"
             raise UserError(
-                f"{compared.pair.b['key']} of the candidate lacks {images} of the "
+                f"{compared.pair.b.key} of the candidate lacks {images} of the "
                 f"baseline, such as {compared.lost[0]} (failed or not measured): a gate that "
                 "leaves them out proves nothing. Run them, or pass --allow-missing."
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.bootstrap import differences
 from harness.analysis.inference import Interval
 from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE
+from harness.records.schema import Manifest
 from harness.report.figures.axes import (
     add_panels,
     canvas,
@@ -97,10 +98,10 @@ def _why(material: FigureData) -> str:
     return f"no time of restoring was recorded where {BASELINE} has numbers too"
 
 
-def hardware(manifest: dict[str, Any]) -> str:
+def hardware(manifest: Manifest) -> str:
     """What the run was computed on, as its environments say."""
     told = []
-    for one in manifest.get("environments", []):
+    for one in manifest.environments:
         device = one.get("device") or one.get("gpu")
         threads = one.get("threads")
         parts = [

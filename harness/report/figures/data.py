@@ -14,8 +14,8 @@ from harness.analysis.draws import DRAWS
 from harness.analysis.inference import LEVEL, Interval
 from harness.analysis.metrics import GROUPS, headline, scaled
 from harness.plugins import registry
-from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import Manifest
 from harness.report.figures.style import Style, assign_styles
 
 PanelKey = tuple[str, str]
@@ -54,7 +54,7 @@ class FigureData:
     _sizes: dict[str, FigureSize] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def manifest(self) -> Json:
+    def manifest(self) -> Manifest:
         """The run's manifest."""
         return self.directory.manifest()
 
@@ -66,32 +66,30 @@ class FigureData:
     @cached_property
     def styles(self) -> dict[str, Style]:
         """By restorer, of all that the run has."""
-        return assign_styles(
-            [*self.manifest["restorers"], *(e.cell["restorer"] for e in self.evidence)]
-        )
+        return assign_styles([*self.manifest.restorers, *(e.cell.restorer for e in self.evidence)])
 
     @cached_property
     def panels(self) -> list[PanelKey]:
         """The tasks and codecs in which something was compressed, in order."""
         cells = [one.cell for one in self.evidence]
-        return list(dict.fromkeys((c["task"], c["codec"]) for c in cells if c["qf"] is not None))
+        return list(dict.fromkeys((c.task, c.codec) for c in cells if c.qf is not None))
 
     def metric(self, task: str) -> str:
         """The headline metric of a task; that of luma, in a run of luma alone."""
-        mine = [one for one in self.evidence if one.cell["task"] == task]
+        mine = [one for one in self.evidence if one.cell.task == task]
         return headline(task_class((task, "")), {name for one in mine for name in one.values})
 
     def grid(self, panel: PanelKey) -> dict[str, dict[int, BootstrapResult]]:
         """The evidence of a panel by restorer, in a table's order, and QF, rising."""
         found: dict[str, dict[int, BootstrapResult]] = {}
         for one in self.evidence:
-            if (one.cell["task"], one.cell["codec"]) == panel and one.cell["qf"] is not None:
-                found.setdefault(one.cell["restorer"], {})[one.cell["qf"]] = one
+            if (one.cell.task, one.cell.codec) == panel and one.cell.qf is not None:
+                found.setdefault(one.cell.restorer, {})[one.cell.qf] = one
         return {name: dict(sorted(found[name].items())) for name in sorted(found, key=self._order)}
 
     def original(self, task: str) -> BootstrapResult | None:
         """That of the uncompressed images, or None."""
-        mine = (e for e in self.evidence if e.cell["task"] == task and e.cell["qf"] is None)
+        mine = (e for e in self.evidence if e.cell.task == task and e.cell.qf is None)
         return next(mine, None)
 
     def qfs(self, panel: PanelKey) -> list[int]:
@@ -105,52 +103,52 @@ class FigureData:
 
     def size(self, one: BootstrapResult) -> FigureSize:
         """Bits per pixel and seconds, over the images of the evidence."""
-        key = one.cell["key"]
+        key = one.cell.key
         if key not in self._sizes:
-            records = self.directory.records(key, one.cell["fingerprint"])
+            records = self.directory.records(one.cell)
             mine = [records[image] for image in one.images]
-            seconds = [r["seconds"]["restore"] for r in mine if "restore" in r.get("seconds", {})]
-            bpp = [float(r.get("bpp", math.nan)) for r in mine]
+            seconds = [r.seconds["restore"] for r in mine if "restore" in r.seconds]
+            bpp = [math.nan if r.bpp is None else r.bpp for r in mine]
             median = statistics.median(seconds) if seconds else math.nan
             self._sizes[key] = FigureSize(math.fsum(bpp) / len(bpp), median)
         return self._sizes[key]
 
     def _order(self, name: str) -> tuple[int, int, str]:
-        known = self.manifest["restorers"][name]
-        return list(GROUPS).index(known["multi_model"]), known["year"], name
+        known = self.manifest.restorers[name]
+        return list(GROUPS).index(known.multi_model), known.year, name
 
     # -- words ------------------------------------------------------------------------------
 
     @property
     def note(self) -> str:
         """The line above a figure: which data set, how much of it."""
-        data = self.manifest["data_set"]
-        subset = "" if data["images"] >= data["of"] else "subset, "
+        data = self.manifest.data_set
+        subset = "" if data.images >= data.total else "subset, "
         count = self._counted()
-        of = "" if count == str(data["of"]) else f" of {data['of']}"
-        return f"data set {data['name']}, {subset}n = {count}{of}"
+        of = "" if count == str(data.total) else f" of {data.total}"
+        return f"data set {data.name}, {subset}n = {count}{of}"
 
     def what(self, panels: Iterable[PanelKey]) -> str:
         """A caption's sentences on what was measured on what."""
-        data = self.manifest["data_set"]
+        data = self.manifest.data_set
         chosen = list(panels)
-        images = f"{data['images']} images"
-        if data["images"] < data["of"]:
-            images = f"a subset, {data['images']} of {data['of']} images"
-        models = {task: self.manifest["models"].get(task) for task, _ in chosen}
+        images = f"{data.images} images"
+        if data.images < data.total:
+            images = f"a subset, {data.images} of {data.total} images"
+        models = {task: self.manifest.models.get(task) for task, _ in chosen}
         named = [f"{task}: {model or 'no vision model'}" for task, model in models.items()]
         codecs = dict.fromkeys(codec for _, codec in chosen)
         sentences = [
-            f"Data set {data['name']} ({images}).",
+            f"Data set {data.name} ({images}).",
             f"Vision models: {'; '.join(named)}." if named else "",
             f"Codec: {', '.join(codecs)}." if codecs else "",
             self._fewer(),
-            self._notice(data["name"]),
+            self._notice(data.name),
         ]
         return " ".join(sentence for sentence in sentences if sentence)
 
     def _fewer(self) -> str:
-        expected, counted = self.manifest["data_set"]["images"], self._counted()
+        expected, counted = self.manifest.data_set.images, self._counted()
         if counted == str(expected):
             return ""
         return f"Incomplete: cells have {counted} of {expected} images."
@@ -158,7 +156,7 @@ class FigureData:
     def _counted(self) -> str:
         """How many images the numbers are of; from the fewest to the most."""
         counts = {len(one.images) for one in self.evidence}
-        counts = counts or {self.manifest["data_set"]["images"]}
+        counts = counts or {self.manifest.data_set.images}
         return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
     @staticmethod
@@ -175,7 +173,7 @@ class FigureData:
             panels: the panels drawn.
         """
         tasks = {task for task, _ in panels}
-        bare = sorted({e.cell["task"] for e in self.evidence if not e.draws} & tasks)
+        bare = sorted({e.cell.task for e in self.evidence if not e.draws} & tasks)
         if not self.draws or bare == sorted(tasks):
             return "No intervals were computed."
         if max(len(e.images) for e in self.evidence) == 1:
@@ -220,7 +218,7 @@ def shown_interval(task: Any, metric: str, ends: Interval) -> Interval:
 def panel_title(material: FigureData, panel: PanelKey) -> str:
     """Task and model of a panel; the codec where the run has several."""
     task, codec = panel
-    model = material.manifest["models"].get(task)
+    model = material.manifest.models.get(task)
     several = len({c for _, c in material.panels}) > 1
     return ", ".join([task, *([model] if model else []), *([codec] if several else [])])
 

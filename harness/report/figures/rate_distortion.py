@@ -136,7 +136,7 @@ def _panel(axes: Any, material: FigureData, task: str, curves: list[Curve]) -> N
     log_axis(axes, min(every), max(every))
     axes.set_xlabel("bits per pixel, fewer is better")
     axes.set_ylabel(labelled(task_class((task, "")), material.metric(task)))
-    model = material.manifest["models"].get(task)
+    model = material.manifest.models.get(task)
     axes.set_title(", ".join([task, *([model] if model else [])]), loc="left")
 
 
@@ -165,8 +165,8 @@ def _table(
         look = {**material.styles[name].drawn(), "fillstyle": _fill(curves, codec)}
         axes.plot([-0.46, -0.33, -0.2], [-line] * 3, markevery=[1], clip_on=False, **look)
         mine = frame[
-            (frame["task"] == task) & (frame["codec"] == codec)
-            & (frame["restorer"] == name) & (frame["metric"] == metric)
+            (frame.task == task) & (frame.codec == codec)
+            & (frame.restorer == name) & (frame["metric"] == metric)
         ]  # fmt: skip
         label = legend_label(f"{name}, {codec}" if several else name, 15)
         _texts(axes, -line, (label, *(_number(mine, key) for key in ("bd_rate", "bd_metric"))))

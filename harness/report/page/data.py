@@ -13,6 +13,7 @@ from harness.analysis.significance import assess
 from harness.analysis.summaries import summaries, summary_notes
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import Manifest
 from harness.report.page.images import Failure, group_failures, image_data
 from harness.report.page.overall import summary_grids
 from harness.report.page.prose import (
@@ -144,9 +145,9 @@ def describe_page(
         package_versions(manifest),
         used_assets(manifest),
         citation_line(manifest),
-        str(manifest.get("harness", "")),
-        _date(str(manifest.get("created", ""))),
-        _date(str(manifest.get("updated", ""))),
+        manifest.harness,
+        _date(manifest.created),
+        _date(manifest.updated),
     )
 
 
@@ -167,12 +168,12 @@ def _date(moment: str) -> str:
     return f"{found:%Y-%m-%d %H:%M}" + (" UTC" if found.utcoffset() == timedelta(0) else "")
 
 
-def _cells(manifest: Json, results: Sequence[CellResult]) -> tuple[CellState, ...]:
-    by_key = {result.cell["key"]: result for result in results}
-    expected = int(manifest["data_set"]["images"])
+def _cells(manifest: Manifest, results: Sequence[CellResult]) -> tuple[CellState, ...]:
+    by_key = {result.cell.key: result for result in results}
+    expected = int(manifest.data_set.images)
     found = []
-    for cell in manifest["cells"]:
-        result = by_key.get(cell["key"])
+    for cell in manifest.cells:
+        result = by_key.get(cell.key)
         images, failed = (result.images, len(result.failed)) if result else (0, 0)
-        found.append(CellState(cell["key"], images, failed, expected, cell["fingerprint"]))
+        found.append(CellState(cell.key, images, failed, expected, cell.fingerprint))
     return tuple(found)

@@ -12,6 +12,7 @@ from harness.analysis.metrics import CellResult, scaled
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry, Manifest
 from harness.report.page.tables import place_labels
 from harness.study.study import Condition
 
@@ -60,7 +61,7 @@ def group_failures(results: Sequence[CellResult]) -> tuple[Failure, ...]:
 
 
 def image_data(
-    manifest: Json,
+    manifest: Manifest,
     directory: RunDirectory,
     results: Sequence[CellResult],
     evidence: Mapping[str, BootstrapResult],
@@ -86,7 +87,7 @@ def image_data(
     return {
         "ids": list(ids),
         "qfs": list(labels.values()),
-        "references": [name for name, one in manifest["restorers"].items() if one["reference"]],
+        "references": [name for name, one in manifest.restorers.items() if one.reference],
         "what": what,
         "bpp": bpp,
         "bpp_digits": _BPP_DIGITS,
@@ -103,13 +104,13 @@ def _all_scores(
     tasks = registry.tasks()
     scores: dict[str, Cells] = {}
     for result in results:
-        one = evidence.get(result.cell["key"])
+        one = evidence.get(result.cell.key)
         if one is None or len(one.each) != len(one.images):
             continue
-        packed = _scores(tasks.get(result.cell["task"]), one, ids)
+        packed = _scores(tasks.get(result.cell.task), one, ids)
         for label in labels.values() if result.condition is None else [labels[result.condition]]:
-            table = scores.setdefault(result.cell["task"], {}).setdefault(label, {})
-            table[result.cell["restorer"]] = packed
+            table = scores.setdefault(result.cell.task, {}).setdefault(label, {})
+            table[result.cell.restorer] = packed
     found = []
     for task, cells in scores.items():
         kind = tasks.get(task)
@@ -139,7 +140,7 @@ def _all_fidelity(
     bpp: dict[str, Packed] = {}
     read: set[tuple[str, str]] = set()
     for result in results:
-        restorer = result.cell["restorer"]
+        restorer = result.cell.restorer
         if result.condition is None or (labels[result.condition], restorer) in read:
             continue
         label = labels[result.condition]
@@ -153,16 +154,16 @@ def _all_fidelity(
 
 
 def _fidelity(
-    directory: RunDirectory, cell: Json, ids: Sequence[str]
+    directory: RunDirectory, cell: CellEntry, ids: Sequence[str]
 ) -> tuple[dict[str, Packed], Packed]:
     """The figures of `FIDELITY` that the cell's records have, and the bits per pixel."""
-    records = directory.records(cell["key"], cell["fingerprint"])
+    records = directory.records(cell)
     found = {}
     for key, (_, digits, _) in FIDELITY.items():
-        values = [records.get(image, {}).get("fidelity", {}).get(key) for image in ids]
+        values = [records[image].fidelity.get(key) if image in records else None for image in ids]
         if any(value is not None for value in values):
             found[key] = [pack(value, digits) for value in values]
-    sizes = [pack(records.get(image, {}).get("bpp"), _BPP_DIGITS) for image in ids]
+    sizes = [pack(records[image].bpp if image in records else None, _BPP_DIGITS) for image in ids]
     return found, sizes
 
 

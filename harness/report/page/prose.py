@@ -10,8 +10,7 @@ from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import GROUPS, printed
 from harness.analysis.significance import BASELINE, Assessment
 from harness.plugins import registry
-from harness.plugins.types import Json
-from harness.records.run_directory import codec_fingerprints
+from harness.records.schema import Manifest
 from harness.report.tables.building import FEW
 from harness.report.tables.table import Row, Table
 
@@ -29,26 +28,26 @@ class Statement:
     sentences: tuple[str, ...]
 
 
-def page_title(manifest: Json) -> str:
+def page_title(manifest: Manifest) -> str:
     """The title where nobody gives one: the study's name, or what was measured on what."""
-    name = str(manifest.get("study", {}).get("name") or "")
-    tasks = listed(dict.fromkeys(cell["task"] for cell in manifest["cells"]))
-    what = f"{tasks} on {manifest['data_set']['name']}"
+    name = str(manifest.study.get("name") or "")
+    tasks = listed(dict.fromkeys(cell.task for cell in manifest.cells))
+    what = f"{tasks} on {manifest.data_set.name}"
     return f"{name}: {what}" if name else what[:1].upper() + what[1:]
 
 
-def abstract(manifest: Json, table: Table) -> str:
+def abstract(manifest: Manifest, table: Table) -> str:
     """What was measured on what, in one paragraph."""
-    data = manifest["data_set"]
+    data = manifest.data_set
     names = [n for n in table.restorers if not _is_reference(manifest, n)]
-    codecs = listed(codec_fingerprints(manifest))
-    qfs = sorted({cell["qf"] for cell in manifest["cells"] if cell["qf"] is not None})
+    codecs = listed(manifest.identity.codecs)
+    qfs = sorted({cell.qf for cell in manifest.cells if cell.qf is not None})
     at = f" at QF {listed(map(str, qfs))}" if qfs else ""
-    subset = data["images"] < data["of"]
+    subset = data.images < data.total
     images = (
-        f"a subset, {data['images']} of the {data['of']} images of {data['name']}"
+        f"a subset, {data.images} of the {data.total} images of {data.name}"
         if subset
-        else f"{'all ' * (data['images'] > 1)}{_count(data['images'], 'image')} of {data['name']}"
+        else f"{'all ' * (data.images > 1)}{_count(data.images, 'image')} of {data.name}"
     )
     restorers = f"{_count(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
     verb = "was" if len(names) < 2 else "were"
@@ -73,10 +72,10 @@ def findings(table: Table, assessment: Assessment) -> tuple[Statement, ...]:
     return tuple(found)
 
 
-def _measured(manifest: Json, table: Table) -> Iterable[str]:
+def _measured(manifest: Manifest, table: Table) -> Iterable[str]:
     for name in dict.fromkeys(row.labels[0] for row in table.rows):
         title = registry.tasks().get(name).title
-        model = manifest["models"].get(name)
+        model = manifest.models.get(name)
         yield f"{title[:1].lower()}{title[1:]}" + (f", with {model}" if model else "")
 
 
@@ -171,5 +170,5 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _is_reference(manifest: Json, name: str) -> bool:
-    return name == BASELINE or bool(manifest["restorers"].get(name, {}).get("reference"))
+def _is_reference(manifest: Manifest, name: str) -> bool:
+    return name == BASELINE or (name in manifest.restorers and manifest.restorers[name].reference)

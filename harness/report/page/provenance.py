@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
 from harness.plugins.types import Json
+from harness.records.schema import Manifest
 from harness.report.page.prose import listed
 from harness.study.study import Study
 
@@ -39,23 +40,23 @@ class Asset:
     note: str = ""
 
 
-def study_text(manifest: Json) -> str:
+def study_text(manifest: Manifest) -> str:
     """The study as YAML."""
     import yaml
 
-    return str(yaml.safe_dump(manifest.get("study", {}), sort_keys=False, allow_unicode=True))
+    return str(yaml.safe_dump(manifest.study, sort_keys=False, allow_unicode=True))
 
 
-def rerun_command(manifest: Json, output: str) -> str:
+def rerun_command(manifest: Manifest, output: str) -> str:
     """The ``harness run`` command that makes the run again.
 
     Args:
         manifest: of the run directory.
         output: where to.
     """
-    study = dict(manifest.get("study", {}))
+    study = dict(manifest.study)
     if study.get("dataset") in (None, "auto"):
-        study["dataset"] = manifest["data_set"]["name"]
+        study["dataset"] = manifest.data_set.name
     words = ["harness", "run"]
     for name, field in Study.model_fields.items():
         value = study.get(name, field.default)
@@ -72,9 +73,9 @@ def rerun_command(manifest: Json, output: str) -> str:
     return shlex.join([*words, "--output", output])
 
 
-def package_versions(manifest: Json) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def package_versions(manifest: Manifest) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What the environments say, a line a fact, one value an environment."""
-    environments = manifest.get("environments", [])
+    environments = manifest.environments
     flat = [dict(_flattened(one)) for one in environments]
     names = dict.fromkeys(name for one in flat for name in one)
     return tuple((name, tuple(one.get(name, "–") for one in flat)) for name in names)
@@ -88,14 +89,14 @@ def _flattened(environment: Json) -> Iterator[tuple[str, str]]:
             yield name.replace("_", " "), str(value)
 
 
-def used_assets(manifest: Json) -> tuple[Asset, ...]:
+def used_assets(manifest: Manifest) -> tuple[Asset, ...]:
     """The restorers and vision models of the run, with the cards of the weights it used."""
     held: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for cell in manifest["cells"]:
-        inputs = cell.get("inputs", {})
+    for cell in manifest.cells:
+        inputs = cell.inputs
         for kind, name, one in (
-            ("restorer", cell["restorer"], inputs.get("restorer") or {}),
-            (cell["task"], cell["model"], inputs.get("model") or {}),
+            ("restorer", cell.restorer, inputs.get("restorer") or {}),
+            (cell.task, cell.model, inputs.get("model") or {}),
         ):
             if name:
                 said = held.setdefault((kind, name), {})
@@ -144,9 +145,9 @@ def _places(kind: str) -> Iterator[Registry]:
     yield registry.models(vision)
 
 
-def data_set_notice(manifest: Json) -> str:
+def data_set_notice(manifest: Manifest) -> str:
     """The sentence a data set wants read before its numbers; nothing where it has none."""
-    name = manifest["data_set"]["name"]
+    name = manifest.data_set.name
     entries = registry.datasets()
     if name not in entries:
         return ""
@@ -154,18 +155,18 @@ def data_set_notice(manifest: Json) -> str:
     return notice if isinstance(notice, str) else ""
 
 
-def citation_line(manifest: Json) -> str:
+def citation_line(manifest: Manifest) -> str:
     """How to name these numbers in a text."""
-    data = manifest["data_set"]
-    models = [model for model in manifest["models"].values() if model]
-    of = "" if data["images"] >= data["of"] else f" of {data['of']}"
-    count = f"{data['images']}{of} images"
+    data = manifest.data_set
+    models = [model for model in manifest.models.values() if model]
+    of = "" if data.images >= data.total else f" of {data.total}"
+    count = f"{data.images}{of} images"
     with_ = f", with {listed(models)}" if models else ""
-    version = manifest.get("harness", "")
-    when = str(manifest.get("updated", ""))[:10]
-    listing = str(data.get("image_list_sha256", ""))[:12]
+    version = manifest.harness
+    when = manifest.updated[:10]
+    listing = data.image_list_sha256[:12]
     exact = f" (image list {listing})" if listing else ""
     return (
-        f"restoration-harness{f' {version}' if version else ''}: {data['name']}, {count}{exact}"
+        f"restoration-harness{f' {version}' if version else ''}: {data.name}, {count}{exact}"
         f"{with_}{f'; measured until {when}' if when else ''}."
     )

@@ -11,8 +11,7 @@ from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import CellResult, list_conditions, printed, scaled
 from harness.analysis.significance import Assessment
 from harness.plugins import registry
-from harness.plugins.types import Json
-from harness.records.run_directory import codec_fingerprints
+from harness.records.schema import Manifest
 from harness.report.tables.table import Row, Table
 from harness.study.study import Condition, Study
 
@@ -116,7 +115,7 @@ class TaskTables:
 
 
 def task_tables(
-    manifest: Json, table: Table, assessment: Assessment, results: Sequence[CellResult]
+    manifest: Manifest, table: Table, assessment: Assessment, results: Sequence[CellResult]
 ) -> tuple[TaskTables, ...]:
     """The tables of each task of a run directory.
 
@@ -209,24 +208,24 @@ def _differences(
 
 
 def _classes(
-    id: str, task: str, kind: Any, manifest: Json, groups: Groups, results: Sequence[CellResult]
+    id: str, task: str, kind: Any, manifest: Manifest, groups: Groups, results: Sequence[CellResult]
 ) -> PageTable | None:
     """The metrics named ``METRIC/CLASS``, a line a class and QF."""
-    mine = [result for result in results if result.cell["task"] == task]
+    mine = [result for result in results if result.cell.task == task]
     names = list(dict.fromkeys(m for result in mine for m in result.metrics if "/" in m))
     if not names:
         return None
     labels = place_labels(manifest, mine)
     lines = []
     for condition, label in labels.items():
-        there = {r.cell["restorer"]: r for r in mine if r.condition in (condition, None)}
+        there = {r.cell.restorer: r for r in mine if r.condition in (condition, None)}
         for name in names:
             values = {
                 restorer: scaled(kind, name, result.metrics[name])
                 for restorer, result in there.items()
                 if name in result.metrics
             }
-            references = {n for n in values if manifest["restorers"][n]["reference"]}
+            references = {n for n in values if manifest.restorers[n].reference}
             numbers = _with_differences(values, kind.digits.get(name, 1), references)
             lines.append(GridLine((name.partition("/")[2], label), name, label, numbers))
     prefixes = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
@@ -248,10 +247,10 @@ def _with_differences(
     return found
 
 
-def place_labels(manifest: Json, results: Sequence[CellResult]) -> dict[Condition, str]:
+def place_labels(manifest: Manifest, results: Sequence[CellResult]) -> dict[Condition, str]:
     """What the page calls each codec and QF: the QF alone where only plain JPEG was used."""
     usual = Study.model_fields["codec"].default
-    plain = set(codec_fingerprints(manifest)) <= set(usual)
+    plain = set(manifest.identity.codecs) <= set(usual)
     return {
         condition: "–"
         if condition is None

@@ -14,7 +14,8 @@ from harness.analysis.sanity_check import gate_notes
 from harness.analysis.significance import Assessment, Line, SignificanceTest, assess
 from harness.plugins import registry
 from harness.plugins.types import Json
-from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.records.run_directory import RunDirectory
+from harness.records.schema import Manifest
 from harness.report.tables.notes import table_notes
 from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
 from harness.study.study import Condition, Study
@@ -46,7 +47,7 @@ def build_table(
     """
     manifest = directory.manifest()
     results = measure(directory, keys)
-    tasks = {result.cell["task"] for result in results}
+    tasks = {result.cell.task for result in results}
     conditions, lines = table_lines(manifest, results, detail)
     rows = _rows(conditions, lines, results)
     legend: tuple[str, ...] = ()
@@ -105,20 +106,20 @@ def table_title(directory: RunDirectory) -> tuple[str, ...]:
     return _title(directory.manifest(), measure(directory))
 
 
-def _title(manifest: Json, results: list[CellResult]) -> tuple[str, ...]:
-    data = manifest["data_set"]
-    images = f"{data['images']} images"
-    if data["images"] < data["of"]:
-        images = f"subset, n = {data['images']} of {data['of']} images"
-    codecs = codec_fingerprints(manifest)
+def _title(manifest: Manifest, results: list[CellResult]) -> tuple[str, ...]:
+    data = manifest.data_set
+    images = f"{data.images} images"
+    if data.images < data.total:
+        images = f"subset, n = {data.images} of {data.total} images"
+    codecs = manifest.identity.codecs
     described = [f"codec {name} ({codec_settings(codecs[name])})" for name in codecs]
-    first = f"Data set {data['name']} ({images})"
+    first = f"Data set {data.name} ({images})"
     lines = [f"{first}, {described[0]}"] if len(described) == 1 else [first, *described]
     for name in _task_names(manifest, results):
-        model = manifest["models"].get(name)
+        model = manifest.models.get(name)
         title = registry.tasks().get(name).title
         lines.append(f"{title}: {f'vision model {model}' if model else 'no vision model'}")
-    if any("luma" in cell["inputs"] for cell in manifest["cells"]):
+    if any("luma" in cell.inputs for cell in manifest.cells):
         lines.append(_LUMA)
     return tuple(lines)
 
@@ -133,26 +134,28 @@ def codec_settings(codec: Json) -> str:
     )
 
 
-def _task_names(manifest: Json, results: list[CellResult]) -> list[str]:
-    present = dict.fromkeys(result.cell["task"] for result in results)
-    order = list(manifest["models"])
+def _task_names(manifest: Manifest, results: list[CellResult]) -> list[str]:
+    present = dict.fromkeys(result.cell.task for result in results)
+    order = list(manifest.models)
     return sorted(present, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _groups(manifest: Json, results: list[CellResult]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    known = manifest["restorers"]
-    present = {result.cell["restorer"] for result in results}
+def _groups(
+    manifest: Manifest, results: list[CellResult]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    known = manifest.restorers
+    present = {result.cell.restorer for result in results}
     groups = []
     for multi, label in GROUPS.items():
-        names = [name for name in present if known[name]["multi_model"] is multi]
-        names.sort(key=lambda n: (not known[n]["reference"], known[n]["year"], n))
+        names = [name for name in present if known[name].multi_model is multi]
+        names.sort(key=lambda n: (not known[n].reference, known[n].year, n))
         if names:
             groups.append((label, tuple(names)))
     return tuple(groups)
 
 
 def table_lines(
-    manifest: Json, results: list[CellResult], detail: bool
+    manifest: Manifest, results: list[CellResult], detail: bool
 ) -> tuple[list[Condition], list[Line]]:
     """The lines of a table in order, and the codec and QF of each.
 
@@ -165,30 +168,30 @@ def table_lines(
     lines = []
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
-        mine = [result for result in results if result.cell["task"] == name]
+        mine = [result for result in results if result.cell.task == name]
         every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
         for metric in every if detail else [m for m in task.shown if m in every]:
             for condition in list_conditions(mine):
                 cells = {
-                    result.cell["restorer"]: result.cell["key"]
+                    result.cell.restorer: result.cell.key
                     for result in mine
                     if result.condition in (condition, None) and metric in result.metrics
                 }
-                ranked = tuple(n for n in cells if not manifest["restorers"][n]["reference"])
+                ranked = tuple(n for n in cells if not manifest.restorers[n].reference)
                 conditions.append(condition)
                 lines.append(Line(metric, cells, ranked if metric not in task.unranked else ()))
     return conditions, lines
 
 
 def _rows(conditions: list[Condition], lines: list[Line], results: list[CellResult]) -> list[Row]:
-    by_key = {result.cell["key"]: result for result in results}
+    by_key = {result.cell.key: result for result in results}
     rows = []
     for condition, line in zip(conditions, lines, strict=True):
         there = {name: by_key[key] for name, key in line.cells.items()}
-        name = next(iter(there.values())).cell["task"]
+        name = next(iter(there.values())).cell.task
         task = registry.tasks().get(name)
         values = {n: scaled(task, line.metric, r.metrics[line.metric]) for n, r in there.items()}
-        shown = _shown(condition, [result for result in results if result.cell["task"] == name])
+        shown = _shown(condition, [result for result in results if result.cell.task == name])
         digits = task.digits.get(line.metric, 1)
         rows.append(Row((name, line.metric, shown), values, digits, line.ranked))
     return rows

@@ -71,17 +71,17 @@ def verdict_lines(judgement: Judgement) -> list[str]:
 
 def _title(found: Comparison) -> list[str]:
     lines = [f"A = {found.a}", f"B = {found.b}"]
-    data = found.a.manifest["data_set"]
+    data = found.a.manifest.data_set
     counts = sorted({row.images for row in found.rows})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     models = dict.fromkeys(
-        f"{cell['task']} by {cell['model']}" + (f" in A, {other} in B" if other else "")
+        f"{cell.task} by {cell.model}" + (f" in A, {other} in B" if other else "")
         for compared in found.compared_pairs
-        if (cell := compared.pair.a)["model"]
-        for other in ["" if compared.pair.b["model"] == cell["model"] else compared.pair.b["model"]]
+        if (cell := compared.pair.a).model
+        for other in ["" if compared.pair.b.model == cell.model else compared.pair.b.model]
     )
-    of = f" of {data['of']}" if counts[-1] < data["of"] else ""
-    lines.append("; ".join([f"Data set {data['name']}, n = {n}{of} images", *models]))
+    of = f" of {data.total}" if counts[-1] < data.total else ""
+    lines.append("; ".join([f"Data set {data.name}, n = {n}{of} images", *models]))
     return lines
 
 

@@ -43,8 +43,8 @@ def as_json(found: Comparison, moved: Sequence[LargestChange], judgement: Judgem
         "tests": found.tests,
         "rows": [dict(zip(COLUMNS, _values(row), strict=True)) for row in found.rows],
         "moved": [_mover(mover) for mover in moved],
-        "only_a": [cell["key"] for cell in found.pairing.only_a],
-        "only_b": [cell["key"] for cell in found.pairing.only_b],
+        "only_a": [cell.key for cell in found.pairing.only_a],
+        "only_b": [cell.key for cell in found.pairing.only_b],
         "notes": list(found.notes),
         "gate": None if judgement is None else _gate(judgement),
     }
@@ -60,14 +60,14 @@ def _values(row: ComparisonRow) -> list[Any]:
 
 
 def _side(side: Any) -> Json:
-    data = side.manifest["data_set"]
+    data = side.manifest.data_set
     return {
         "run": str(side.directory.path),
         "restorer": side.restorer,
-        "dataset": data["name"],
-        "images": data["images"],
-        "of": data["of"],
-        "models": side.manifest["models"],
+        "dataset": data.name,
+        "images": data.images,
+        "of": data.total,
+        "models": side.manifest.models,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block
 from harness.plugins import registry
-from harness.records.run_directory import RunDirectory, codec_fingerprints
+from harness.records.run_directory import RunDirectory
 from harness.report.tables.building import codec_settings
 from harness.report.tables.paper_layouts import PaperLayout
 from harness.report.tables.published import PublishedFigures
@@ -16,15 +16,15 @@ def measured_on(blocks: list[Block]) -> list[str]:
     """One line a block: what its numbers were measured on, with which model."""
     lines = []
     for block in (block for block in blocks if block.sources):
-        data = block.sources[0].manifest["data_set"]
-        images = f"{data['images']} images"
-        if data["images"] < data["of"]:
-            images = f"subset, n = {data['images']} of {data['of']} images"
+        data = block.sources[0].manifest.data_set
+        images = f"{data.images} images"
+        if data.images < data.total:
+            images = f"subset, n = {data.images} of {data.total} images"
         model = f", vision model {block.model}" if block.model else ""
         title = registry.tasks().get(block.task).title
         if not block.model:
             title = title.partition("(")[2].rstrip(")") or title
-        codec = codec_settings(codec_fingerprints(block.sources[0].manifest)[CODEC])
+        codec = codec_settings(block.sources[0].manifest.identity.codecs[CODEC])
         lines.append(f"{title}: data set {block.dataset} ({images}), JPEG ({codec}){model}")
     return lines
 

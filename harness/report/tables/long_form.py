@@ -51,7 +51,7 @@ def long_form(
     """
     import pandas as pd
 
-    results = {result.cell["key"]: result for result in measure(directory, keys)}
+    results = {result.cell.key: result for result in measure(directory, keys)}
     conditions, lines = table_lines(directory.manifest(), list(results.values()), detail)
     evidence = load_bootstrap(directory, keys, draws, seed) if draws and lines else {}
     verdicts = assess(lines, evidence, draws, seed).lines
@@ -60,10 +60,10 @@ def long_form(
     for condition, line, known in zip(conditions, lines, verdicts, strict=True):
         for name, key in line.cells.items():
             result = results[key]
-            cell, task = result.cell, registry.tasks().get(result.cell["task"])
-            codec, qf = condition or (cell["codec"], None)
+            cell, task = result.cell, registry.tasks().get(result.cell.task)
+            codec, qf = condition or (cell.codec, None)
             unit = scaled(task, line.metric, 1.0)
-            head = [cell["task"], cell["dataset"], cell["model"], codec, qf, name, line.metric]
+            head = [cell.task, cell.dataset, cell.model, codec, qf, name, line.metric]
             value = scaled(task, line.metric, result.metrics[line.metric])
             found = _verdict(known.get(name, SignificanceTest()), unit)
             rows.append([*head, value, *found[:2], result.images, *found[2:]])

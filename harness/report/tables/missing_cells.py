@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
 from harness.analysis.sanity_check import gate_notes
-from harness.plugins.types import Json
+from harness.records.schema import CellEntry
 from harness.report.tables.notes import table_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
@@ -35,14 +35,14 @@ def gap_notes(
 
 
 def _own_notes(layout: PaperLayout, source: RunSource) -> list[str]:
-    keys = {c["key"] for c in source.manifest["cells"] if layout.takes(c) and _jpeg(c)}
-    keys |= {key for key in source.manifest["absent"] if key.split("/")[0] in layout.tasks}
-    tasks = {result.cell["task"] for result in source.results}
+    keys = {c.key for c in source.manifest.cells if layout.takes(c) and _jpeg(c)}
+    keys |= {key for key in source.manifest.skipped if key.split("/")[0] in layout.tasks}
+    tasks = {result.cell.task for result in source.results}
     return table_notes(source.manifest, source.results, keys) + gate_notes(source.directory, tasks)
 
 
-def _jpeg(cell: Json) -> bool:
-    return cell["codec"] in ("", CODEC)
+def _jpeg(cell: CellEntry) -> bool:
+    return cell.codec in ("", CODEC)
 
 
 def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[str]:
@@ -93,7 +93,7 @@ def _restorers(layout: PaperLayout, block: Block, columns: Sequence[str]) -> dic
 def _absent(block: Block, restorer: str, qf: int) -> bool:
     """Whether a run directory says why the cell cannot be there."""
     key = Cell(block.task, block.dataset, block.model, CODEC, qf, restorer, {}).key
-    return any(key in source.manifest["absent"] for source in block.sources)
+    return any(key in source.manifest.skipped for source in block.sources)
 
 
 def _command(
@@ -103,7 +103,7 @@ def _command(
     if not block.sources:
         return f"harness run --task {block.task} --qf {','.join(map(str, QFS))}"
     source = block.sources[0]
-    study = source.manifest["study"]
+    study = source.manifest.study
     words = ["harness", "run", "--task", block.task, "--dataset", study["dataset"]]
     for name in ("images", "masks", "classes", "split", "limit", "tile"):
         if study.get(name) is not None:

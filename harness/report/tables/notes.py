@@ -7,8 +7,7 @@ from collections.abc import Collection
 
 from harness.analysis.metrics import CellResult
 from harness.plugins import registry
-from harness.plugins.types import Json
-from harness.records.run_directory import codec_fingerprints
+from harness.records.schema import Manifest
 from harness.study.study import Study
 
 _NEAREST = (
@@ -26,7 +25,7 @@ _OWN = ("qf", "restorer", "codec", "decoder")
 
 
 def table_notes(
-    manifest: Json, results: list[CellResult], keys: Collection[str] | None
+    manifest: Manifest, results: list[CellResult], keys: Collection[str] | None
 ) -> list[str]:
     """What a reader of the table must know.
 
@@ -35,29 +34,29 @@ def table_notes(
         results: its cells, measured.
         keys: the cells wanted; all by default.
     """
-    absent = {k: why for k, why in manifest["absent"].items() if keys is None or k in keys}
+    absent = {k: why for k, why in manifest.skipped.items() if keys is None or k in keys}
     notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
-    if manifest.get("study", {}).get("nearest_qf"):
+    if manifest.study.get("nearest_qf"):
         notes.append(_NEAREST)
     notes += _codec_notes(manifest)
-    begun = {result.cell["key"] for result in results}
+    begun = {result.cell.key for result in results}
     notes += [
-        f"incomplete: {cell['key']} has 0 of {manifest['data_set']['images']} images"
-        for cell in manifest["cells"]
-        if cell["key"] not in begun and (keys is None or cell["key"] in keys)
+        f"incomplete: {cell.key} has 0 of {manifest.data_set.images} images"
+        for cell in manifest.cells
+        if cell.key not in begun and (keys is None or cell.key in keys)
     ]
     for result in results:
         missing = result.expected - result.images - len(result.failed)
         if missing:
             notes.append(
-                f"incomplete: {result.cell['key']} has {result.images} of {result.expected} images"
+                f"incomplete: {result.cell.key} has {result.images} of {result.expected} images"
             )
     notes += _undefined(results)
     notes += _mixed(manifest, results)
     failures: dict[str, list[str]] = {}
     for result in results:
         for image in result.failed:
-            failures.setdefault(image, []).append(result.cell["key"])
+            failures.setdefault(image, []).append(result.cell.key)
     if failures:
         shown = ", ".join(
             f"{image} (in {len(keys)} of {len(results)} cells)"
@@ -65,17 +64,15 @@ def table_notes(
         )
         more = ", …" if len(failures) > 5 else ""
         notes.append(
-            f"{len(failures)} of {manifest['data_set']['images']} images failed and are "
+            f"{len(failures)} of {manifest.data_set.images} images failed and are "
             f"not in the numbers of their cells: {shown}{more}"
         )
     return notes
 
 
-def _codec_notes(manifest: Json) -> list[str]:
+def _codec_notes(manifest: Manifest) -> list[str]:
     """What the numbers beside codecs other than plain JPEG mean."""
-    others = [
-        n for n in codec_fingerprints(manifest) if n not in Study.model_fields["codec"].default
-    ]
+    others = [n for n in manifest.identity.codecs if n not in Study.model_fields["codec"].default]
     if not others:
         return []
     known = registry.codecs()
@@ -87,20 +84,20 @@ def _undefined(results: list[CellResult]) -> list[str]:
     """A dash for a number that was measured and is none looks like one that was not measured."""
     cells: dict[str, list[str]] = {}
     for result in results:
-        for metric in registry.tasks().get(result.cell["task"]).shown:
+        for metric in registry.tasks().get(result.cell.task).shown:
             if math.isnan(result.metrics.get(metric, 0.0)):
-                cells.setdefault(metric, []).append(result.cell["key"])
+                cells.setdefault(metric, []).append(result.cell.key)
     return [
         f"undefined: {metric} has no value over the images of {', '.join(keys)}"
         for metric, keys in cells.items()
     ]
 
 
-def _mixed(manifest: Json, results: list[CellResult]) -> list[str]:
+def _mixed(manifest: Manifest, results: list[CellResult]) -> list[str]:
     """Tasks whose cells were measured by different software: a directory may outlive an update."""
     notes = []
-    for name in dict.fromkeys(result.cell["task"] for result in results):
-        inputs = [result.cell["inputs"] for result in results if result.cell["task"] == name]
+    for name in dict.fromkeys(result.cell.task for result in results):
+        inputs = [result.cell.inputs for result in results if result.cell.task == name]
         shared = dict.fromkeys(key for one in inputs for key in one if key not in _OWN)
         odd = [key for key in shared if any(one.get(key) != inputs[0].get(key) for one in inputs)]
         if odd:

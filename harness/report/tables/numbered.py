@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import RestorerEntry
 from harness.report.tables.building import judged, table_legend
 from harness.report.tables.headings import comparison, measured_on, nothing
 from harness.report.tables.missing_cells import gap_notes
@@ -104,13 +105,13 @@ def _groups(layout: PaperLayout, joined: Joined) -> tuple[tuple[str, tuple[str, 
         return (("", layout.columns),)
     known = joined.restorers
     multi: dict[str, bool | None] = {name: name in MULTI for name in PAPERS}
-    multi |= {"jpeg": None} | {name: facts["multi_model"] for name, facts in known.items()}
+    multi |= {"jpeg": None} | {name: facts.multi_model for name, facts in known.items()}
 
     def order(name: str) -> tuple[bool, int, int, str]:
-        facts = known.get(name, {"reference": False, "year": 0})
+        facts = known.get(name, RestorerEntry(year=0))
         base = name.partition(":")[0]
         paper = PAPERS.index(base) if base in PAPERS else len(PAPERS)
-        return not facts["reference"], paper, facts["year"] if paper == len(PAPERS) else 0, name
+        return not facts.reference, paper, facts.year if paper == len(PAPERS) else 0, name
 
     groups = []
     for kind, label in zip((None, True, False), ("", *layout.groups), strict=True):
@@ -140,7 +141,7 @@ def _held(layout: PaperLayout, block: Block, metric: str, qf: int) -> Held:
             continue
         if column in found:
             raise UserError(
-                f"{found[column][1].cell['restorer']} and {restorer} are two sizes of one column "
+                f"{found[column][1].cell.restorer} and {restorer} are two sizes of one column "
                 f"of {layout.name}: name run directories that hold one size each."
             )
         found[column] = source, result
@@ -162,7 +163,7 @@ def _lines(
         ranked = tuple(
             column
             for column, (_, result) in slot.held.items()
-            if not known[result.cell["restorer"]]["reference"]
+            if not known[result.cell.restorer].reference
         )
         cells = {c: source.key(result.cell) for c, (source, result) in slot.held.items()}
         tests.append(Line(slot.metric, cells, ranked))
@@ -180,7 +181,7 @@ def _lines(
             facts=_facts(layout, slot),
             images={column: result.images for column, (_, result) in slot.held.items()},
             verdicts=verdicts,
-            restorers={c: result.cell["restorer"] for c, (_, result) in slot.held.items()},
+            restorers={c: result.cell.restorer for c, (_, result) in slot.held.items()},
         )
         for slot, row, verdicts in zip(slots, rows, found.lines, strict=True)
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 from harness.errors import UserError
+from harness.records.schema import CellEntry
 
 QFS = (10, 20, 30, 40)
 """The quality factors of every published table."""
@@ -75,9 +75,9 @@ class PaperLayout:
         last = variant.rpartition("-")[2]
         return last if base == "dagn" and last in self.columns else None
 
-    def takes(self, cell: dict[str, Any]) -> bool:
+    def takes(self, cell: CellEntry) -> bool:
         """Whether a cell of a manifest belongs in the table."""
-        return cell["task"] in self.tasks and self.column(cell["restorer"]) is not None
+        return cell.task in self.tasks and self.column(cell.restorer) is not None
 
 
 ABLATION = MappingProxyType(

@@ -61,8 +61,8 @@ def test_any_number_of_threads_gives_the_same_bits(run, monkeypatch):
 def test_the_values_are_the_tasks_metrics_and_few_draws_the_first_of_many(run):
     found = load_bootstrap(run, KEYS, draws=20)
     for key, item in found.items():
-        task = registry.tasks().get(item.cell["task"])()
-        records = run.records(key, item.cell["fingerprint"])
+        task = registry.tasks().get(item.cell.task)()
+        records = run.records(item.cell)
         expected = task.metrics(records, run.truth(task.name))
         assert item.values == pytest.approx(expected, abs=1e-12, nan_ok=True)
         assert item.draws.keys() == expected.keys()
@@ -88,7 +88,7 @@ def test_a_difference_is_paired_also_where_one_side_lacks_images(run):
 
 def test_what_was_kept_is_not_read_for_other_draws_records_or_truth(run, monkeypatch):
     key = KEYS[2]
-    cell = next(cell for cell in run.manifest()["cells"] if cell["key"] == key)
+    cell = next(cell for cell in run.manifest().cells if cell.key == key)
     task = registry.tasks().get("segmentation")
     first = load_bootstrap(run, [key], draws=10)[key]
 
@@ -97,7 +97,7 @@ def test_what_was_kept_is_not_read_for_other_draws_records_or_truth(run, monkeyp
     truth = run.truth_path("segmentation")
     truth.write_bytes(gzip.compress(gzip.decompress(truth.read_bytes()).replace(*NAMES)))
     assert "IoU/nothing" in load_bootstrap(run, [key], draws=10, seed=1)[key].values
-    records = run.records_path(key, cell["fingerprint"])
+    records = run.records_path(cell)
     records.write_text("".join(records.read_text().splitlines(keepends=True)[1:]))
     assert len(load_bootstrap(run, [key], draws=10, seed=1)[key].images) == len(first.images) - 1
     monkeypatch.setattr(task, "version", "another")

@@ -186,8 +186,8 @@ def test_the_cache_is_of_its_records_draws_and_seed(directory):
     other = load_bootstrap(directory, draws=50, seed=1)["fidelity/arcnn-q10"]
     assert not np.array_equal(first.draws["PSNR"], other.draws["PSNR"])
     assert len(load_bootstrap(directory, draws=70)["fidelity/arcnn-q10"].draws["PSNR"]) == 70
-    cell = next(c for c in directory.manifest()["cells"] if c["restorer"] == "arcnn")
-    path = directory.records_path(cell["key"], cell["fingerprint"])
+    cell = next(c for c in directory.manifest().cells if c.restorer == "arcnn")
+    path = directory.records_path(cell)
     path.write_bytes(path.read_bytes().split(b"\n", 1)[1])  # an image less
     assert len(load_bootstrap(directory, draws=50)["fidelity/arcnn-q10"].images) == 59
 

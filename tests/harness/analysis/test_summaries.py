@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from manifests import append, write_manifest
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
 from harness.analysis.draws import resample_weights
@@ -54,10 +55,11 @@ def write_run(path, pixels, bpp=None, skip=()):
             record["bpp"] = 1.0 if bpp is None or qf is None else float(bpp[qf][image])
             if (name, qf, image) in skip:
                 record = {"image": f"{image:03}", "error": "torn"}
-            found.append(cell, record)
+            append(found, cell, record)
     found.close()
     found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
             "models": {"segmentation": "pspnet"},
@@ -65,7 +67,7 @@ def write_run(path, pixels, bpp=None, skip=()):
             "restorers": RESTORERS,
             "absent": {},
             "cells": cells,
-        }
+        },
     )
     return found
 

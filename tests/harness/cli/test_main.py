@@ -293,7 +293,7 @@ def test_an_interrupted_run_stops_cleanly_says_how_to_go_on_and_does(tmp_path, n
 def test_an_interrupted_command_leaves_threads_that_are_still_at_work(tmp_path):
     code = """
 import threading, time
-from harness import cli
+from harness.cli import main as cli
 def stopped(*arguments, **options):
     threading.Thread(target=time.sleep, args=(60,), name="walk-0").start()
     raise KeyboardInterrupt

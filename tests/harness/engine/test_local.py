@@ -1,18 +1,20 @@
 import itertools
+import math
 import os
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fakes import FakeRestorer
+from manifests import manifest_json, records_json
 
 from harness.engine import local
 from harness.errors import ImageError, UserError
 from harness.images.fidelity import luma_fidelity, to_luma
 from harness.images.io import read_image, write_png
 from harness.images.jpeg import Jpeg
+from harness.plugins import Restored
 from harness.records.run_directory import RunDirectory
 
 
@@ -22,7 +24,7 @@ def directory(tmp_path):
 
 
 def records(directory, plan):
-    return {cell.key: directory.records(cell.key, cell.fingerprint) for cell in plan.cells}
+    return {cell.key: records_json(directory, cell) for cell in plan.cells}
 
 
 def numbers(directory, plan):
@@ -61,9 +63,9 @@ def test_a_record_holds_prediction_fidelity_bytes_and_the_seconds_of_each_stage(
 def test_what_a_restorer_says_of_the_quality_factor_is_kept(world, directory):
     plain = world.fake.restore
     saying = FakeRestorer("saying")
-    saying.restore = lambda c: SimpleNamespace(pixels=plain(c), predicted_qf=np.float32(11.5))
+    saying.restore = lambda c: Restored(plain(c), predicted_qf=np.float32(11.5))
     silent = FakeRestorer("silent")
-    silent.restore = lambda c: SimpleNamespace(pixels=plain(c), predicted_qf=None)
+    silent.restore = lambda c: Restored(plain(c))
     plan = world.plan(qfs=(10,), restorers=[world.fake, saying, silent])
     local.run(plan, directory)
     held = records(directory, plan)
@@ -99,7 +101,7 @@ def test_the_original_reaches_the_model_untouched_and_only_once(world, directory
     local.run(plan, directory, workers=1)
     record = records(directory, plan)["detection/original-original"]["2.png"]
 
-    assert record["fidelity"]["psnr"] == "inf"
+    assert record["fidelity"]["psnr"] == math.inf
     assert np.array_equal(world.model.seen[0], read_image(world.data.images()[0].path))
     assert len(world.model.seen) == 4 * (1 + 3)
 
@@ -161,7 +163,7 @@ def test_a_study_may_grow_and_computes_only_what_is_new(world, directory):
     outcome = local.run(world.plan(qfs=(10, 20)), directory)
 
     assert outcome.computed == 4
-    assert len(directory.manifest()["cells"]) == 3
+    assert len(manifest_json(directory)["cells"]) == 3
 
 
 def test_a_changed_restorer_never_reuses_the_old_records(world, directory):
@@ -169,7 +171,7 @@ def test_a_changed_restorer_never_reuses_the_old_records(world, directory):
     world.fake.offset = 2
 
     assert local.run(world.plan(qfs=(10,)), directory).computed == 4
-    assert len(directory.manifest()["cells"]) == 2
+    assert len(manifest_json(directory)["cells"]) == 2
 
 
 @pytest.mark.parametrize("change", ["seed", "data", "model", "images"])
@@ -191,7 +193,7 @@ def test_the_manifest_of_a_grown_study_names_all_of_it(world, directory):
     local.run(world.plan(qfs=(20,)), directory)
     local.run(world.plan(qfs=(10,), tasks=("segmentation",)), directory)
 
-    study = directory.manifest()["study"]
+    study = manifest_json(directory)["study"]
     assert (study["qf"], study["task"]) == ([10, 20], ["detection", "segmentation"])
 
 
@@ -323,7 +325,7 @@ def test_an_image_of_one_pixel_runs(world, directory):
     plan = world.plan(qfs=(10,))
 
     assert local.run(plan, directory).failed == {}
-    assert records(directory, plan)["detection/fake-q10"]["0.png"]["fidelity"]["ssim"] == "nan"
+    assert math.isnan(records(directory, plan)["detection/fake-q10"]["0.png"]["fidelity"]["ssim"])
 
 
 def test_missing_weights_stop_the_run_and_leave_no_failed_records(world, directory):
@@ -353,7 +355,7 @@ def test_a_restorer_that_changes_the_size_is_recorded_as_failed(world, directory
 
 def test_the_manifest_says_what_was_measured_with_what(world, directory):
     local.run(world.plan(), directory)
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
 
     assert manifest["environments"][0]["packages"]["torch"]
     assert manifest["environments"][0]["libjpeg_turbo"]

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ def jobs_of(plan):
 
 def collected(plan, workers):
     return {
-        (cell.key, record["image"]): {k: v for k, v in record.items() if k != "seconds"}
+        (cell.key, record.image): replace(record, seconds={})
         for cell, record in process_images(plan, jobs_of(plan), workers)
     }
 
@@ -36,7 +37,7 @@ def test_images_are_worked_on_at_the_same_time(world):
     world.model.predict = meet
     records = collected(world.plan(qfs=(10,), restorers=[world.fake]), 2)
 
-    assert not any("error" in record for record in records.values())
+    assert not any(record.failed for record in records.values())
 
 
 def test_models_run_on_one_thread_and_the_setting_is_given_back(world):

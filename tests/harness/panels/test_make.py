@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from manifests import manifest_json, write_manifest
 from PIL import Image
 
 from harness.cli import main as cli
@@ -79,14 +80,14 @@ def test_the_index_is_as_its_readers_expect(made):
 
 def test_the_figures_are_the_records(made):
     [panel] = panels_of(made)
-    cells = {cell["restorer"]: cell for cell in made.manifest()["cells"]}
+    cells = {cell.restorer: cell for cell in made.manifest().cells}
     for view in panel.views:
         cell = cells[view.restorer]
-        record = made.records(cell["key"], cell["fingerprint"])["evaluation-00001"]
-        assert view.fingerprint == cell["fingerprint"]
+        record = made.records(cell)["evaluation-00001"]
+        assert view.fingerprint == cell.fingerprint
         if view.restorer != "original":
-            assert view.psnr == pytest.approx(record["fidelity"]["psnr"], abs=1e-9)
-            assert view.ssim == pytest.approx(record["fidelity"]["ssim"], abs=1e-9)
+            assert view.psnr == pytest.approx(record.fidelity["psnr"], abs=1e-9)
+            assert view.ssim == pytest.approx(record.fidelity["ssim"], abs=1e-9)
     assert panel.views[0].psnr is None
     assert 0 <= panel.views[0].score <= 100
 
@@ -133,8 +134,8 @@ def test_a_view_that_is_spoilt_or_drawn_otherwise_is_made_again(copy, monkeypatc
 
 def test_another_outcome_than_the_recorded_one_is_marked(copy):
     shutil.rmtree(copy.path / "panels")
-    [cell] = [c for c in copy.manifest()["cells"] if c["restorer"] == "jpeg"]
-    path = copy.records_path(cell["key"], cell["fingerprint"])
+    [cell] = [c for c in copy.manifest().cells if c.restorer == "jpeg"]
+    path = copy.records_path(cell)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
         line["outcome"]["scores"][0] += 0.01
@@ -149,13 +150,13 @@ def test_another_outcome_than_the_recorded_one_is_marked(copy):
 
 def test_another_version_than_the_runs_is_named(copy):
     shutil.rmtree(copy.path / "panels")
-    manifest = copy.manifest()
+    manifest = manifest_json(copy)
     for cell in manifest["cells"]:
         if cell["restorer"] == "jpeg":
-            old = copy.records_path(cell["key"], cell["fingerprint"])
+            old = copy.records_path(cell)
             cell["inputs"]["torch"], cell["fingerprint"] = "1.0", "0" * 64
-            old.rename(copy.records_path(cell["key"], cell["fingerprint"]))
-    copy.write_manifest({k: v for k, v in manifest.items() if k != "format"})
+            old.rename(copy.records_path(cell))
+    write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
 
     make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)
 
@@ -166,9 +167,9 @@ def test_another_version_than_the_runs_is_named(copy):
 
 
 def test_a_data_set_that_has_gone_is_one_sentence(copy):
-    manifest = copy.manifest()
+    manifest = manifest_json(copy)
     manifest["study"]["dataset"] = "/nowhere/annotations.json"
-    copy.write_manifest({k: v for k, v in manifest.items() if k != "format"})
+    write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
     shutil.rmtree(copy.path / "panels")
 
     with pytest.raises(UserError) as error:
@@ -185,9 +186,9 @@ def test_a_data_set_that_has_gone_is_one_sentence(copy):
 
 
 def test_weights_that_have_gone_are_named(copy):
-    manifest = copy.manifest()
+    manifest = manifest_json(copy)
     manifest["study"]["restorers"] = ["original", "jpeg", "/gone/arcnn.pth"]
-    copy.write_manifest({k: v for k, v in manifest.items() if k != "format"})
+    write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
     shutil.rmtree(copy.path / "panels")
 
     with pytest.raises(UserError, match="arcnn can no longer be loaded .*/gone/arcnn.pth"):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import write_manifest
 
 from harness.errors import UserError
 from harness.panels.select import PanelRequest, choose, split
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 
 PSNR = {  # by restorer; the images are a, b, c, d, e
     "jpeg": (30.0, 30.0, 30.0, 30.0, 30.0),
@@ -37,10 +39,10 @@ def records(tmp_path):
                 })
                 for image, value in zip(IDS, values, strict=True)
             ]  # fmt: skip
-            path = directory.records_path(key, "f" * 64)
+            path = directory.records_path(CellEntry.model_validate(cell))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("\n".join(lines) + "\n")
-    directory.write_manifest({
+    write_manifest(directory, {
         "study": {"task": ["fidelity"], "restorers": list(PSNR)},
         "identity": {"codecs": {"jpeg": {}}},
         "models": {"fidelity": ""},

@@ -64,7 +64,7 @@ def test_a_third_party_restorer_is_found_by_declaring_an_entry_point(tmp_path):
     (info / "entry_points.txt").write_text("[harness.restorers]\nmine = other_pkg:Mine\n")
     (tmp_path / "other_pkg.py").write_text("class Mine: pass\n")
     code = """
-        from harness import registry
+        from harness.plugins import registry
         found = registry.restorers()
         print(found.entry("mine").origin, found.get("mine").__name__)
     """

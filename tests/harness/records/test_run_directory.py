@@ -8,8 +8,11 @@ import signal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killed_writer import append_until_killed
+from manifests import append, manifest_json, write_manifest
 
 from harness.errors import HarnessError, UserError
+from harness.plugins import Record
 from harness.records import run_directory as store
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
@@ -20,19 +23,28 @@ OTHER = Cell("detection", "scenes", "m", "jpeg", 10, "arcnn", {"weights": "other
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 RECORDS = st.dictionaries(
     st.text(min_size=1, max_size=12),
-    st.fixed_dictionaries({"bpp": FLOATS, "boxes": st.lists(FLOATS, max_size=4)}),
+    st.fixed_dictionaries(
+        {
+            "bpp": FLOATS,
+            "height": st.integers(1, 9999),
+            "predicted_qf": FLOATS,
+            "fidelity": st.dictionaries(st.text(max_size=4), st.floats(allow_nan=False)),
+            "outcome": st.fixed_dictionaries({"boxes": st.lists(FLOATS, max_size=4)}),
+            "seconds": st.dictionaries(st.text(max_size=4), FLOATS),
+        }
+    ),
     max_size=6,
 )
 
 
 def fill(directory, cell, ids):
     for image in ids:
-        directory.append(cell, {"image": image, "value": 1.5})
+        append(directory, cell, {"image": image, "bpp": 1.5})
     directory.close()
 
 
 def records_file(directory, cell=CELL):
-    return directory.records_path(cell.key, cell.fingerprint)
+    return directory.records_path(cell)
 
 
 @settings(max_examples=40, deadline=None)
@@ -40,11 +52,11 @@ def records_file(directory, cell=CELL):
 def test_what_is_appended_is_read_back_exactly(records, tmp_path_factory):
     directory = RunDirectory(tmp_path_factory.mktemp("run"))
     for image, record in records.items():
-        directory.append(CELL, {"image": image, **record})
+        append(directory, CELL, {"image": image, **record})
     directory.close()
 
-    found = directory.records(CELL.key, CELL.fingerprint)
-    assert found == {image: {"image": image, **record} for image, record in records.items()}
+    found = directory.records(CELL)
+    assert found == {image: Record(image, **record) for image, record in records.items()}
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,7 +72,7 @@ def test_a_file_cut_anywhere_loses_only_the_torn_line_and_can_be_resumed(cut, tm
 
     assert list(directory.resume(CELL)) == ids[:whole]
     fill(directory, CELL, ids[whole:])
-    assert list(directory.records(CELL.key, CELL.fingerprint)) == ids
+    assert list(directory.records(CELL)) == ids
 
 
 def test_another_fingerprint_never_reuses_a_record(tmp_path):
@@ -81,15 +93,9 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path):
         directory.resume(CELL)
 
 
-def _append_until_killed(path):
-    directory = RunDirectory(path)
-    for number in range(10**9):
-        directory.append(CELL, {"image": str(number), "filling": "x" * 3000})
-
-
 def test_a_killed_writer_leaves_whole_records(tmp_path):
     process = multiprocessing.get_context("spawn").Process(
-        target=_append_until_killed, args=(tmp_path,)
+        target=append_until_killed, args=(tmp_path, CELL)
     )
     process.start()
     directory = RunDirectory(tmp_path)
@@ -131,7 +137,7 @@ def test_a_grid_of_more_cells_than_files_may_be_open(tmp_path, monkeypatch):
     cells = [Cell("detection", "scenes", "m", "jpeg", qf, "arcnn", {}) for qf in range(1, 9)]
     for image in ("a", "b"):
         for cell in cells:
-            directory.append(cell, {"image": image})
+            append(directory, cell, {"image": image})
             assert len(directory._open) <= 3
     directory.close()
 
@@ -141,22 +147,22 @@ def test_a_grid_of_more_cells_than_files_may_be_open(tmp_path, monkeypatch):
 def test_an_image_id_that_is_no_valid_unicode_is_kept(tmp_path):
     directory = RunDirectory(tmp_path)
     image = os.fsdecode(b"\xff\xc3\xbc.png")
-    directory.write_manifest({"ids": [image]})
+    write_manifest(directory, {"ids": [image]})
     fill(directory, CELL, [image, "ü.png"])
 
     assert list(directory.resume(CELL)) == [image, "ü.png"]
-    assert directory.manifest()["ids"] == [image]
+    assert manifest_json(directory)["ids"] == [image]
 
 
 def test_failed_images_can_be_forgotten(tmp_path):
     directory = RunDirectory(tmp_path)
     fill(directory, CELL, ["good"])
-    directory.append(CELL, {"image": "bad", "error": "unreadable"})
+    append(directory, CELL, {"image": "bad", "error": "unreadable"})
     directory.close()
 
     directory.drop_failed(CELL)
 
-    assert list(directory.records(CELL.key, CELL.fingerprint)) == ["good"]
+    assert list(directory.records(CELL)) == ["good"]
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_written(tmp_path, monkeypatch):
@@ -169,7 +175,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_written(tmp_path, monkey
 
     monkeypatch.setattr(store.os, "write", short)
     with pytest.raises(HarnessError, match=r"disk is full.*run the same command"):
-        directory.append(CELL, {"image": "b"})
+        append(directory, CELL, {"image": "b"})
     monkeypatch.undo()
     directory.close()
 
@@ -189,11 +195,11 @@ def test_a_directory_that_cannot_be_written_is_the_users_mistake(tmp_path):
 def test_truth_and_manifest_come_back(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.write_truth("detection", {"images": [1, 2]})
-    directory.write_manifest({"cells": [], "worst": float("inf")})
+    write_manifest(directory, {"cells": [], "worst": float("inf")})
 
     assert directory.truth("detection") == {"images": [1, 2]}
     assert directory.truth("segmentation") is None
-    assert directory.manifest()["worst"] == "inf"
+    assert manifest_json(directory)["worst"] == "inf"
 
 
 def test_a_damaged_truth_is_named(tmp_path):
@@ -225,7 +231,7 @@ def test_a_missing_broken_or_newer_manifest_is_named(tmp_path, text, sentence):
 
 def test_a_folder_of_several_runs_names_them(tmp_path):
     for name in ("scenes", "photos"):
-        RunDirectory(tmp_path / name).write_manifest({})
+        write_manifest(RunDirectory(tmp_path / name), {})
 
     with pytest.raises(UserError, match=r"holds 2, name one: .*/photos, .*/scenes\.$"):
         RunDirectory(tmp_path).manifest()

@@ -327,7 +327,7 @@ def test_asking_who_opens_a_file_imports_nothing_heavy(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from harness import registry
+from harness.plugins import registry
 kinds = registry.checkpoints()
 print([kind for kind in kinds if kinds.get(kind).accepts(Path({str(tmp_path / "net.pth")!r}))])
 assert not {{"torch", "spandrel", "onnxruntime"}} & sys.modules.keys()

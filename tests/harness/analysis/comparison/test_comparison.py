@@ -10,6 +10,7 @@ import scipy.stats
 from compared import fidelity_run, psnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import append, manifest_json, write_manifest
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.movers import movers
@@ -192,10 +193,11 @@ def directory(tmp_path):
     }
     for cell, right in cells.items():
         for image in "abc":
-            found.append(cell, {"image": image, "outcome": counts(right), "fidelity": {}})
+            append(found, cell, {"image": image, "outcome": counts(right), "fidelity": {}})
     found.close()
     found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
             "models": {"segmentation": "pspnet"},
@@ -203,7 +205,7 @@ def directory(tmp_path):
             "restorers": {},
             "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return found
 
@@ -220,14 +222,14 @@ def test_fractions_are_in_percent_and_the_difference_is_per_qf(directory):
 def test_another_vision_model_is_said(directory, tmp_path):
     other = RunDirectory(tmp_path / "other")
     shutil.copytree(directory.path, other.path)
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
     for cell in manifest["cells"]:
         cell["model"], cell["inputs"] = "fcn", {"model": {"weights": "w" * 64}}
-    other.write_manifest({**manifest, "models": {"segmentation": "fcn"}})
+    write_manifest(other, {**manifest, "models": {"segmentation": "fcn"}})
     for side in (directory, other):
-        held = side.manifest()
+        held = manifest_json(side)
         identity = {"images": "x", "data": {}, "dataset": "scenes", "codecs": {}}
-        side.write_manifest({**held, "identity": identity})
+        write_manifest(side, {**held, "identity": identity})
     found = compare(*parse_operands(str(directory.path), str(other.path), None))
     text = show(found, (), "text")
 

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from compared import CODEC, fidelity_run, psnrs
+from manifests import manifest_json, write_manifest
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -187,7 +188,9 @@ def test_software_of_the_environment_is_said(tmp_path):
     a, b = two(tmp_path)
     for side, version in ((a, "1"), (b, "2")):
         environment = {"packages": {"torch": version, "numpy": "9", "jpeglib": "absent"}}
-        side.directory.write_manifest({**side.directory.manifest(), "environments": [environment]})
+        write_manifest(
+            side.directory, {**manifest_json(side.directory), "environments": [environment]}
+        )
     a, b = parse_operands(str(a.directory.path), str(b.directory.path), None)
     notes = compare(a, b).notes
 

@@ -96,8 +96,8 @@ def test_rate_stands_at_the_recorded_bits_with_the_bd_numbers_of_the_frame(mater
     (figure,) = rate.make(material)
     canvas = drawn(figure)
     line, _ = of_colour(canvas.axes[0], material.styles["arcnn"].colour)
-    records = material.directory.records("segmentation/arcnn-q10", cell(material)["fingerprint"])
-    bits = np.mean([record["bpp"] for record in records.values()])
+    records = material.directory.records(cell(material))
+    bits = np.mean([record.bpp for record in records.values()])
 
     assert line.get_xdata()[0] == pytest.approx(bits, rel=0.05)
     frame = bd_frame(material.directory, draws=DRAWS).set_index("restorer")
@@ -109,7 +109,7 @@ def test_rate_stands_at_the_recorded_bits_with_the_bd_numbers_of_the_frame(mater
 
 
 def cell(material):
-    return next(c for c in material.manifest["cells"] if c["key"] == "segmentation/arcnn-q10")
+    return next(c for c in material.manifest.cells if c.key == "segmentation/arcnn-q10")
 
 
 def test_cost_shows_the_paired_gain_at_the_median_time(material):
@@ -153,7 +153,7 @@ def test_classes_are_bold_where_the_paired_interval_does_not_hold_0(material):
     (figure,) = classes.make(material)
     axes = drawn(figure).axes[0]
     evidence = load_bootstrap(material.directory, draws=DRAWS)
-    at_10 = {e.cell["restorer"]: e for e in evidence.values() if e.cell["qf"] == 10}
+    at_10 = {e.cell.restorer: e for e in evidence.values() if e.cell.qf == 10}
 
     assert set(found.classes) == {"background", "apple", "bee"}
     texts = iter(axes.texts)

@@ -7,10 +7,12 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import append, manifest_json, write_manifest
 from page_runs import STUDY, page_run
 from written_runs import fidelity_run
 
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import Manifest
 from harness.report.page.data import describe_page
 from harness.report.page.escape import printable, printable_json
 from harness.report.page.forest import LEFT, RIGHT, WIDTH, forest
@@ -111,14 +113,14 @@ def test_images_hold_the_records_numbers_in_whole_units(page, directory):
     images = page.images
     psnr = next(what for what in images["what"] if what["name"] == "PSNR")
     score = images["what"][0]
-    cell = next(c for c in directory.manifest()["cells"] if c["key"] == "fidelity/dagn-q20")
-    records = directory.records(cell["key"], cell["fingerprint"])
+    cell = next(c for c in directory.manifest().cells if c.key == "fidelity/dagn-q20")
+    records = directory.records(cell)
 
     assert images["qfs"] == ["10", "20"]
     for index, image in enumerate(images["ids"]):
         found = psnr["cells"]["20"]["dagn"][index]
-        assert found == round(100 * records[image]["fidelity"]["psnr"])
-        assert images["bpp"]["20"][index] == round(1000 * records[image]["bpp"])
+        assert found == round(100 * records[image].fidelity["psnr"])
+        assert images["bpp"]["20"][index] == round(1000 * records[image].bpp)
     assert psnr["cells"]["10"]["arcnn"][3] is None  # it failed
     assert psnr["cells"]["10"]["fbcnn"][5] == "inf"
     assert (score["name"], score["unit"]) == ("segmentation: mIoU of the image", "%")
@@ -152,7 +154,11 @@ def test_a_run_without_records_is_a_page_too(tmp_path):
 
 
 def test_the_command_makes_the_same_study(harness):
-    command = shlex.split(rerun_command({"study": STUDY, "data_set": {"name": "scenes"}}, "out"))
+    command = shlex.split(
+        rerun_command(
+            Manifest.model_validate({"study": STUDY, "data_set": {"name": "scenes"}}), "out"
+        )
+    )
     at = command.index("--output")
     assert command[at:] == ["--output", "out"]
 
@@ -169,7 +175,7 @@ def test_the_command_names_the_data_set_that_auto_was():
     study = {**STUDY, "dataset": "auto"}
 
     assert "--dataset scenes " in rerun_command(
-        {"study": study, "data_set": {"name": "scenes"}}, "o"
+        Manifest.model_validate({"study": study, "data_set": {"name": "scenes"}}), "o"
     )
 
 
@@ -178,14 +184,14 @@ def test_the_cards_are_those_of_the_weights_used(tmp_path):
     from harness.plugins import registry
 
     run = page_run(tmp_path / "run", 2)
-    manifest = run.manifest()
+    manifest = manifest_json(run)
     card = read_card(registry.restorers().get("arcnn").cards()[0])
     for cell in manifest["cells"]:
         if cell["restorer"] == "arcnn":
             cell["inputs"] = {"restorer": {"weights": card.sha256}}
         if cell["restorer"] == "dagn":
             cell["inputs"] = {"restorer": {"weights": "0" * 64}}
-    run.write_manifest(manifest)
+    write_manifest(run, manifest)
 
     assets = {one.name: one for one in describe_page(run, draws=0).assets}
 
@@ -197,7 +203,8 @@ def test_the_cards_are_those_of_the_weights_used(tmp_path):
 
 def test_environments_stand_side_by_side():
     first = {"packages": {"torch": "2.0"}, "cores": 2}
-    manifest = {"environments": [first, {"packages": {"torch": "2.1", "numpy": "2"}}]}
+    second = {"packages": {"torch": "2.1", "numpy": "2"}}
+    manifest = Manifest(environments=(first, second))
 
     assert package_versions(manifest) == (
         ("torch", ("2.0", "2.1")),
@@ -208,15 +215,15 @@ def test_environments_stand_side_by_side():
 
 def test_several_codecs_are_told_apart(tmp_path):
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: {"a": 30.0, "b": 31.0}}})
-    manifest = run.manifest()
+    manifest = manifest_json(run)
     webp = Cell("fidelity", "written", "", "webp", 20, "jpeg", {})
     for image in ("a", "b"):
         fidelity = {"psnr": 33.0, "ssim": 0.9, "psnr_b": 33.0}
-        run.append(webp, {"image": image, "bpp": 1.0, "fidelity": fidelity, "outcome": {}})
+        append(run, webp, {"image": image, "bpp": 1.0, "fidelity": fidelity, "outcome": {}})
     run.close()
     manifest["cells"].append({"key": webp.key, **webp.as_json()})
     manifest["identity"]["codecs"]["webp"] = {"codec": "webp"}
-    run.write_manifest(manifest)
+    write_manifest(run, manifest)
 
     page = describe_page(run, draws=10)
 

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from manifests import manifest_json, write_manifest
 from page_runs import add_panels, page_run
 
 from harness.errors import HarnessError
@@ -248,9 +249,9 @@ def test_the_command_writes_the_page_and_says_how_large_it_is(harness, tmp_path)
 
 def test_the_command_without_a_data_set_says_so_and_goes_on(harness, tmp_path):
     run = page_run(tmp_path / "run", 5)
-    manifest = run.manifest()
+    manifest = manifest_json(run)
     manifest["study"]["dataset"] = "gone/photographs"
-    run.write_manifest(manifest)
+    write_manifest(run, manifest)
 
     code, _, err = harness("report", run.path, "--draws", "20", "--output", tmp_path / "p.html")
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manifests import append, manifest_json, write_manifest
 
 from harness.analysis.metrics import latest_run, measure
 from harness.plugins import registry
@@ -43,10 +44,11 @@ def directory(tmp_path):
             values.append(value)
     for cell, value in zip(cells, values, strict=True):
         for image in ("a", "b", "c"):
-            found.append(cell, {"image": image, "outcome": counts(value), "fidelity": {}})
+            append(found, cell, {"image": image, "outcome": counts(value), "fidelity": {}})
     found.close()
     found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    found.write_manifest(
+    write_manifest(
+        found,
         {
             "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
             "models": {"segmentation": "pspnet"},
@@ -54,7 +56,7 @@ def directory(tmp_path):
             "restorers": RESTORERS,
             "absent": {},
             "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
+        },
     )
     return found
 
@@ -150,11 +152,11 @@ def test_detail_adds_every_metric(directory):
 
 
 def test_failed_and_missing_images_are_counted_in_the_notes(directory):
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
     manifest["data_set"]["images"] = 5
-    directory.write_manifest(manifest)
+    write_manifest(directory, manifest)
     cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 10, "jpeg", {})
-    directory.append(cell, {"image": "d", "error": "d cannot be read"})
+    append(directory, cell, {"image": "d", "error": "d cannot be read"})
     directory.close()
 
     table = build_table(directory)
@@ -164,10 +166,10 @@ def test_failed_and_missing_images_are_counted_in_the_notes(directory):
 
 
 def test_a_cell_without_weights_is_a_dash_and_says_why(directory):
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
     manifest["cells"] = [c for c in manifest["cells"] if c["key"] != "segmentation/arcnn-q20"]
     manifest["absent"] = {"segmentation/arcnn-q20": "arcnn has no checkpoint for QF 20."}
-    directory.write_manifest(manifest)
+    write_manifest(directory, manifest)
 
     table = build_table(directory)
 
@@ -189,7 +191,7 @@ def test_the_metric_cache_follows_the_records(directory):
     cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 10, "jpeg", {})
     before = measure(directory, [cell.key])[0].metrics["mIoU"]
     assert (directory.path / "metrics").is_dir()
-    directory.append(cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
+    append(directory, cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
     directory.close()
 
     after = measure(directory, [cell.key])[0].metrics["mIoU"]
@@ -204,7 +206,7 @@ def test_a_record_appended_while_a_table_is_made_does_not_spoil_the_cache(direct
 
     def reading_while_a_run_goes_on(self, *condition):
         found = read(self, *condition)
-        self.append(cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
+        append(self, cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
         return found
 
     monkeypatch.setattr(RunDirectory, "records", reading_while_a_run_goes_on)
@@ -225,19 +227,19 @@ def test_a_damaged_cache_is_computed_again(directory, text):
 
 
 def test_a_cell_without_any_record_yet_is_said(directory):
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
     cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 30, "jpeg", {})
     manifest["cells"].append({"key": cell.key, **cell.as_json()})
-    directory.write_manifest(manifest)
+    write_manifest(directory, manifest)
 
     assert "incomplete: segmentation/jpeg-q30 has 0 of 3 images" in build_table(directory).notes
 
 
 def test_cells_measured_with_another_version_than_the_rest_are_said(directory):
     assert not build_table(directory).notes
-    manifest = directory.manifest()
+    manifest = manifest_json(directory)
     manifest["cells"][1]["inputs"] = {"torch": "2.15", "qf": 10}
-    directory.write_manifest(manifest)
+    write_manifest(directory, manifest)
 
     assert build_table(directory).notes == (
         "mixed: the cells of segmentation were not measured with the same torch; "
@@ -260,14 +262,14 @@ def test_the_latest_run_is_the_one_whose_manifest_changed_last(directory):
     import os
 
     other = RunDirectory(directory.path.parent / "other")
-    other.write_manifest(directory.manifest())
+    write_manifest(other, manifest_json(directory))
     os.utime(directory.manifest_path, (1, 1))
 
     assert latest_run(directory.path.parent) == other.path
     assert latest_run(directory.path / "records") is None
 
     inner = RunDirectory(other.path.parent / "named" / "scenes")  # of a study of two data sets
-    inner.write_manifest(directory.manifest())
+    write_manifest(inner, manifest_json(directory))
     os.utime(other.manifest_path, (2, 2))
     assert latest_run(directory.path.parent) == inner.path
 

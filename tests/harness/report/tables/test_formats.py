@@ -22,14 +22,14 @@ from harness.report.tables.latex import escape, render_latex
 from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
 from harness.report.tables.sheet import Sheet, SheetLine, sheet_from_table
 from harness.report.tables.sheet_frame import sheet_frame
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, CostRow, Table
+from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
 
 LONG = pd.DataFrame({"restorer": ["=1+1", "b"], "value": [1.5, math.nan], "qf": [10, None]})
 
 
 def line(qf, values, condition=("Object detection",), published=None):
     ranked = tuple(name for name in values if name != "original")
-    row = CostRow(
+    row = Row(
         ("detection", "mAP", str(qf)),
         values,
         1,

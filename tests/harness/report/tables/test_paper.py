@@ -3,6 +3,7 @@ import io
 import shlex
 
 import pytest
+from manifests import manifest_json, write_manifest
 from table_runs import IMAGES, write_run
 
 from harness.analysis.merge_runs import join
@@ -91,9 +92,9 @@ def test_what_was_not_measured_is_named_with_a_command_that_a_study_can_be_read_
 
 
 def test_a_cell_that_cannot_be_there_is_not_asked_for(live1):
-    manifest = live1.manifest()
+    manifest = manifest_json(live1)
     why = "arcnn has no checkpoint for QF 30."
-    live1.write_manifest({**manifest, "absent": {"fidelity/arcnn-q30": why}})
+    write_manifest(live1, {**manifest, "absent": {"fidelity/arcnn-q30": why}})
 
     notes = build_numbered(LAYOUTS["I"], [live1], 0).notes
 

@@ -1,0 +1,26 @@
+"""Manifests and records as JSON, for the tests that write or bend them by hand."""
+
+import json
+
+from harness.plugins import Record
+from harness.records.schema import Manifest
+
+
+def manifest_json(directory):
+    """What the manifest of a run directory holds, to be changed."""
+    return json.loads(json.dumps(directory.manifest().to_json()))
+
+
+def write_manifest(directory, written):
+    """Write a manifest that is given as JSON."""
+    directory.write_manifest(Manifest.model_validate(written))
+
+
+def append(directory, cell, written):
+    """Add a record that is given as JSON."""
+    directory.append(cell, Record.from_json(written))
+
+
+def records_json(directory, cell):
+    """The records of a cell as JSON, by image id."""
+    return {image: record.to_json() for image, record in directory.records(cell).items()}
