@@ -70,7 +70,7 @@ assert not loaded, loaded
         "tasks.auto",
         "tasks.fidelity",
         "tasks.datasets.folders.images",
-        "tasks.scenes",
+        "tasks.scenes.data_set",
     ],
 )
 def test_a_module_named_by_an_entry_point_imports_nothing_heavy(module):

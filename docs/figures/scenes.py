@@ -14,7 +14,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from harness.images.io import read_image
-from tasks.scenes import Scenes
+from tasks.scenes.data_set import Scenes
 
 SHOWN = (0, 1, 4, 5, 8, 14)
 PALETTE = np.array([[0, 0, 0], *[plt.get_cmap("tab10")(i)[:3] for i in range(10)]])

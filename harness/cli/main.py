@@ -78,6 +78,17 @@ def _leave(code: int) -> None:
     sys.exit(code)
 
 
+def _run(arguments: list[str]) -> int:
+    """Carry the command out; its exit code."""
+    # Typer converts every argument by pydantic, whose import takes longer than listing does.
+    plain = len(arguments) <= 2 and not any(word.startswith("-") for word in arguments)
+    if plain and arguments[:1] == ["list"]:
+        assets.list_(*arguments[1:])
+        return 0
+    code = app(arguments, prog_name="harness", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
 def main() -> None:
     """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted."""
     debug = "--debug" in sys.argv
@@ -89,8 +100,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch(vision)?(\.|$)")
     try:
         arguments, debug = common_options(sys.argv[1:])
-        code = app(arguments, prog_name="harness", standalone_mode=False)
-        _leave(code if isinstance(code, int) else 0)
+        _leave(_run(arguments))
     except HarnessError as error:
         if debug:
             raise

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from harness.assets.cards import cache_root, file_sha256
 from harness.errors import UserError
-from tasks.scenes import CLASSES
-from tasks.scenes import VERSION as RENDERER
+from tasks.scenes.classes import CLASSES
+from tasks.scenes.classes import VERSION as RENDERER
 
 if TYPE_CHECKING:
     from harness.plugins import ImageRef
-    from tasks.scenes import Scenes
+    from tasks.scenes.data_set import Scenes
 
 VERSION = "1"
 """Bumped whenever another picture can be cut out of the same scene."""

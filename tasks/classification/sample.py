@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Json, Sample
-from tasks.classification.task import KEPT, within
+
+KEPT = 5
+"""Predicted classes in a record, the surest first."""
 
 Values = NDArray[np.float64]
 
@@ -60,3 +62,9 @@ def _mean(weights: NDArray[np.int32], values: Values) -> Values:
         mean = (weights[:, known] @ values[known]) / weights.sum(axis=1)
     mean[weights[:, ~known].any(axis=1)] = np.nan
     return np.asarray(mean, np.float64)
+
+
+def within(outcome: Json, count: int) -> float:
+    """1 where the label is among the ``count`` surest, else 0; NaN where fewer are recorded."""
+    top = outcome["top"]
+    return float(outcome["label"] in top[:count]) if len(top) >= count else float("nan")

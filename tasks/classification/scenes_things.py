@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.plugins import DataSet, ImageRef
-from tasks.scenes import CLASSES, Scenes
+from tasks.scenes.classes import CLASSES
+from tasks.scenes.data_set import Scenes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ class ScenesThings(DataSet):
     def fingerprint(self) -> dict[str, str]:
         """The versions of renderer and crops and a hash of all pixels and labels."""
         from tasks.classification.crops import VERSION
-        from tasks.scenes import VERSION as RENDERER
+        from tasks.scenes.classes import VERSION as RENDERER
 
         digest = str(self._data()[1]["sha256"])
         versions = {"renderer": RENDERER, "crops": VERSION}

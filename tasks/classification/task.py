@@ -11,11 +11,10 @@ import numpy as np
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.classes import places
+from tasks.classification.sample import KEPT, within
 
 __all__ = ["Classification"]
 
-KEPT = 5
-"""Predicted classes in a record, the surest first."""
 UNKNOWN = -1
 """In a record: a class of the model that the data set does not have."""
 
@@ -161,12 +160,6 @@ def surest(prediction: Any, count: int, image_id: str) -> list[int]:
         raise HarnessError(f"The classifier answered image {image_id!r} with NaN.")
     kept = min(KEPT, max(count - 1, 1))
     return [int(place) for place in np.argsort(-prediction, kind="stable")[:kept]]
-
-
-def within(outcome: Json, count: int) -> float:
-    """1 where the label is among the ``count`` surest, else 0; NaN where fewer are recorded."""
-    top = outcome["top"]
-    return float(outcome["label"] in top[:count]) if len(top) >= count else float("nan")
 
 
 def mean(values: Any) -> float:

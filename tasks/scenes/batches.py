@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.scenes import Scenes
+from tasks.scenes.data_set import Scenes
 
 Transform = tuple[bool, bool, bool]
 """Whether to transpose, to mirror left-right, to mirror top-bottom, in this order."""

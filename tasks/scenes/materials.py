@@ -48,7 +48,7 @@ class Patch:
         return self.size / self.period
 
 
-FigureData = Callable[[Rng, Patch], Surface]
+Material = Callable[[Rng, Patch], Surface]
 
 
 def dome(patch: Patch, roundness: float = 1.0) -> Field:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from tasks.scenes import CLASSES, materials, silhouettes
+from tasks.scenes import materials, silhouettes
+from tasks.scenes.classes import CLASSES
 from tasks.scenes.colours import muted
-from tasks.scenes.materials import FigureData, Patch
+from tasks.scenes.materials import Material, Patch
 from tasks.scenes.noise import Field, Rng
 from tasks.scenes.silhouettes import Outline
 
-_MAKERS: dict[str, tuple[Callable[[Rng], Outline], FigureData]] = {
+_MAKERS: dict[str, tuple[Callable[[Rng], Outline], Material]] = {
     "orange": (silhouettes.disc, materials.pitted),
     "yarn": (silhouettes.disc, materials.wound),
     "pebble": (silhouettes.blob, materials.speckled),

@@ -93,7 +93,7 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
     from PIL import Image
 
     from harness.plugins import Record
-    from tasks.scenes import Scenes
+    from tasks.scenes.data_set import Scenes
 
     if not count:
         return {}

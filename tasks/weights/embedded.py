@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.assets.cards import read_card
 from harness.plugins import DataSet, Expected, VisionModel, own_score
-from tasks.scenes import CLASSES
+from tasks.scenes.classes import CLASSES
 from tasks.weights.checkpoints import load_weights, weights_fingerprint
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A writer that goes on until it is killed; a module of its own, so that a process can import it."""
+"""A writer that goes on until it is killed: a module of its own, which a process can import."""
 
 from manifests import append
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.scenes import Scenes
+from tasks.scenes.data_set import Scenes
 
 
 @pytest.fixture(scope="session")

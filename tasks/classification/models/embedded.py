@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB
-from tasks.scenes import CLASSES
+from tasks.scenes.classes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
 

@@ -60,7 +60,7 @@ def test_any_number_of_threads_gives_the_same_bits(run, monkeypatch):
 
 def test_the_values_are_the_tasks_metrics_and_few_draws_the_first_of_many(run):
     found = load_bootstrap(run, KEYS, draws=20)
-    for key, item in found.items():
+    for item in found.values():
         task = registry.tasks().get(item.cell.task)()
         records = run.records(item.cell)
         expected = task.metrics(records, run.truth(task.name))

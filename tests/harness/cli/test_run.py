@@ -6,7 +6,7 @@ from PIL import Image
 
 from harness.images.io import write_png
 from tasks import scenes
-from tasks.scenes import Scenes
+from tasks.scenes.data_set import Scenes
 
 
 @pytest.fixture

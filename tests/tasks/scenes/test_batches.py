@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.scenes import ScenesTrain
 from tasks.scenes.batches import SceneBatches, turned, turned_boxes
+from tasks.scenes.data_set import ScenesTrain
 
 BOOLS = st.booleans()
 

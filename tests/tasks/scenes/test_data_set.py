@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from harness.errors import UserError
-from tasks.scenes import CLASSES, COUNTS, Scenes, ScenesTrain, cache
+from tasks.scenes import cache
+from tasks.scenes.classes import CLASSES, COUNTS
+from tasks.scenes.data_set import Scenes, ScenesTrain
 from tasks.scenes.render import SPLITS, render
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.classification.scenes_things import ScenesThings
-from tasks.scenes import Scenes
+from tasks.scenes.data_set import Scenes
 
 
 @pytest.mark.parametrize(
