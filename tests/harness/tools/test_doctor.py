@@ -144,7 +144,7 @@ def fakes(tmp_path, monkeypatch):
     kinds = ("restorers", "codecs", "tasks", "datasets", "formats", "model_formats",
              "checkpoints", "trainers")  # fmt: skip
     held = dict.fromkeys(kinds, entries("thing"))
-    held["codecs"] = entries("codec", jpeg="harness.plugins.codec:Jpeg")
+    held["codecs"] = entries("codec", jpeg="harness.images.jpeg:Jpeg")
     for kind in kinds:
         monkeypatch.setattr(registry, kind, lambda kind=kind: held[kind])
     models = {}
@@ -194,7 +194,7 @@ def test_published_weights_that_are_not_here_are_absent_and_changed_shipped_ones
     ]
     CARDS["Changed"] = [card(fakes.folder / "own.yaml", b"weighty")]
     CARDS["Fine"] = [card(fakes.folder / "fine-small.yaml")]
-    fakes.held["restorers"] = entries("restorer", net="Fetched", overrides="Changed", fine="Fine")
+    fakes.held["restorers"] = entries("restorer", net="Fetched", own="Changed", fine="Fine")
     for quick in (False, True):
         found, well = findings(quick)
         assert found["weights of restorers", "net"] == (
@@ -262,7 +262,7 @@ def test_data_sets_are_here_or_not_and_how_they_are_got(fakes, monkeypatch):
 
 def test_a_codec_without_its_library_is_absent_and_one_that_crops_broken(fakes):
     fakes.held["codecs"] = entries(
-        "codec", jpeg="harness.plugins.codec:Jpeg", none="Missing", less="Lossy"
+        "codec", jpeg="harness.images.jpeg:Jpeg", none="Missing", less="Lossy"
     )
     found, well = findings()
     assert found["codecs", "none"] == ("absent", "no library for that")
