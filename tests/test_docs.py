@@ -1,5 +1,6 @@
 """What the documents say is true: their commands run, their tables are what the records give."""
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -20,7 +21,7 @@ from harness.report.tables.building import build_table
 from harness.report.tables.render import render_text
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
 
@@ -110,6 +111,37 @@ def test_every_link_leads_somewhere():
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def pages(navigation):
+    """The files that a part of mkdocs.yml's navigation names, in order."""
+    if isinstance(navigation, str):
+        return [navigation]
+    parts = navigation.values() if isinstance(navigation, dict) else navigation
+    return [page for part in parts for page in pages(part)]
+
+
+def test_the_navigation_names_every_page_once():
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    written = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+
+    assert [next(iter(part)) for part in site["nav"] if isinstance(part, dict)] == [
+        "Tutorial", "Guides", "Reference", "Explanation"
+    ]  # fmt: skip
+    assert sorted(pages(site["nav"])) == sorted(written)
+
+
+@pytest.mark.parametrize(
+    ("page", "package"), [("python", "harness"), ("interfaces", "harness.plugins")]
+)
+def test_the_reference_has_every_public_name(page, package):
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
+    described = re.findall(rf"^::: {re.escape(package)}\.(\w+)$", text, re.M)
+    public = {name for name in importlib.import_module(package).__all__ if name[0] != "_"}
+    if package == "harness":
+        public.add("open")  # public, but `from harness import *` would hide Python's
+
+    assert sorted(described) == sorted(public), f"docs/reference/{page}.md"
+
+
 def after(mark):
     text = (ROOT / "README.md").read_text()
     return text.split(f"<!-- output: {mark} -->\n", 1)[1]
@@ -129,7 +161,8 @@ KNOWN = {None: 23.39, 10: 11.87, 20: 18.07, 30: 20.58, 40: 22.00}
 
 @pytest.mark.parametrize("name", ["coco128", "tinycoco"])
 def test_the_photographs_table_is_that_of_its_csv(name):
-    text = (ROOT / "docs" / "photographs.md").read_text().split(f"<!-- results: {name} -->")[1]
+    document = (ROOT / "docs" / "explanation" / "photographs.md").read_text()
+    text = document.split(f"<!-- results: {name} -->")[1]
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     columns, rows = lines[0][3:], {int(line[2]): line[3:] for line in lines[1:5]}
     frame = pd.read_csv(ROOT / "results" / "photographs" / f"{name}.csv")
@@ -149,7 +182,7 @@ def test_the_photographs_table_is_that_of_its_csv(name):
 
 
 def test_on_photographs_every_restorer_helps_at_qf_10_and_no_more_is_certain():
-    """As docs/photographs.md says."""
+    """As docs/explanation/photographs.md says."""
     frame = pd.read_csv(ROOT / "results" / "photographs" / "coco128.csv")
     lowest = frame[(frame.qf == 10) & frame.p_jpeg.notna()]
 
@@ -184,7 +217,7 @@ def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
 
 
 def test_the_table_of_the_shipped_checkpoints_is_what_their_cards_say():
-    text = (ROOT / "docs" / "training.md").read_text()
+    text = (ROOT / "docs" / "guides" / "training.md").read_text()
     compared = 0
     for name in ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn"):
         line = re.search(rf"^\| {name} \|(.*)\|$", text, re.M)
@@ -222,7 +255,7 @@ def test_the_readmes_python_works(tmp_path, monkeypatch):
 
 
 def test_the_plugin_of_the_documents_works(tmp_path):
-    text = (ROOT / "docs" / "plugins.md").read_text()
+    text = (ROOT / "docs" / "guides" / "plugins.md").read_text()
     code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
     points = re.search(r"```toml\n(.*?)```", text, re.S).group(1)
     points = points.replace("project.entry-points.", "").replace('"', "")

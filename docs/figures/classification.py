@@ -1,4 +1,4 @@
-"""Draw docs/classification.png: one evaluation picture a class, what JPEG does, what is answered.
+"""Draw docs/images/classification.png: a picture a class, what JPEG does, what is answered.
 
 Usage: python docs/figures/classification.py
 """
@@ -24,7 +24,7 @@ RIGHT, WRONG = "#0072B2", "#D55E00"  # told apart with any colour vision
 
 
 def main() -> None:
-    """Write docs/classification.png."""
+    """Write docs/images/classification.png."""
     things, model = ScenesThings(), MobileNetScenes()
     sides = things.sides()
     first = {}
@@ -45,7 +45,7 @@ def main() -> None:
             0.5, -0.13, name, ha="center", fontsize=9, transform=grid[1][label].transAxes
         )
     figure.tight_layout(pad=0.4)
-    figure.savefig(Path(__file__).parents[1] / "classification.png", dpi=90)
+    figure.savefig(Path(__file__).parents[1] / "images" / "classification.png", dpi=90)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw docs/scenes.png: some evaluation scenes, their boxes and their masks.
+"""Draw docs/images/scenes.png: some evaluation scenes, their boxes and their masks.
 
 Usage: python docs/figures/scenes.py
 """
@@ -21,7 +21,7 @@ PALETTE = np.array([[0, 0, 0], *[plt.get_cmap("tab10")(i)[:3] for i in range(10)
 
 
 def main() -> None:
-    """Write docs/scenes.png."""
+    """Write docs/images/scenes.png."""
     scenes = Scenes()
     images = [scenes.images()[i] for i in SHOWN]
     truth = scenes.coco([image.id for image in images])
@@ -53,7 +53,7 @@ def main() -> None:
         top.axis("off")
         bottom.axis("off")
     figure.tight_layout(pad=0.4)
-    figure.savefig(Path(__file__).parents[1] / "scenes.png", dpi=100)
+    figure.savefig(Path(__file__).parents[1] / "images" / "scenes.png", dpi=100)
 
 
 if __name__ == "__main__":

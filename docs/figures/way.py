@@ -1,6 +1,6 @@
 """Draw the README's picture: one image's way through the harness.
 
-Usage: python docs/figures/way.py [image id]  (writes docs/way.png)
+Usage: python docs/figures/way.py [image id]  (writes docs/images/way.png)
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def truth_file(plan: Plan, image_id: str) -> list[tuple[NDArray[Any], int]]:
 
 
 def main() -> None:
-    """Write docs/way.png."""
+    """Write docs/images/way.png."""
     torch.set_num_threads(1)  # as the harness runs its models
     study = Study(qf=(QF,), task=("detection",), restorers=("original", "jpeg", "dagn"))
     plan = make_plan(study.model_copy(update={"dataset": "scenes"}))
@@ -133,7 +133,7 @@ def main() -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     figure.tight_layout()
-    figure.savefig(Path(__file__).parents[1] / "way.png", dpi=110)
+    figure.savefig(Path(__file__).parents[1] / "images" / "way.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -233,7 +233,7 @@ def _evidence(
         # Draws are paired between cells by their columns.
         raise HarnessError(
             f"The sample of the task {cell.task} does not have the images of the records in "
-            "their order: mend its `sample` (docs/plugins.md)."
+            "their order: mend its `sample` (docs/guides/plugins.md)."
         )
     ones = np.ones((1, len(good)), np.int32)
     values = {name: float(figure[0]) for name, figure in sample.figures(ones).items()}

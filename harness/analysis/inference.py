@@ -45,7 +45,7 @@ def interval(
     ("What teachers should know about the bootstrap", 2015). With ``estimate``, bias-corrected too
     (BC: Efron 1981; chapter 14 with no acceleration), which a value that is not a mean needs: AP
     is higher in draws, where images repeat, than on the images. The bias of a paired difference
-    cancels; it is better left alone. Coverages: docs/statistics.md.
+    cancels; it is better left alone. Coverages: docs/explanation/statistics.md.
 
     Args:
         draws: (draws,) values of the statistic; NaN or infinite where a draw has none.

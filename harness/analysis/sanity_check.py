@@ -50,7 +50,7 @@ def check(directory: RunDirectory, tasks: Collection[str]) -> None:
             raise HarnessError(
                 f"The clean gate stopped the study: {verdict.sentence}. Its preprocessing, weights "
                 "or labels are not those of the published score, or the data set is not: see "
-                "docs/footguns.md. --no-gate goes on and marks the table."
+                "docs/explanation/footguns.md. --no-gate goes on and marks the table."
             )
 
 

@@ -103,7 +103,7 @@ def _name(what: Any, kind: str, parts: tuple[str, ...], registered: list[str]) -
     if missing:
         raise UserError(
             f"{type(what).__name__} is no {kind}: it has no {', '.join(missing)}. See "
-            "docs/plugins.md, or give a name or a path."
+            "docs/guides/plugins.md, or give a name or a path."
         )
     if what.name in registered:
         raise UserError(

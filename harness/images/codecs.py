@@ -1,7 +1,8 @@
 """Codecs other than JPEG: WebP, AVIF and JPEG 2000, each by the library inside Pillow.
 
 Every setting that can change a byte is fixed here and stands in the fingerprint with the versions
-of the libraries. `docs/codecs.md` says what each quality means and how the codecs compare.
+of the libraries. `docs/reference/codecs.md` says what each quality means and how the codecs
+compare.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _model_file(spec: str) -> Any:
         return None
     raise UserError(
         f"{path} is no vision model of a known kind ({', '.join(kinds) or 'none is installed'}). "
-        "A TorchScript or ONNX file is described by a small card: see docs/model_cards.md."
+        "A TorchScript or ONNX file is described by a small card: see docs/guides/model_cards.md."
     )
 
 

@@ -3,8 +3,8 @@
 A network that sees a tile has to invent what lies beyond its borders, which spoils the pixels next
 to them. So neighbouring tiles share `Tile.overlap` pixels, of which the outer ones, `Tile.margin`
 from each side, do not count; in the middle one tile fades into the next. Where the margin is at
-least what an output pixel of the network sees to one side, tiles change nothing. `docs/tiling.md`
-says for which networks it is.
+least what an output pixel of the network sees to one side, tiles change nothing.
+`docs/guides/tiling.md` says for which networks it is.
 """
 
 from __future__ import annotations

@@ -5,6 +5,6 @@ Each kind of file is a class declared under the entry-point group ``harness.chec
 * ``accepts(path) -> bool``: cheap, by suffix and the first bytes, without importing torch;
 * ``open(path, *, nearest_qf=False, tile=None) -> Restorer``.
 
-No file is accepted by two of the kinds declared here. `docs/weights.md` says what a file of each
-kind must look like.
+No file is accepted by two of the kinds declared here. `docs/guides/weights.md` says what a file of
+each kind must look like.
 """

@@ -1,4 +1,4 @@
-"""Vision models in files: TorchScript and ONNX, each with a small card (docs/model_cards.md)."""
+"""Vision models in files: TorchScript, ONNX, each with a card (docs/guides/model_cards.md)."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class ModelCard(VisionModel):
                 raise UserError(f"There is no vision model at {path}: check the path.")
             raise UserError(
                 f"{path} does not say what it takes and what it gives: write a card for it "
-                "(docs/model_cards.md) and name that, --model CARD.yaml. A checkpoint without its "
-                "network runs with its config: CONFIG.py:CHECKPOINT.pth."
+                "(docs/guides/model_cards.md) and name that, --model CARD.yaml. A checkpoint "
+                "without its network runs with its config: CONFIG.py:CHECKPOINT.pth."
             )
         if variant is not None:
             raise UserError(f"The model card {path} has no variants, so not '{variant}'.")

@@ -54,7 +54,7 @@ def judge(
     of B - A >= ``-points``, corrected after Holm over the rows judged, is below 0.025. So the
     probability that any row fails of those that are in truth not worse by more than ``points`` is
     at most 0.025 (Holm 1979), however many rows there are and however they depend on each other,
-    as far as the t-test's p-values hold: docs/comparing.md has measured it.
+    as far as the t-test's p-values hold: docs/guides/comparing.md has measured it.
     Rows in which nothing differs in any draw cannot fail and do not count (Tarone 1990).
 
     Args:

@@ -1,8 +1,9 @@
 """DAGN, the dual awareness guidance network: one network for all quality factors.
 
 Ma, Zhao, Peng, Tian: "Sensitivity Decouple Learning for Image Compression Artifacts Reduction",
-IEEE Transactions on Image Processing 2024 (arXiv 2405.09291), Section III. `docs/dagn.md` says
-where each equation is and what was chosen where the paper is silent.
+IEEE Transactions on Image Processing 2024 (arXiv 2405.09291), Section III.
+`docs/explanation/dagn.md` says where each equation is and what was chosen where the paper is
+silent.
 
 `config` is light; the other modules import torch.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "walkthrough.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "tutorial" / "walkthrough.md"
 NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 
 

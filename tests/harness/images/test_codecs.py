@@ -164,7 +164,7 @@ def test_444_keeps_the_colours_that_420_loses():
 
 @pytest.mark.parametrize(("qf", "gain"), [(10, 0.27), (20, 0.39), (30, 0.47), (40, 0.54)])
 def test_444_gains_on_photographs(qf, gain):
-    """The mean over LIVE1 that `docs/codecs.md` gives."""
+    """The mean over LIVE1 that `docs/reference/codecs.md` gives."""
     if not LIVE1.is_dir():
         pytest.skip("LIVE1 is not at ../shared/data/live1")
     gains = []
@@ -212,7 +212,9 @@ def test_the_fingerprint_names_the_library_and_the_settings():
 
 def printed():
     """Bits per pixel and PSNR by codec and quality, as the document has them."""
-    lines = (Path(__file__).parents[3] / "docs" / "codecs.md").read_text().splitlines()
+    lines = (
+        (Path(__file__).parents[3] / "docs" / "reference" / "codecs.md").read_text().splitlines()
+    )
     start = lines.index("| codec | 10 | 20 | 30 | 40 | 60 | 80 |")
     for line in lines[start + 2 : start + 8]:
         name, *cells = (cell.strip(" `") for cell in line.strip("|").split("|"))

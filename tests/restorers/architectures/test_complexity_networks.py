@@ -136,7 +136,7 @@ def test_every_restorer_with_a_network_can_be_counted():
 
 def rows(heading):
     """The cells of the table in the documents whose head begins like this, by network."""
-    text = (ROOT / "docs" / "baselines.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "explanation" / "baselines.md").read_text(encoding="utf-8")
     lines = text[text.index(f"| {heading} |") :].split("\n\n", 1)[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name.split()[0].lower(): numbers for name, *numbers in cells}

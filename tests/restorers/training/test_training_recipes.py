@@ -181,7 +181,7 @@ def test_arcnns_trainer_says_the_same_of_a_missing_folder(images, tmp_path):
         arcnn.train(recipe, tmp_path, Interrupt())
 
 
-DOCUMENT = (CONFIGS.parents[1] / "docs" / "training.md").read_text()
+DOCUMENT = (CONFIGS.parents[1] / "docs" / "guides" / "training.md").read_text()
 
 
 def test_the_documents_table_of_shipped_checkpoints_names_every_recipe_and_its_start():

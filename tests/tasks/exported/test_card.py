@@ -242,7 +242,7 @@ def test_the_cards_in_configs_are_valid(path):
 
 
 def test_the_cards_in_the_documents_are_valid(tmp_path):
-    text = (ROOT / "docs" / "model_cards.md").read_text()
+    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
     cards = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
     (tmp_path / "imagenet_classes.txt").write_text("tench\ngoldfish\n")
     found = set()
@@ -255,7 +255,7 @@ def test_the_cards_in_the_documents_are_valid(tmp_path):
 
 
 def test_the_documents_name_every_field():
-    text = (ROOT / "docs" / "model_cards.md").read_text()
+    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
     for kind in KINDS.values():
         fields = {**kind.model_fields, **Input.model_fields, **InputSize.model_fields}
         fields.update(kind.model_fields["output"].annotation.model_fields)
@@ -263,7 +263,7 @@ def test_the_documents_name_every_field():
 
 
 def test_the_documents_d2go_is_the_card():
-    text = (ROOT / "docs" / "model_cards.md").read_text()
+    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
     shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
     kept = yaml.safe_load((ROOT / "configs" / "models" / "d2go.yaml").read_text())
     assert shown == {name: kept[name] for name in shown}

@@ -1,4 +1,4 @@
-"""A trained Faster R-CNN of torchvision's, exported to ONNX as docs/model_cards.md says."""
+"""A trained Faster R-CNN of torchvision's, exported to ONNX as docs/guides/model_cards.md says."""
 
 import warnings
 

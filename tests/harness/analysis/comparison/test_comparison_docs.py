@@ -1,4 +1,4 @@
-"""What docs/comparing.md shows is what the command prints."""
+"""What docs/guides/comparing.md shows is what the command prints."""
 
 import shutil
 from pathlib import Path
@@ -25,7 +25,7 @@ def embedded(tmp_path):
 
 def test_the_row_in_the_document_is_printed_and_the_hint_is_a_command(harness, embedded):
     """Its p is corrected over ten comparisons there, over one here."""
-    text = (ROOT / "docs" / "comparing.md").read_text()
+    text = (ROOT / "docs" / "guides" / "comparing.md").read_text()
     shown = next(line for line in text.splitlines() if line.startswith("detection     mAP")).split()
 
     code, out, _ = harness("compare", "jpeg", "arcnn", "--run", embedded, "--task", "detection")

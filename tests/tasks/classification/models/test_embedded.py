@@ -109,7 +109,7 @@ def test_a_fingerprint_needs_no_torch():
 
 
 def test_the_documents_figure_is_the_cards():
-    text = (ROOT / "docs" / "classification.md").read_text()
+    text = (ROOT / "docs" / "reference" / "classification.md").read_text()
     line = next(line for line in text.splitlines() if line.startswith("| original |"))
     assert (
         line.split("|")[2].split("/")[0].strip() == f"{100 * read_card(CARD).measured['top-1']:.1f}"
