@@ -21,7 +21,7 @@ from harness.report.tables.building import build_table
 from harness.report.tables.render import render_text
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
 

@@ -1,0 +1,53 @@
+"""What the files beside the code say of it is so: its rooms, its version, what a package holds."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import harness
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest requires it there
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = ("harness", "restorers", "tasks")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_contributing_has_the_rooms_in_the_order_that_import_linter_holds(package):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text.split(f"| `{package}/` | |\n|---|---|\n")[1].split("\n\n")[0]
+    described = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()]
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    [layers] = [part["layers"] for part in contracts if part.get("containers") == [package]]
+    held = [layer.split(" | ") for layer in reversed(layers) if layer != "_version"]
+
+    assert [sorted(names) for names in described] == [sorted(names) for names in held]
+
+
+def test_the_changelog_and_the_citation_have_the_version():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    releases = re.findall(r"^## \[(.+?)\](?: - (.+))?$", changelog, re.M)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+    assert releases[:2] == [("Unreleased", ""), (harness.__version__, citation["date-released"])]
+    assert citation["version"] == harness.__version__
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_no_code_is_packaged_too(package):
+    """`py.typed`, weights, cards, templates: a wheel has what a checkout has."""
+    folder = ROOT / package
+    patterns = PROJECT["tool"]["setuptools"]["package-data"][package]
+    packaged = {path for pattern in patterns for path in folder.glob(pattern)}
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    data = {path for path in files if path.suffix not in (".py", ".pyc")}
+
+    assert folder / "py.typed" in packaged
+    assert data - packaged == set()
