@@ -68,8 +68,6 @@ def evaluate(
 ) -> Run:
     """Measure a study, or what is missing of it, as ``harness run`` does.
 
-    ::
-
         run = harness.evaluate(task="detection", qf=10, restorers=["jpeg", "arcnn"], limit=16)
         run.table()
 
