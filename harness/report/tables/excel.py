@@ -43,10 +43,10 @@ def render_workbook(sheet: Sheet, long: pd.DataFrame) -> bytes:
 
 
 def _table(page: Worksheet, sheet: Sheet) -> None:
-    from openpyxl.styles import Alignment, Border, Font, Operand
+    from openpyxl.styles import Alignment, Border, Font, Side
 
     count = len(sheet.printed_head)
-    rule = Border(bottom=Operand(style="thin"))
+    rule = Border(bottom=Side(style="thin"))
     column = count + 1
     for label, names in sheet.groups:
         if names and label:
