@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from harness.plugins import Record
+
 
 def pixels(reference, quality=None):
     """An image's pixels, as they are or after JPEG at a quality factor."""
@@ -22,5 +24,6 @@ def score(task, model, data_set, quality=None, change=lambda image: image):
     records = {}
     for reference in data_set.images():
         prediction = model.predict(change(pixels(reference, quality)))
-        records[reference.id] = {"outcome": task.outcome(prediction, data_set, reference.id)}
+        outcome = task.outcome(prediction, data_set, reference.id)
+        records[reference.id] = Record(reference.id, outcome=outcome)
     return task.metrics(records, task.ground_truth(data_set, list(records)))[task.metric]

@@ -236,13 +236,13 @@ def test_a_modules_records_are_reused_until_a_weight_changes(photos):
     import torch
 
     module = blur()
-    overrides = library.restorer(module, name="net")
-    assert evaluate(photos, overrides).computed == 3
-    assert evaluate(photos, overrides).computed == 0
+    restorer = library.restorer(module, name="net")
+    assert evaluate(photos, restorer).computed == 3
+    assert evaluate(photos, restorer).computed == 0
     assert evaluate(photos, library.restorer(blur(), name="net")).computed == 0
     with torch.no_grad():
         module.kernel[0, 0, 0, 0] += 1e-6
-    assert evaluate(photos, overrides).computed == 3
+    assert evaluate(photos, restorer).computed == 3
     assert evaluate(photos, library.restorer(module, name="net", scale=255)).computed == 3
 
 

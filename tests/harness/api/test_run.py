@@ -179,12 +179,12 @@ def test_the_command_does_as_an_opened_run(run, harness, tmp_path):
 
 def test_a_function_without_version_is_the_same_until_it_is_measured_again(run, tmp_path):
     def measured(change):
-        def overrides(rgb):
+        def own(rgb):
             return rgb + np.uint8(change)
 
         return library.evaluate(
             task="fidelity", qf=10, dataset=run.path.parent / "photos", output=tmp_path / "out",
-            restorers=["jpeg", overrides],
+            restorers=["jpeg", own],
         )  # fmt: skip
 
     with pytest.warns(UserWarning, match="nothing tells whether"):
@@ -216,14 +216,14 @@ def test_a_module_a_data_set_and_a_model_are_shown(run, tmp_path):
     photos = run.path.parent / "photos"
     given = {"task": "classification", "qf": 10}
     net = library.restorer(torch.nn.Identity(), name="net")
-    overrides = library.evaluate(
+    given = library.evaluate(
         given, restorers=["jpeg", net], dataset=few(photos), model=brightness(), output=tmp_path
     )
-    panels = overrides.panels("0.png")
+    panels = given.panels("0.png")
 
     assert names(panels) == [["original", "jpeg", "net"]]
     assert all(view.same and not view.note for view in panels[0].views)
-    opened = library.open(overrides.path)
+    opened = library.open(given.path)
     with (
         pytest.warns(UserWarning, match="net"),
         pytest.raises(library.UserError, match="If few was a Python object, hand it"),
@@ -235,15 +235,15 @@ def test_another_vision_model_than_the_runs_is_refused(run, tmp_path):
     """An opened run knows no object, and the data set's own model is another one."""
     from tasks.classification.scenes_things import ScenesThings
 
-    overrides = library.evaluate(
+    given = library.evaluate(
         task="classification", qf=10, restorers=["original", "jpeg"], dataset="scenes-things",
         limit=2, output=tmp_path / "out", model=brightness(ScenesThings().classes), gate=False,
     )  # fmt: skip
-    image = overrides.records("classification", "jpeg").index[0]
+    image = given.records("classification", "jpeg").index[0]
 
-    assert overrides.panels(image)[0].views[1].same
+    assert given.panels(image)[0].views[1].same
     with pytest.raises(library.UserError, match="measured with the vision model brightness"):
-        library.open(overrides.path).panels(image, folder=tmp_path / "others")
+        library.open(given.path).panels(image, folder=tmp_path / "others")
 
 
 def few(photos):
@@ -301,18 +301,18 @@ def test_a_report_makes_its_panels_first(run, tmp_path):
     def brighter(rgb):
         return np.clip(rgb.astype(int) + 9, 0, 255).astype(np.uint8)
 
-    overrides = library.evaluate(
+    given = library.evaluate(
         task="fidelity", qf=10, dataset=photos, output=tmp_path / "out",
         restorers=["jpeg", library.restorer(brighter, version="1")],
     )  # fmt: skip
-    overrides.report(draws=20, panels=2)
+    given.report(draws=20, panels=2)
 
-    made = read_index(overrides.path / "panels")
+    made = read_index(given.path / "panels")
     assert len(made) == 2
     assert all(panel.views[-1].restorer == "brighter" for panel in made)
     with pytest.warns(UserWarning, match="Left out of the panels"):
-        shutil.rmtree(overrides.path / "panels")
-        library.open(overrides.path).report(draws=20, panels=1)
+        shutil.rmtree(given.path / "panels")
+        library.open(given.path).report(draws=20, panels=1)
 
 
 def test_numbers_read_back_are_the_numbers(run):

@@ -22,6 +22,7 @@ from harness.panels.reproducibility import equal
 from harness.panels.select import PanelRequest
 from harness.panels.views import file_name
 from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 from harness.report.panel_index import Panel, View, read_index, write_index
 from harness.study.plan import make_plan
 from harness.study.study import Study
@@ -153,9 +154,9 @@ def test_another_version_than_the_runs_is_named(copy):
     manifest = manifest_json(copy)
     for cell in manifest["cells"]:
         if cell["restorer"] == "jpeg":
-            old = copy.records_path(cell)
+            old = copy.records_path(CellEntry.model_validate(cell))
             cell["inputs"]["torch"], cell["fingerprint"] = "1.0", "0" * 64
-            old.rename(copy.records_path(cell))
+            old.rename(copy.records_path(CellEntry.model_validate(cell)))
     write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
 
     make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)

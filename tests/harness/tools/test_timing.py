@@ -1,8 +1,7 @@
 import math
-import os
-import signal
 
 import pytest
+from dying_processes import killed, left
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,14 +73,6 @@ def test_a_network_is_measured_in_a_process_of_its_own():
 
 def test_what_fails_in_the_process_is_said_in_words():
     assert "UserError: Unknown restorer 'arcn'. Did you mean 'arcnn'?" in measure(job("arcn"))
-
-
-def killed(sender, job):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def left(sender, job):
-    os._exit(3)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
 def test_every_recipe_of_dagn_makes_networks_that_take_its_patches(name):
     plan = checked(DAGNS[name], ThreeStages)
     config = dagn.network_config(plan)
-    network = weightless(lambda: dagn.dagn.DAGN(config))
+    network = weightless(lambda: dagn.dagn.DAGNNetwork(config))
     autos = (dagn.InsensitiveAutoEncoder, dagn.SensitiveAutoEncoder)
 
     for kind, training in zip(autos, (plan.insensitive, plan.sensitive), strict=True):

@@ -141,7 +141,7 @@ def compiled(document, folder):
     return log
 
 
-@pytest.mark.parametrize("place", [("Object detection",), ("Detection", "co_co", "d2%go")])
+@pytest.mark.parametrize("condition", [("Object detection",), ("Detection", "co_co", "d2%go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
 def test_latex_compiles_and_is_no_wider_than_the_page(tmp_path, condition, beside):
     log = compiled(render_latex(sheet(condition, **beside), standalone=True), tmp_path)
@@ -197,7 +197,7 @@ class Cells(HTMLParser):
             self.cell[2] += data
 
 
-@pytest.mark.parametrize("place", [("Object detection",), ("Detection", "coco", "d2go")])
+@pytest.mark.parametrize("condition", [("Object detection",), ("Detection", "coco", "d2go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
 def test_html_is_a_full_grid_with_headings_that_say_what_they_head(condition, beside):
     html = render_html(sheet(condition, **beside))
@@ -255,8 +255,8 @@ def test_a_workbooks_text_is_never_a_formula_and_its_gaps_are_empty():
 
 def costs(milliseconds=None):
     row = Cost("dagn", "published", 109_930_000, 932_600_000_000, 952_000_000_000, milliseconds)
-    overrides = Cost("own", "published", 1_000_000, 1_000_000_000, 2_000_000_000)
-    return CostTable(512, "a processor", (row, overrides), {}, ("by output: …", "own not timed."))
+    own = Cost("own", "published", 1_000_000, 1_000_000_000, 2_000_000_000)
+    return CostTable(512, "a processor", (row, own), {}, ("by output: …", "own not timed."))
 
 
 def test_table_iii_counts_as_the_paper_does_and_compares_with_it():
