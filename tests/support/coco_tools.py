@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.plugins import VisionModel
+from harness.plugins import Record, VisionModel
 from tasks.datasets.coco.datasets import CocoFile
 from tasks.detection.task import Detections
 
@@ -96,7 +96,7 @@ def guesses(truth, seed):
 def figures(task, data_set, found):
     """The task's figures for ``found``, by image id, through records as JSON keeps them."""
     records = {
-        key: {"outcome": json.loads(json.dumps(task.outcome(one, data_set, key)))}
+        key: Record("", outcome=json.loads(json.dumps(task.outcome(one, data_set, key))))
         for key, one in found.items()
     }
     return task.metrics(records, task.ground_truth(data_set, list(records)))

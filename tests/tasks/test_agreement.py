@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import Detections
+from harness.plugins import Detections, Record
 from tasks.detection.agreement import SURE, DetectionAgreement
 from tasks.detection.task import Detection
 from tasks.segmentation.agreement import SegmentationAgreement
@@ -28,7 +28,7 @@ def detection(pairs):
     task = DetectionAgreement()
     task.fit(DETECTOR, None)
     records = {
-        str(number): {"outcome": task.compared(prediction, reference, str(number))}
+        str(number): Record("", outcome=task.compared(prediction, reference, str(number)))
         for number, (prediction, reference) in enumerate(pairs)
     }
     return task.metrics(records, task.ground_truth(None, list(records)))
@@ -95,7 +95,7 @@ def test_the_figures_are_those_of_an_evaluation_against_the_reference_boxes():
                 notes.append({"image_id": number, "category_id": int(label), **size})
     categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
     truth = {"images": images, "annotations": notes, "categories": categories}
-    records = {str(i): {"outcome": pair[0].to_json()} for i, pair in enumerate(pairs)}
+    records = {str(i): Record("", outcome=pair[0].to_json()) for i, pair in enumerate(pairs)}
 
     expected = task.metrics(records, truth)
     assert 0 < expected["mAP"] < 1
@@ -108,7 +108,7 @@ def test_the_figures_are_those_of_an_evaluation_against_the_reference_boxes():
 def segmentation(prediction, reference):
     task = SegmentationAgreement()
     task.fit(SEGMENTER, None)
-    record = {"outcome": task.compared(prediction, reference, "x")}
+    record = Record("", outcome=task.compared(prediction, reference, "x"))
     return task.metrics({"x": record}, task.ground_truth(None, ["x"]))
 
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
+from harness.plugins import Record
 from tasks.fidelity import Fidelity
 
 
 def record(psnr=30.0, ssim=0.9, psnr_b=28.0, bpp=1.5):
-    return {"fidelity": {"psnr": psnr, "ssim": ssim, "psnr_b": psnr_b}, "bpp": bpp}
+    return Record("", fidelity={"psnr": psnr, "ssim": ssim, "psnr_b": psnr_b}, bpp=bpp)
 
 
 def measure(*records):
@@ -53,7 +54,7 @@ def test_a_record_without_a_number_is_named(broken):
 
 
 def test_luma_has_names_of_its_own():
-    luma = {"fidelity": {"psnr_y": 30.0, "ssim_y": 0.9, "psnr_b_y": 28.0}, "bpp": 1.0}
+    luma = Record("", fidelity={"psnr_y": 30.0, "ssim_y": 0.9, "psnr_b_y": 28.0}, bpp=1.0)
 
     figures = measure(luma, {**luma, "bpp": 3.0})
 

@@ -8,7 +8,7 @@ from coco_tools import detections
 
 from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins import Record, registry
 from tasks.segmentation.metric.confusion import confusion, to_sparse
 
 IMAGES = [f"{n}.png" for n in (3, 1, 2, 9, 5, 4, 8)]
@@ -57,11 +57,12 @@ def world(name):
     if name == "detection-agreement":
         truth = task.ground_truth(None, IMAGES)
     records = {
-        image: {
-            "outcome": outcome,
-            "bpp": float(rng.uniform(0.2, 2)),
-            "fidelity": {key: float(rng.uniform(20, 40)) for key in ("psnr", "ssim", "psnr_b")},
-        }
+        image: Record(
+            "",
+            outcome=outcome,
+            bpp=float(rng.uniform(0.2, 2)),
+            fidelity={key: float(rng.uniform(20, 40)) for key in ("psnr", "ssim", "psnr_b")},
+        )
         for image, outcome in zip(IMAGES, outcomes, strict=True)
     }
     return task, records, truth

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, VisionModel
+from harness.plugins import DataSet, Record, VisionModel
 from tasks.classification.agreement import ClassificationAgreement
 from tasks.classification.task import Classification, imagenet_classes
 
@@ -70,7 +70,7 @@ def test_the_figures_are_the_shares_of_images_by_the_labels_rank(case):
     labelled = dict(zip(ids, (int(v) for v in labels), strict=True))
     task, data_set = fitted(Classification(), names, names, labelled)
     records = {
-        key: {"outcome": task.outcome(row, data_set, key)}
+        key: Record("", outcome=task.outcome(row, data_set, key))
         for key, row in zip(ids, given_scores, strict=True)
     }
     found = task.metrics(records, task.ground_truth(data_set, ids))
@@ -91,14 +91,14 @@ def test_records_are_small_and_in_the_data_sets_numbers():
     outcome = task.outcome(scores(0.3, 0.1, 0.4, 0.15, 0.02, 0.03), data_set, "a")
     # x is an answer too, if one the data set has no word for.
     assert outcome == {"label": 1, "top": [0, 1, -1, -1, -1]}
-    figures = task.metrics({"a": {"outcome": outcome}}, task.ground_truth(data_set, ["a"]))
+    figures = task.metrics({"a": Record("", outcome=outcome)}, task.ground_truth(data_set, ["a"]))
     assert figures == {"top-1": 0.0, "top-5": 1.0, "top-1/cat": 0.0}
 
 
 def test_an_answer_the_data_set_does_not_have_is_wrong():
     task, data_set = fitted(Classification(), [*"abcdef"], ["a", "b"], {"i": 0})
     outcome = task.outcome(scores(0.4, 0.0, 0.0, 0.0, 0.0, 0.6), data_set, "i")
-    assert task.metrics({"i": {"outcome": outcome}}, {"classes": ["a", "b"]})["top-1"] == 0.0
+    assert task.metrics({"i": Record("", outcome=outcome)}, {"classes": ["a", "b"]})["top-1"] == 0.0
 
 
 @pytest.mark.parametrize(("classes", "told"), [(2, False), (5, False), (6, True)])
@@ -107,7 +107,7 @@ def test_top_5_of_five_classes_or_fewer_says_nothing(classes, told):
     task, data_set = fitted(Classification(), names, names, {"i": classes - 1})
     # The true class comes last: among six it is not one of five.
     outcome = task.outcome(-np.arange(classes, dtype=np.float32), data_set, "i")
-    figures = task.metrics({"i": {"outcome": outcome}}, {"classes": names})
+    figures = task.metrics({"i": Record("", outcome=outcome)}, {"classes": names})
     assert figures["top-1"] == 0.0
     assert figures["top-5"] == 0.0 if told else np.isnan(figures["top-5"])
 
@@ -179,12 +179,14 @@ def test_agreement_is_the_share_of_images_with_the_same_surest_class(case):
     names = [f"c{k}" for k in range(predicted.shape[1])]
     task, data_set = fitted(ClassificationAgreement(), names, ["whatever"])
     pairs = zip(predicted, reference, strict=True)
-    records = {str(k): {"outcome": task.compared(p, r, str(k))} for k, (p, r) in enumerate(pairs)}
+    records = {
+        str(k): Record("", outcome=task.compared(p, r, str(k))) for k, (p, r) in enumerate(pairs)
+    }
     figures = task.metrics(records, task.ground_truth(data_set, []))
     same = (predicted.argmax(axis=1) == reference.argmax(axis=1)).mean()
     assert figures[task.metric] == pytest.approx(same)
     assert all(name.startswith("agreement ") for name in figures)
-    alone = {"0": {"outcome": task.compared(predicted[0], predicted[0], "0")}}
+    alone = {"0": Record("", outcome=task.compared(predicted[0], predicted[0], "0"))}
     assert task.metrics(alone, task.ground_truth(data_set, []))[task.metric] == 1.0
 
 

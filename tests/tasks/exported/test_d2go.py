@@ -9,6 +9,7 @@ from PIL import Image
 
 from harness.errors import UserError
 from harness.images.io import read_image
+from harness.plugins import Record
 from tasks.classes import COCO_IDS
 from tasks.datasets.coco.datasets import CocoFile
 from tasks.detection.task import Detection
@@ -71,7 +72,7 @@ def test_it_scores_what_is_known_of_it(model):
     records = {}
     for image in data_set.images():
         outcome = task.outcome(model.predict(read_image(image.path)), data_set, image.id)
-        records[image.id] = {"outcome": outcome}
+        records[image.id] = Record("", outcome=outcome)
     figures = task.metrics(records, task.ground_truth(data_set, list(records)))
 
     assert len(records) == 128

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, VisionModel
+from harness.plugins import DataSet, Record, VisionModel
 from tasks.classes import VOC
 from tasks.segmentation.metric.confusion import confusion
 from tasks.segmentation.task import Segmentation
@@ -58,7 +58,7 @@ def test_the_models_values_become_the_data_sets_whatever_their_names_and_order()
     assert found == {"classes": 3, "counts": [[0, 0, 1], [1, 1, 1], [2, 2, 1]]}
     names = task.ground_truth(masks, ["a"])
     assert names == {"classes": ["background", "cat", "motorbike"]}
-    assert task.metrics({"a": {"outcome": found}}, names)["mIoU"] == 1.0
+    assert task.metrics({"a": Record("", outcome=found)}, names)["mIoU"] == 1.0
 
 
 def test_what_the_data_set_has_no_name_for_is_wrong_where_the_truth_counts():
@@ -67,7 +67,7 @@ def test_what_the_data_set_has_no_name_for_is_wrong_where_the_truth_counts():
     model = Model("background", "sky", "cat")
     found, task = outcome(model, masks, [[0, 1, 1, 2, 1, 1]])
     assert found == {"classes": 2, "counts": [[0, 0, 1], [0, 2, 1], [1, 1, 1], [1, 2, 1]]}
-    figures = task.metrics({"a": {"outcome": found}}, task.ground_truth(masks, ["a"]))
+    figures = task.metrics({"a": Record("", outcome=found)}, task.ground_truth(masks, ["a"]))
     assert figures == {
         "mIoU": 0.5,
         "aAcc": 0.5,

@@ -9,6 +9,7 @@ import pytest
 from made_data import coco, instances, note, picture
 
 from harness.errors import UserError
+from harness.plugins import Record
 from tasks.classes import COCO, COCO_IDS
 from tasks.datasets.coco.datasets import CocoFile, CocoVal2017
 
@@ -191,7 +192,7 @@ def test_a_null_does_not_stop_the_metric(tmp_path, field):
     truth = CocoFile(coco(tmp_path, content)).coco(["0007.jpg"])
     found = Detections(np.float32([[2, 3, 12, 15]]), np.float32([1]), np.array([18]))
 
-    metrics = Detection().metrics({"0007.jpg": {"outcome": found.to_json()}}, truth)
+    metrics = Detection().metrics({"0007.jpg": Record("", outcome=found.to_json())}, truth)
 
     assert metrics["mAP"] == pytest.approx(1)
 

@@ -8,6 +8,7 @@ import pytest
 from made_data import palette, picture, voc, xml
 
 from harness.errors import UserError
+from harness.plugins import Record
 from tasks.classes import VOC
 from tasks.datasets.folders.masks import MaskFolder
 from tasks.datasets.voc.datasets import Voc2012, Voc2012Detection, VocFolder
@@ -70,7 +71,7 @@ def test_a_difficult_object_neither_counts_nor_costs(voc2012):
             np.linspace(1, 0.9, len(boxes), dtype=np.float32),
             np.full(len(boxes), VOC.index("dog") + 1),
         )
-        return Detection().metrics({"a": {"outcome": found.to_json()}}, truth)["mAP"]
+        return Detection().metrics({"a": Record("", outcome=found.to_json())}, truth)["mAP"]
 
     assert score(easy) == pytest.approx(1)
     assert score(hard, easy) == pytest.approx(1)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.plugins import DataSet
+from harness.plugins import DataSet, Record
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection, Detections
 
@@ -102,7 +102,7 @@ def perturbed(truth, seed=1):
 
 def measure(found, truth):
     task, data_set = Detection(), Boxes(truth)
-    records = {key: {"outcome": task.outcome(d, data_set, key)} for key, d in found.items()}
+    records = {key: Record("", outcome=task.outcome(d, data_set, key)) for key, d in found.items()}
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
 
@@ -241,7 +241,8 @@ def test_an_image_of_false_positives_never_helps(wrong):
 def test_json_leaves_the_numbers_identical():
     truth, task = small_truth(2), Detection()
     records = {
-        key: {"outcome": task.outcome(d, Boxes(truth), key)} for key, d in perturbed(truth).items()
+        key: Record("", outcome=task.outcome(d, Boxes(truth), key))
+        for key, d in perturbed(truth).items()
     }
     again = json.loads(json.dumps(records))
     figures = task.metrics(again, json.loads(json.dumps(truth)))

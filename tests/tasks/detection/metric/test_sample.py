@@ -15,6 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
+from harness.plugins import Record
 from tasks.detection.metric import accumulate, matches
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.metric.sample import DetectionSample
@@ -169,7 +170,7 @@ def test_the_undrawn_sample_and_every_image_alone_have_the_tasks_metrics(drawn):
     """Scores tied in and across images, crowds, images of nothing, nothing at all."""
     found, truth, _ = drawn
     task = Detection()
-    records = {key: {"outcome": one.to_json()} for key, one in found.items()}
+    records = {key: Record("", outcome=one.to_json()) for key, one in found.items()}
     sample = task.sample(records, truth)
     assert sample.images == tuple(records)
     same(*rows(sample, [[1] * len(records)]), task.metrics(records, truth), 1e-12)
@@ -288,7 +289,7 @@ def test_the_limits_of_detections_an_image_hold_in_every_copy():
 
 def test_without_ground_truth_or_with_that_of_other_images_it_says_so():
     found, truth = small()
-    records = {"elsewhere": {"outcome": next(iter(found.values())).to_json()}}
+    records = {"elsewhere": Record("", outcome=next(iter(found.values())).to_json())}
     with pytest.raises(HarnessError, match=r"lacks 1 of 1 recorded images, 'elsewhere' first"):
         Detection().sample(records, truth)
     with pytest.raises(HarnessError, match="kept none: run it again"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet
+from harness.plugins import DataSet, Record
 from tasks.segmentation.metric.confusion import confusion, figures, merge, to_sparse
 from tasks.segmentation.task import Segmentation
 
@@ -49,7 +49,7 @@ def random_maps(seed, images=6, top=5):
 
 def measure(truths, guesses):
     task, data_set = Segmentation(), Masks(truths)
-    records = {i: {"outcome": task.outcome(g, data_set, i)} for i, g in guesses.items()}
+    records = {i: Record("", outcome=task.outcome(g, data_set, i)) for i, g in guesses.items()}
     records = json.loads(json.dumps(records))
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
@@ -164,7 +164,7 @@ def test_wrong_sizes_classes_and_types_are_refused():
 
 
 def test_records_of_another_data_set_are_refused():
-    record = {"outcome": {"classes": 21, "counts": [[0, 20, 3]]}}
+    record = Record("", outcome={"classes": 21, "counts": [[0, 20, 3]]})
     with pytest.raises(HarnessError, match="counts 21 classes where its data set has 5"):
         Segmentation().metrics({"a": record}, {"classes": NAMES})
     with pytest.raises(HarnessError, match="class names"):

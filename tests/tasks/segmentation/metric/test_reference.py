@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.plugins import DataSet
+from harness.plugins import DataSet, Record
 from tasks.classes import VOC
 from tasks.segmentation.task import Segmentation
 
@@ -32,7 +32,7 @@ class Masks(DataSet):
 
 def ours(truths, guesses, classes):
     task, data_set = Segmentation(), Masks(truths, classes)
-    records = {i: {"outcome": task.outcome(g, data_set, i)} for i, g in guesses.items()}
+    records = {i: Record("", outcome=task.outcome(g, data_set, i)) for i, g in guesses.items()}
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
 

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
+from harness.plugins import Record
 from tasks.segmentation.metric.confusion import confusion, to_sparse
 from tasks.segmentation.metric.sample import SegmentationSample
 from tasks.segmentation.task import Segmentation
@@ -92,7 +93,7 @@ def test_draws_of_large_images_are_exact():
 def test_what_the_data_set_has_no_name_for_is_wrong_and_no_class():
     matrix = np.array([[5, 0, 1], [0, 2, 0]])  # one background pixel is *other*
     task, truth = Segmentation(), {"classes": ["background", "cat"]}
-    records = {"x": {"outcome": json.loads(json.dumps(to_sparse(matrix)))}}
+    records = {"x": Record("", outcome=json.loads(json.dumps(to_sparse(matrix))))}
     found = task.sample(records, truth).figures(np.array([[1], [3]], np.int32))
     assert found["IoU/background"].tolist() == [5 / 6, 5 / 6]
     assert found["aAcc"].tolist() == [7 / 8, 7 / 8]
@@ -100,7 +101,7 @@ def test_what_the_data_set_has_no_name_for_is_wrong_and_no_class():
 
 
 def test_records_of_another_data_set_are_refused():
-    records = {"x": {"outcome": {"classes": 3, "counts": []}}}
+    records = {"x": Record("", outcome={"classes": 3, "counts": []})}
     with pytest.raises(HarnessError, match="counts 3 classes where its data set has 2"):
         Segmentation().sample(records, {"classes": ["a", "b"]})
     with pytest.raises(HarnessError, match="kept none: run it again"):
