@@ -1,4 +1,12 @@
-"""Checkpoint files that say what they are: safetensors with the network's name and size inside."""
+"""Checkpoint files that say what they are: safetensors with the network's name and size inside.
+
+Filters and matrices are stored in 8 or 16 bits a value if wanted, vectors (biases, the statistics
+of normalisation) and integers always as they are. Networks *compute* in float32, whatever their
+file holds. Eight bits a value are round(value / scale) with one scale a row, that is for what makes
+one output channel, so that the largest value of a row is 127: Krishnamoorthi, "Quantizing deep
+convolutional networks for efficient inference", 2018 (arXiv 1806.08342), section 3.1.2, weights
+alone. The scales are stored beside, in float32.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import UserError
 
@@ -14,6 +22,16 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FORMAT = "restoration-harness/1"
+
+Storage = Literal["float32", "float16", "int8"]
+"""What a value of a filter or a matrix is stored in."""
+
+SCALE = ":scale"
+"""What the name of a tensor in 8 bits ends with where its scales are."""
+
+LEAST_ROW = 16
+"""Rows of fewer values are stored in float16 where 8 bits are wanted: their scale would outweigh
+what they save, and a rounded value of so few says much."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +47,55 @@ class Header:
     config: Any
 
 
-def save(path: Path, network: nn.Module, header: Header, half: bool = False) -> None:
+def save(path: Path, network: nn.Module, header: Header, storage: Storage = "float32") -> None:
     """Write a network's parameters and buffers.
 
     Args:
         path: of the safetensors file.
         network: on any device.
         header: what it is.
-        half: store matrices and filters in float16, half the size; vectors (biases, the
-            statistics of normalisation) stay as they are. Networks always *compute* in float32.
+        storage: of filters and matrices, see this module.
     """
-    import torch
     from safetensors.torch import save as serialise
 
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for key, value in network.state_dict().items():
-        stored = value.detach().cpu().contiguous()
-        if half and stored.ndim > 1 and stored.dtype == torch.float32:
-            stored = stored.half()
-        tensors[key] = stored
+        tensors.update(_stored(key, value.detach().cpu().contiguous(), storage))
     metadata = {
         "format": FORMAT,
         "restorer": header.restorer,
         "config": json.dumps(header.config, sort_keys=True),
     }
     path.write_bytes(_ordered(serialise(tensors, metadata)))
+
+
+def _stored(key: str, value: Tensor, storage: Storage) -> dict[str, Tensor]:
+    """A tensor as it is stored, with its scales if it has any."""
+    import torch
+
+    if storage == "float32" or value.ndim < 2 or value.dtype != torch.float32:
+        return {key: value}
+    if storage == "float16" or value[0].numel() < LEAST_ROW:
+        return {key: value.half()}
+    rows = value.flatten(1)
+    scale = rows.abs().amax(1) / 127
+    scale[scale == 0] = 1.0  # a row of zeros
+    steps = (rows / scale[:, None]).round().to(torch.int8)
+    return {key: steps.reshape(value.shape), key + SCALE: scale}
+
+
+def _widened(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file for computing with: halves and values in 8 bits become float32."""
+    import torch
+
+    tensors = {}
+    for key, value in stored.items():
+        scale = stored.get(key + SCALE)
+        if value.dtype == torch.int8 and scale is not None:
+            value = (value.flatten(1) * scale[:, None]).reshape(value.shape)
+        if not key.endswith(SCALE):
+            tensors[key] = value.float() if value.dtype == torch.float16 else value
+    return tensors
 
 
 def _ordered(content: bytes) -> bytes:
@@ -86,21 +128,20 @@ def read_header(path: Path) -> Header | None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, halves widened to float32.
+    """The tensors of a safetensors file, what is stored in fewer bits widened to float32.
 
     Raises:
         UserError: it is no such file.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        tensors: Mapping[str, Tensor] = load_file(path)
+        stored: Mapping[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is no safetensors file: {reason}.") from error
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
+    return _widened(stored)
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:

@@ -56,7 +56,7 @@ def finish(
         The card's path.
     """
     weights = directory / f"{plan.name}.safetensors"
-    save(weights, network, Header(restorer.name, numbers), plan.half)
+    save(weights, network, Header(restorer.name, numbers), plan.storage)
     network.to("cpu").eval()
     fill(network, read_tensors(weights), weights, restorer.name)
     said = [f"{source.path} ({source_version(source.path)})" for source in plan.images]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import UserError
 from restorers.architectures.arcnn.network import MARGIN
+from restorers.checkpoints.format import Storage
 
 
 class ImageSource(BaseModel):
@@ -97,7 +98,7 @@ class Common(BaseModel):
         images: what to train on.
         validation: a folder, ``limit`` images of which are held out of ``images``.
         measure: a folder measured with the finished network, if it is there.
-        half: store the filters in float16.
+        storage: of the finished network's filters, see `restorers.checkpoints.format`.
         accelerator: of Lightning Fabric: ``auto``, ``cpu``, ``cuda``.
         devices: how many.
         precision: ``bf16-mixed`` or ``32-true``.
@@ -116,7 +117,7 @@ class Common(BaseModel):
     images: tuple[ImageSource, ...] = Field(min_length=1)
     validation: ImageSource
     measure: str | None = None
-    half: bool = True
+    storage: Storage = "float16"
     accelerator: str = "auto"
     devices: int = Field(1, ge=1)
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"

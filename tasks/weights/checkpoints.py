@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.assets.cards import Card, checked_file, file_sha256, read_card, write_card
 from harness.errors import UserError
+from tasks.weights.torch_files import read_state_dict
 
 if TYPE_CHECKING:
     import torch
@@ -25,10 +26,8 @@ def load_weights(module: nn.Module, card: Path) -> None:
     Raises:
         UserError: they are missing, are another file than the card describes, or do not fit.
     """
-    from safetensors.torch import load_file
-
     _, path = checked_file(card)
-    loaded = load_file(path)
+    loaded = read_state_dict(path)
     # Integer buffers (batch counters) are not stored: they do nothing in evaluation.
     wanted = {key for key, value in module.state_dict().items() if value.is_floating_point()}
     if set(loaded) != wanted:
@@ -58,11 +57,19 @@ def save_weights(
     paper: str,
     measured: dict[str, float | str],
 ) -> Path:
-    """Write ``<name>.safetensors`` and its card; returns the card's path."""
+    """Write ``<name>.safetensors`` and its card; returns the card's path.
+
+    Filters and matrices are stored in float16, vectors (biases, the statistics of normalisation)
+    in float32. Models compute in float32, and are measured with what was stored.
+    """
     from safetensors.torch import save_file
 
     path = directory / f"{recipe['name']}.safetensors"
-    floats = {k: v.contiguous() for k, v in weights.items() if v.is_floating_point()}
+    floats = {
+        key: (value.half() if value.ndim > 1 else value).contiguous()
+        for key, value in weights.items()
+        if value.is_floating_point()
+    }
     save_file(floats, path)
     path.chmod(0o644)  # the library writes it for the owner alone
     card = Card(

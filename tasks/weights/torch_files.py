@@ -18,7 +18,7 @@ _KEYS = ("model", "state_dict")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The weights in a file, by name, on the CPU.
+    """The weights in a file, by name, on the CPU; a safetensors file's halves in float32.
 
     They may stand alone or under `_KEYS`; the prefix ``module.`` of parallel training is taken
     away. What torch keeps beside them (``_metadata``, by which modules read older layouts) stays.
@@ -73,6 +73,8 @@ def weights_in(found: Any, path: Path) -> dict[str, Tensor]:
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, halves widened to float32: models compute in nothing else."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -82,7 +84,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"Cannot read the weights {path}: {error.strerror or error}.") from error
     except SafetensorError as error:
         raise UserError(f"{path} is no safetensors file, or a damaged one: {error}.") from error
-    return found
+    return {k: v.float() if v.dtype == torch.float16 else v for k, v in found.items()}
 
 
 def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:

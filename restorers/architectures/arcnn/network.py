@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.errors import UserError
+from restorers.checkpoints.format import read_tensors
 from restorers.common.pixels import to_pixels, to_tensor
 
 CHANNELS = (64, 32, 16)
@@ -109,8 +108,8 @@ def load(path: Path) -> ARCNNNetwork:
     """
     network = ARCNNNetwork()
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        network.load_state_dict(read_tensors(path))
+    except (UserError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} holds no colour ARCNN (9-7-1-5, 64-32-16-3 channels): {reason} "

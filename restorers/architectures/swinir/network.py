@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from spandrel.architectures.SwinIR import SwinIR
 from spandrel.util import get_seq_len
 from torch import Tensor, nn
 
@@ -18,14 +19,42 @@ RANGE = 255.0
 """What the authors multiply 0..1 images with in the networks for JPEG artifacts."""
 
 
+COMPUTED = ("attn_mask", "relative_position_index")
+"""Buffers that follow from the network's size, three quarters of a small network's file."""
+
+
+class SwinIRNetwork(SwinIR):  # type: ignore[misc]
+    """spandrel's network; files need not hold what is `COMPUTED`, and the authors' do."""
+
+    def __init__(self, **numbers: Any) -> None:
+        super().__init__(**numbers)
+        for module in self.modules():
+            for name, buffer in list(module.named_buffers(recurse=False)):
+                if name in COMPUTED:
+                    module.register_buffer(name, buffer, persistent=False)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As torch's; what is `COMPUTED` may be there, and must be what was computed here.
+
+        Raises:
+            RuntimeError: it is not, or weights are missing, unknown or of other shapes.
+        """
+        rest, buffers = dict(state_dict), dict(self.named_buffers())
+        for name in buffers.keys() & rest.keys() - self.state_dict().keys():
+            given = rest.pop(name)
+            if not torch.equal(given.to(buffers[name]), buffers[name]):
+                raise RuntimeError(f"{name} is not what follows from the network's size.")
+        return super().load_state_dict(rest, strict, assign)
+
+
 def build(config: SwinIRConfig) -> nn.Module:
     """An untrained SwinIR, (N, 3, H, W) in 0..1 to the same."""
-    from spandrel.architectures.SwinIR import SwinIR
-
     with warnings.catch_warnings():
         # spandrel calls torch.meshgrid without saying how to index, which is its business.
         warnings.filterwarnings("ignore", "torch.meshgrid")
-        return SwinIR(  # type: ignore[no-any-return]
+        return SwinIRNetwork(
             img_size=config.image,
             window_size=config.window,
             img_range=RANGE,

@@ -54,7 +54,7 @@ def test_the_small_size_is_that_of_the_small_fbcnn_it_is_compared_with(tmp_path)
 
     assert parameters == pytest.approx(count_parameters(fbcnn()), rel=0.1)
     assert macs[0] == pytest.approx(macs[1], rel=0.25)  # a fifth more: the encoders
-    save(tmp_path / "small.safetensors", DAGNNetwork(SMALL), Header("dagn", {}), half=True)
+    save(tmp_path / "small.safetensors", DAGNNetwork(SMALL), Header("dagn", {}), storage="float16")
     assert (tmp_path / "small.safetensors").stat().st_size < 8_000_000
 
 

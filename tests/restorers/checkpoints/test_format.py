@@ -21,23 +21,44 @@ def network(seed=0, width=5):
     return nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.Linear(width, 2))
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_a_network_comes_back(tmp_path, half):
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_a_network_comes_back(tmp_path, storage):
     path, made, other = tmp_path / "a.safetensors", network(0), network(1)
-    save(path, made, Header("own", {"width": 5}), half)
+    save(path, made, Header("own", {"width": 5}), storage)
 
     fill(other, read_tensors(path), path, "network")
 
     for key, value in made.state_dict().items():
         found = other.state_dict()[key]
         assert found.dtype == value.dtype
-        rounded = value.half().float() if half and value.ndim > 1 else value
+        rounded = value.half().float() if storage == "float16" and value.ndim > 1 else value
         assert torch.equal(found, rounded), key
+
+
+def test_in_8_bits_a_value_is_off_by_half_a_step_of_its_row_at_most(tmp_path):
+    path, made, other = tmp_path / "a.safetensors", network(0), network(1)
+    made[0].weight.data[1] = 0.0  # a row of zeros has no largest value to divide by
+    save(path, made, Header("own", {}), "int8")
+
+    fill(other, read_tensors(path), path, "network")
+
+    kinds = {key: value.dtype for key, value in load_file(path).items()}
+    assert kinds["0.weight"] == torch.int8 and kinds["0.weight:scale"] == torch.float32
+    assert kinds["2.weight"] == torch.float16, "rows of five values are too short for a scale"
+    for key, value in made.state_dict().items():
+        found = other.state_dict()[key]
+        assert found.dtype == value.dtype
+        if key == "0.weight":
+            step = value.abs().amax((1, 2, 3), keepdim=True) / 127
+            assert ((found - value).abs() <= 0.5001 * step).all()
+            assert 0.3 * step.max() < (found - value).abs().max()
+        elif key != "2.weight":
+            assert torch.equal(found, value), key
 
 
 def test_only_filters_and_matrices_are_halved(tmp_path):
     path = tmp_path / "a.safetensors"
-    save(path, network(), Header("own", {}), half=True)
+    save(path, network(), Header("own", {}), "float16")
 
     kinds = {key: value.dtype for key, value in load_file(path).items()}
 
