@@ -6,6 +6,9 @@ file holds. Eight bits a value are round(value / scale) with one scale a row, th
 one output channel, so that the largest value of a row is 127: Krishnamoorthi, "Quantizing deep
 convolutional networks for efficient inference", 2018 (arXiv 1806.08342), section 3.1.2, weights
 alone. The scales are stored beside, in float32.
+
+Networks that were given the same frozen modules need them once: `share` leaves them to another file
+of the same folder, which the file names with its sha256.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.assets.cards import file_sha256
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ Storage = Literal["float32", "float16", "int8"]
 
 SCALE = ":scale"
 """What the name of a tensor in 8 bits ends with where its scales are."""
+
+BASE = "base"
+"""Where the metadata of a file names the one that holds the rest of its tensors, see `share`."""
 
 LEAST_ROW = 16
 """Rows of fewer values are stored in float16 where 8 bits are wanted: their scale would outweigh
@@ -66,7 +73,7 @@ def save(path: Path, network: nn.Module, header: Header, storage: Storage = "flo
         "restorer": header.restorer,
         "config": json.dumps(header.config, sort_keys=True),
     }
-    path.write_bytes(_ordered(serialise(tensors, metadata)))
+    _write(path, serialise(tensors, metadata))
 
 
 def _stored(key: str, value: Tensor, storage: Storage) -> dict[str, Tensor]:
@@ -76,7 +83,8 @@ def _stored(key: str, value: Tensor, storage: Storage) -> dict[str, Tensor]:
     if storage == "float32" or value.ndim < 2 or value.dtype != torch.float32:
         return {key: value}
     if storage == "float16" or value[0].numel() < LEAST_ROW:
-        return {key: value.half()}
+        half = value.half()
+        return {key: half if half.isfinite().all() else value}
     rows = value.flatten(1)
     scale = rows.abs().amax(1) / 127
     scale[scale == 0] = 1.0  # a row of zeros
@@ -96,6 +104,13 @@ def _widened(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not key.endswith(SCALE):
             tensors[key] = value.float() if value.dtype == torch.float16 else value
     return tensors
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file where another one may be, which processes that read it have mapped to memory."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(_ordered(content))
+    new.replace(path)
 
 
 def _ordered(content: bytes) -> bytes:
@@ -133,15 +148,70 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: it is no such file.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    stored, metadata = _contents(path)
+    if metadata.get("format") == FORMAT and BASE in metadata:
+        stored |= _shared(path, json.loads(metadata[BASE]))
+    return _widened(stored)
+
+
+def share(path: Path, base: Path) -> list[str]:
+    """Leave to ``base`` the modules that it holds bit for bit, and write ``path`` without them.
+
+    Args:
+        path: a file of `save`, in the folder of ``base``; it has another sha256 afterwards.
+        base: another one, with all its modules.
+
+    Returns:
+        The names of the modules left out: children of the network itself, none or all of each.
+
+    Raises:
+        UserError: one of them is no such file, or they are in two folders.
+    """
+    import torch
+    from safetensors.torch import save as serialise
+
+    if path.parent.resolve() != base.parent.resolve():
+        raise UserError(f"{path} and {base} are in two folders: move them into one.")
+    (stored, metadata), (other, _) = _contents(path), _contents(base)
+    own = {
+        _module(key)
+        for key, value in stored.items()
+        if key not in other or other[key].dtype != value.dtype or not torch.equal(other[key], value)
+    }
+    left = sorted({_module(key) for key in stored} - own)
+    kept = {key: value for key, value in stored.items() if _module(key) in own}
+    reference = {"file": base.name, "sha256": file_sha256(base), "modules": left}
+    metadata[BASE] = json.dumps(reference, sort_keys=True)
+    _write(path, serialise(kept, metadata))
+    return left
+
+
+def _module(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _shared(path: Path, reference: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors that a file leaves to the one beside it that ``reference`` names."""
+    base = path.with_name(reference["file"])
+    modules = ", ".join(reference["modules"])
+    if not base.is_file() or file_sha256(base) != reference["sha256"]:
+        raise UserError(
+            f"{path} leaves {modules} to a file {base.name} with sha256 {reference['sha256']}: "
+            f"put that beside it, in {path.parent}."
+        )
+    return {k: v for k, v in _contents(base)[0].items() if _module(k) in reference["modules"]}
+
+
+def _contents(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file as they are stored, and its metadata."""
+    from safetensors import SafetensorError, safe_open
 
     try:
-        stored: Mapping[str, Tensor] = load_file(path)
+        with safe_open(path, "pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is no safetensors file: {reason}.") from error
-    return _widened(stored)
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:

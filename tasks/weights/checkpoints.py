@@ -65,11 +65,7 @@ def save_weights(
     from safetensors.torch import save_file
 
     path = directory / f"{recipe['name']}.safetensors"
-    floats = {
-        key: (value.half() if value.ndim > 1 else value).contiguous()
-        for key, value in weights.items()
-        if value.is_floating_point()
-    }
+    floats = {k: _stored(v).contiguous() for k, v in weights.items() if v.is_floating_point()}
     save_file(floats, path)
     path.chmod(0o644)  # the library writes it for the owner alone
     card = Card(
@@ -86,6 +82,12 @@ def save_weights(
     card_path = directory / f"{recipe['name']}.yaml"
     write_card(card, card_path)
     return card_path
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    """A filter or a matrix in float16 if that holds its values; anything else as it is."""
+    half = value.half()
+    return half if value.ndim > 1 and half.isfinite().all() else value
 
 
 def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str]:

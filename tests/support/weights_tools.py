@@ -12,7 +12,8 @@ def write_official(restorer, size, path, wrap=lambda state: state):
     """A file as its authors save it, from a network with random weights; its state dict."""
     torch.manual_seed(0)
     network = restorer.build(restorer.presets()[size])
-    state = network.state_dict()
+    # Authors' files hold all buffers, those that the network computes for itself too.
+    state = network.state_dict() | dict(network.named_buffers())
     torch.save(wrap(state), path)
     return {name: value.clone() for name, value in list(state.items())[:8]}
 

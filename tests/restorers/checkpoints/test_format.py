@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from harness.errors import UserError
-from restorers.checkpoints.format import Header, fill, read_header, read_tensors, save
+from restorers.checkpoints.format import Header, fill, read_header, read_tensors, save, share
 
 
 def network(seed=0, width=5):
@@ -141,6 +141,64 @@ def test_a_header_that_lacks_a_part_is_none(tmp_path):
 
     assert read_header(tmp_path / "a.safetensors") is None
     assert read_header(tmp_path / "b.safetensors") is None
+
+
+class TwoParts(nn.Module):
+    def __init__(self, seed):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        torch.manual_seed(seed)
+        self.decoder = nn.Conv2d(4, 3, 3)
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+def test_what_two_networks_share_is_stored_once(tmp_path, storage):
+    base, path, other = (tmp_path / f"{name}.safetensors" for name in ("base", "a", "b"))
+    for file, seed in ((base, 1), (path, 2), (other, 2)):
+        save(file, TwoParts(seed), Header("own", {"width": 5}), storage)
+
+    assert share(path, base) == ["encoder"]
+
+    assert {key.partition(".")[0] for key in load_file(path)} == {"decoder"}
+    assert read_header(path) == Header("own", {"width": 5})
+    whole = read_tensors(other)
+    assert read_tensors(path).keys() == whole.keys()
+    assert all(torch.equal(value, whole[key]) for key, value in read_tensors(path).items())
+    once = path.read_bytes()
+    assert share(other, base) == ["encoder"] and other.read_bytes() == once
+
+
+def test_a_file_without_the_one_it_leaves_the_rest_to_says_which(tmp_path):
+    base, path = tmp_path / "base.safetensors", tmp_path / "a.safetensors"
+    save(base, TwoParts(1), Header("own", {}))
+    save(path, TwoParts(2), Header("own", {}))
+    share(path, base)
+
+    save(base, TwoParts(3), Header("own", {}))
+    with pytest.raises(UserError, match=r"leaves encoder to a file base\.safetensors with sha256"):
+        read_tensors(path)
+    base.unlink()
+    with pytest.raises(UserError, match=r"put that beside it, in "):
+        read_tensors(path)
+
+
+def test_files_in_two_folders_share_nothing(tmp_path):
+    (tmp_path / "other").mkdir()
+    base, path = tmp_path / "other" / "base.safetensors", tmp_path / "a.safetensors"
+    for file in (base, path):
+        save(file, TwoParts(1), Header("own", {}))
+
+    with pytest.raises(UserError, match="two folders"):
+        share(path, base)
+
+
+def test_a_value_that_float16_cannot_hold_stays_as_it_is(tmp_path):
+    made = nn.Linear(4, 2)
+    made.weight.data[0, 0] = 1e5
+    save(tmp_path / "a.safetensors", made, Header("own", {}), "float16")
+
+    assert torch.equal(read_tensors(tmp_path / "a.safetensors")["weight"], made.weight)
 
 
 def test_weights_of_another_network_are_refused_in_one_sentence(tmp_path):

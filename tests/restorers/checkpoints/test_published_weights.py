@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from weights_tools import restored, write_official
 
 from harness.errors import UserError
@@ -17,6 +18,7 @@ from restorers.architectures.ipt import IPT
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
 from restorers.checkpoints.format import Header, save
+from restorers.checkpoints.sources import SHIPPED
 from restorers.common.complexity import count_parameters
 
 
@@ -76,3 +78,39 @@ def test_our_own_file_at_published_size_runs(restorer, size, side, tmp_path):
     del loaded
     path.unlink()
     gc.collect()
+
+
+def test_what_a_swinir_computes_is_not_stored_and_must_be_right_where_it_is(tmp_path):
+    path, odd = tmp_path / "swinir.pth", tmp_path / "odd.pth"
+    write_official(SwinIR, "small", path)
+    state = torch.load(path, weights_only=True)
+    computed = {name for name in state if name.endswith(("attn_mask", "relative_position_index"))}
+
+    network = SwinIR().load(path)
+
+    assert len(computed) == 6  # two layers of two blocks, of which one is shifted
+    assert network.state_dict().keys() == state.keys() - computed
+    own = tmp_path / "own.safetensors"
+    save(own, network, Header("swinir", asdict(SwinIR.presets()["small"])))
+    assert not computed & load_file(own).keys()
+    for name, value in SwinIR().load(own).named_buffers():
+        assert torch.equal(value, state[name]), name
+    for change in ({min(computed): state[min(computed)] + 1}, {"another.attn_mask": torch.ones(1)}):
+        torch.save(state | change, odd)
+        with pytest.raises(UserError, match=next(iter(change))):
+            SwinIR().load(odd)
+
+
+def test_the_shipped_arcnns_load_as_those_without_a_header_do(tmp_path):
+    """Files of earlier versions: float32, no header."""
+    shipped = SHIPPED / "arcnn-q10.safetensors"
+    plain = tmp_path / "plain.safetensors"
+    network = ARCNN().load(shipped)
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, plain)
+
+    other = ARCNN().load(plain)
+
+    assert load_file(shipped)["layers.0.weight"].dtype == torch.float16
+    for key, value in network.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, other.state_dict()[key]), key

@@ -79,6 +79,10 @@ def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(trainer,
     # Rows after the last save were dropped with the steps they described.
     assert steps == sorted(set(steps)) and steps[-1] == STEPS
 
+    for key, value in expected.items():
+        kind = np.float16 if value.ndim > 1 else np.float32  # normalisation's statistics stay
+        assert value.dtype == kind, key
+
     card = read_card(whole)
     assert card.recipe == recipe
     assert card.sha256 == file_sha256(whole.parent / card.file)
