@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import UserError
 from restorers.architectures.arcnn.network import MARGIN
@@ -125,6 +125,15 @@ class Common(BaseModel):
     cache_gib: float = Field(2.0, gt=0)
     save_every: int = Field(100, ge=1)
     validate_every: int = Field(500, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_recipes(cls, recipe: Any) -> Any:
+        """What was ``half: true`` or ``half: false`` before there was a third way to store."""
+        if not isinstance(recipe, dict) or not isinstance(recipe.get("half"), bool):
+            return recipe
+        rest = {key: value for key, value in recipe.items() if key != "half"}
+        return {"storage": "float16" if recipe["half"] else "float32", **rest}
 
     @field_validator("qf", mode="before")
     @classmethod

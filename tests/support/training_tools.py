@@ -47,7 +47,7 @@ def common(images, **changes):
         "validate_every": 10,
         "images": [{"path": str(images)}],
         "validation": {"path": str(images), "limit": 1},
-        "half": False,
+        "storage": "float32",
         **changes,
     }
 

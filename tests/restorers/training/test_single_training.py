@@ -95,7 +95,7 @@ def test_another_checkpoint_can_be_the_start(recipe, unbroken, tmp_path):
 
 def test_half_the_bytes_and_the_card_measures_what_is_written(recipe, unbroken, tmp_path):
     card, path = checked_file(
-        single.train({**recipe, **stage(5), "half": True}, tmp_path, Interrupt())
+        single.train({**recipe, **stage(5), "storage": "float16"}, tmp_path, Interrupt())
     )
 
     whole = (unbroken / "tiny.safetensors").stat().st_size

@@ -158,6 +158,12 @@ def test_bad_recipes_of_one_stage_get_one_sentence(one, tmp_path, change, messag
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("half", "storage"), [(True, "float16"), (False, "float32")])
+def test_recipes_of_before_say_half(one, half, storage):
+    earlier = {key: value for key, value in one.items() if key != "storage"}
+    assert checked({**earlier, "half": half}, SingleStage).storage == storage
+
+
 def test_all_images_held_out_is_said(one, images, tmp_path):
     with pytest.raises(UserError, match="No training image is left of"):
         single.train({**one, "validation": {"path": str(images)}}, tmp_path, Interrupt())
