@@ -34,7 +34,7 @@ def test_the_interval_of_a_mean_is_scipys(images):
     values = np.random.default_rng(images).lognormal(size=images)
     theirs = scipy.stats.bootstrap(
         (values,), np.mean, n_resamples=9999, method="percentile",
-        confidence_level=widened(images), rng=1,
+        confidence_level=widened(images), random_state=np.random.default_rng(1),
     )  # fmt: skip
     width = theirs.confidence_interval.high - theirs.confidence_interval.low
 
@@ -50,8 +50,9 @@ def test_the_corrected_interval_is_scipys_bca_where_that_has_no_acceleration():
     half = np.random.default_rng(2).lognormal(size=20)
     values = np.concatenate([half, -half])
     theirs = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=2000, method="BCa", confidence_level=widened(40), rng=3
-    )
+        (values,), np.mean, n_resamples=2000, method="BCa", confidence_level=widened(40),
+        random_state=np.random.default_rng(3),
+    )  # fmt: skip
     # scipy counts half a draw per tie too, and there is none here.
     ours = interval(theirs.bootstrap_distribution, 40, estimate=values.mean())
 

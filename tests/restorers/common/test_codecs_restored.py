@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from pictures import textured
-from PIL import Image
+from PIL import Image, features
 from torch import nn
 from weights_tools import write_official
 
@@ -91,6 +92,8 @@ def test_other_projects_files_run_on_any_codec(tmp_path):
 @pytest.mark.parametrize("codec", [WebP, Avif, Jpeg2000], ids=lambda codec: codec.name)
 @pytest.mark.parametrize("name", ["jpeg", *BLIND])
 def test_pixels_of_any_codec_are_restored(name, codec):
+    if codec is Avif and not ("avif" in features.modules and features.check("avif")):
+        pytest.skip(f"Pillow {PIL.__version__} here has no AVIF (wheels have it from 11.3 on)")
     product = codec().compress(textured(1, 37, 50), 20)
     result = made(name).restore(product)
     pixels = getattr(result, "pixels", result)
