@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from packaging import version
 from pictures import textured
 from weights_tools import restored
 
@@ -13,7 +14,7 @@ from harness.images.jpeg import Jpeg
 from restorers.formats.onnx import OnnxRestorer
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 helper, FLOAT = onnx.helper, onnx.TensorProto.FLOAT
 
 
@@ -105,7 +106,15 @@ def test_several_threads_get_what_one_gets(tmp_path):
         ({"shape": (4, 3, "h", "w")}, "must take one image of 3 channels"),
         ({"shape": (1, 2, "h", "w")}, "must take one image of 3 channels"),
         ({"shape": (1, 3, 16, 24)}, "takes images of 24×16 pixels only: .*dynamic axes"),
-        ({"shape": (3, "h", "w")}, "must have one input|no ONNX network"),
+        pytest.param(
+            {"shape": (3, "h", "w")},
+            "must have one input|no ONNX network",
+            marks=pytest.mark.skipif(
+                version.parse(onnxruntime.__version__) < version.parse("1.28"),
+                reason=f"ONNX Runtime {onnxruntime.__version__} ends the process on such a "
+                "network instead of raising; 1.28 raises",
+            ),
+        ),
     ],
 )
 def test_a_network_of_another_kind_is_refused(options, sentence, tmp_path):
