@@ -35,7 +35,7 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
     except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError):
-        # 7.3 is another format, HDF5; SciPy before 1.14 fails by an index on a file of a few bytes.
+        # 7.3 is another format, HDF5; older SciPys fail by an index on a file of a few bytes.
         return None
     return arrays
 
