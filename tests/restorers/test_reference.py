@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.images.jpeg import JpegReference as JpegCodec
+from harness.images.jpeg import Jpeg as JpegCodec
 from restorers.reference import JpegReference, Original
 
 
@@ -42,9 +42,9 @@ def test_the_two_have_different_fingerprints():
 
 def test_entry_points_and_fingerprints_need_no_torch():
     code = (
-        "import sys; from restorers.reference import Jpeg, Original; "
+        "import sys; from restorers.reference import JpegReference, Original; "
         "from restorers.architectures.arcnn import ARCNN; "
-        "[r().fingerprint(10) for r in (Jpeg, Original, ARCNN)]; "
+        "[r().fingerprint(10) for r in (JpegReference, Original, ARCNN)]; "
         "print(sorted({'torch', 'torchvision', 'safetensors'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
