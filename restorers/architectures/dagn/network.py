@@ -22,8 +22,9 @@ from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, 
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
 from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
-from restorers.common.pixels import to_pixels, to_tensor
-from restorers.common.tiling import Tile, tiled
+from restorers.common.blending import tiled
+from restorers.common.colour import to_pixels, to_tensor
+from restorers.common.tiling import Tile
 
 
 class Restoration(NamedTuple):
