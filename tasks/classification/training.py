@@ -34,7 +34,7 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.classification.models.embedded import MobileNetScenes
     from tasks.classification.models.network import MobileNet
     from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
-    from tasks.scenes.classes import CLASSES
+    from tasks.scenes import CLASSES
     from tasks.weights import training
 
     training.begin(recipe, "classifier")

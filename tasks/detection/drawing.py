@@ -55,7 +55,7 @@ def overlaps(boxes: Boxes, others: Boxes, of_first: bool = False) -> Boxes:
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     inside = np.clip(high - low, 0, None).prod(axis=2)
-    area, other = ((one[:, 2:] - one[:, :2]).prod(axis=1) for one in (boxes, others))
+    area, other = ((group[:, 2:] - group[:, :2]).prod(axis=1) for group in (boxes, others))
     whole = area[:, None] if of_first else area[:, None] + other[None] - inside
     shared: Boxes = np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0)
     return shared
@@ -83,8 +83,8 @@ def match(found: Detections, objects: Objects) -> tuple[list[int | None], list[i
             shared[:, best] = 0.0
     counted = [
         place
-        for place, mine in enumerate(taken)
-        if mine is not None or not (crowded[place] >= OVERLAP).any()
+        for place, best in enumerate(taken)
+        if best is not None or not (crowded[place] >= OVERLAP).any()
     ]
     return taken, counted
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
@@ -28,7 +29,7 @@ class Detection(Task):
 
     def __init__(self) -> None:
         # Category id by the model's label, -1 where the data set has no such class.
-        self._categories: np.ndarray[Any, np.dtype[np.int64]] | None = None
+        self._categories: NDArray[np.int64] | None = None
 
     def fit(self, model: VisionModel, data_set: DataSet) -> None:
         """Match the model's classes with the data set's by name, for `outcome`.

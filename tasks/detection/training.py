@@ -28,8 +28,8 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.detection.models.faster_rcnn import FasterRCNNScenes
     from tasks.detection.models.network import build
     from tasks.detection.task import Detection
+    from tasks.scenes import CLASSES
     from tasks.scenes.batches import SceneBatches
-    from tasks.scenes.classes import CLASSES
     from tasks.scenes.data_set import ScenesTrain
     from tasks.weights import checkpoints, training
 

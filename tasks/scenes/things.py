@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from tasks.scenes import materials, silhouettes
-from tasks.scenes.classes import CLASSES
-from tasks.scenes.colours import muted
-from tasks.scenes.materials import Material, Patch
+from tasks.scenes import CLASSES, materials, silhouettes
+from tasks.scenes.materials import Material, Patch, muted
 from tasks.scenes.noise import Field, Rng
 from tasks.scenes.silhouettes import Outline
 

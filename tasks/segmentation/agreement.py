@@ -9,7 +9,7 @@ import numpy as np
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Drawing, Json, VisionModel
 from tasks.agreement import Agreement
-from tasks.segmentation.task import Segmentation
+from tasks.segmentation.task import Segmentation, drawn
 
 
 class SegmentationAgreement(Agreement, Segmentation):
@@ -67,6 +67,4 @@ class SegmentationAgreement(Agreement, Segmentation):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The class map, right where it is the reference's."""
-        from tasks.segmentation.drawing import drawn
-
         return drawn(prediction, np.asarray(reference, np.uint8), self._model_classes)

@@ -26,8 +26,8 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     import torch
     from torch.nn import functional as F
 
+    from tasks.scenes import CLASSES
     from tasks.scenes.batches import SceneBatches
-    from tasks.scenes.classes import CLASSES
     from tasks.scenes.data_set import ScenesTrain
     from tasks.segmentation.models.network import PSPNet
     from tasks.segmentation.models.pspnet import PSPNetScenes

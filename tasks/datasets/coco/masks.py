@@ -9,7 +9,6 @@ without any of these classes is background throughout and counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +71,7 @@ def _filled(note: Json, width: int, height: int) -> NDArray[np.bool_]:
     """The pixels of one instance: polygons, or a run-length encoding as crowds have."""
     from pycocotools import mask as coco
 
-    outline: Any = note["segmentation"]
+    outline = note["segmentation"]
     try:
         packed = isinstance(outline, dict) and isinstance(outline["counts"], str | bytes)
         encoded = outline if packed else coco.frPyObjects(outline, height, width)

@@ -17,8 +17,7 @@ from tasks.datasets.common.class_names import (
     without_background,
 )
 from tasks.datasets.folders.images import SUFFIXES, ImageFolder
-from tasks.datasets.folders.mask_files import check_pairs, read_mask
-from tasks.datasets.folders.named_masks import NamedMasks
+from tasks.datasets.folders.mask_files import NamedMasks, check_pairs, read_mask
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.plugins import ImageRef, Json
+from tasks.datasets.coco.schema import (
+    CocoAnnotation,
+    CocoImage,
+    coco_json,
+    numbered_categories,
+)
 from tasks.datasets.common.files import present, read_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.images import SUFFIXES
@@ -119,26 +125,32 @@ class VocLayout(FileDataSet):
         if not self.boxes:
             return super().coco(ids)
         places = {name: place for place, name in enumerate(self.classes, start=1)}
-        images: list[Json] = []
-        notes: list[Json] = []
+        images: list[CocoImage] = []
+        notes: list[CocoAnnotation] = []
         for image_id in ids:
             number, ref = self._numbers[image_id]
             width, height = upright_size(ref.path) or (0, 0)
-            names = {"file_name": ref.path.name, "harness_id": image_id}
-            images.append({"id": number, "width": width, "height": height, **names})
+            images.append(
+                CocoImage(
+                    id=number,
+                    width=width,
+                    height=height,
+                    file_name=ref.path.name,
+                    harness_id=image_id,
+                )
+            )
             for thing in self._things[image_id]:
                 notes.append(
-                    {
-                        "id": len(notes) + 1,
-                        "image_id": number,
-                        "category_id": places[thing.name],
-                        "bbox": list(thing.box),
-                        "area": thing.box[2] * thing.box[3],
-                        "iscrowd": int(thing.difficult),
-                    }
+                    CocoAnnotation(
+                        id=len(notes) + 1,
+                        image_id=number,
+                        category_id=places[thing.name],
+                        bbox=list(thing.box),
+                        area=thing.box[2] * thing.box[3],
+                        iscrowd=int(thing.difficult),
+                    )
                 )
-        categories = [{"id": place, "name": name} for name, place in places.items()]
-        return {"images": images, "annotations": notes, "categories": categories}
+        return coco_json(images, notes, numbered_categories(self.classes))
 
     def _check_boxes(self, ref: ImageRef) -> None:
         xml, things = self._xml_path(ref.id), self._things[ref.id]
