@@ -45,7 +45,7 @@ class CocoFile(CocoInstances):
         above = file.parent.parent if file.parent.name == "annotations" else file.parent
         name = "-".join(part for part in (above.name, split) if part)
         raw = load(file)
-        names = [entry["file_name"] for entry in image_entries(file, raw["images"])]
+        names = [image.file_name for image in image_entries(file, raw.images)]
         super().__init__(file, _images_folder(file, split, names, images), name)
         self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
@@ -94,10 +94,10 @@ def _images_folder(file: Path, split: str, names: Sequence[str], images: str | N
         beside, above = file.parent, file.parent.parent
         places = [beside / split, beside / "images" / split, beside / "images", beside]
         places += [above / split, above / "images" / split, above / "images", above]
-    found = [len(present(place / name for name in names)) for place in places]
-    if not any(found):
+    counts = [len(present(place / name for name in names)) for place in places]
+    if not any(counts):
         raise UserError(
             f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
             f"{', '.join(map(str, dict.fromkeys(places)))}: name their folder with --images."
         )
-    return places[found.index(max(found))].resolve()
+    return places[counts.index(max(counts))].resolve()

@@ -6,6 +6,7 @@ What `harness.plugins.DataSet.coco` gives, and pycocotools takes, is JSON; this 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 from harness.plugins import Json
@@ -54,6 +55,34 @@ class CocoCategory(TypedDict):
 
     id: int
     name: str
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """An image of a file that somebody wrote, checked.
+
+    Attributes:
+        id: number, unique in the file.
+        key: its id as the file has it, a number or a text, which annotations refer to.
+        file_name: of the image.
+        width: pixels; 0: unknown.
+        height: pixels; 0: unknown.
+    """
+
+    id: int
+    key: int | str
+    file_name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class InstancesFile:
+    """The three lists of a COCO instances file, as somebody wrote them: nothing is checked."""
+
+    images: list[Json]
+    annotations: list[Json]
+    categories: list[Json]
 
 
 def numbered_categories(names: Iterable[str]) -> list[CocoCategory]:

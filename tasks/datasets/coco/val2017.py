@@ -75,16 +75,16 @@ class CocoVal2017(CocoInstances):
                 "or name the data root with --data-root."
             )
         try:
-            found = super().content
+            instances = super().content
         except UserError as error:
             raise _damaged(self.name, error) from error
         official = [{"id": i, "name": name} for i, name in zip(COCO_IDS, COCO, strict=True)]
-        if list(found.categories) != official:
+        if list(instances.categories) != official:
             raise UserError(
                 f"{self.annotations} is not COCO's: its categories are others. Delete it and "
                 f"`harness fetch {self.name}`, or give the file itself as --dataset."
             )
-        return found
+        return instances
 
     @classmethod
     def prepared(cls) -> bool:
@@ -160,7 +160,7 @@ def _missing(limit: int | None) -> Iterator[str]:
     folder = data_root() / "coco"
     file = _json_in(folder)
     try:
-        names = [entry["file_name"] for entry in image_entries(file, load(file)["images"])][:limit]
+        names = [image.file_name for image in image_entries(file, load(file).images)][:limit]
     except UserError as error:
         raise _damaged(CocoVal2017.name, error) from error
     here = present(folder / "val2017" / name for name in names)
