@@ -46,7 +46,7 @@ class ClassificationAgreement(Agreement, Classification):
         """The surest class in words, right where it is the reference's."""
         names = self._model_classes
         true, said = (
-            surest(one, len(names), image_id)[0]
-            for one in (reference, reference if prediction is None else prediction)
+            surest(answer, len(names), image_id)[0]
+            for answer in (reference, reference if prediction is None else prediction)
         )
         return drawn(prediction, said == true, class_name(names, said), class_name(names, true))

@@ -52,15 +52,15 @@ class Classification(Task):
         known, wanted = tuple(model.classes), tuple(data_set.classes)
         synsets = all(_SYNSET.fullmatch(name) for name in wanted)
         if synsets and len(wanted) == len(known) == len(imagenet_classes()):
-            found = {place: place for place in range(len(wanted))}
+            matches = {place: place for place in range(len(wanted))}
             missing = [] if known == imagenet_classes() else list(wanted)
         else:
-            found = places(wanted, known)
-            missing = [name for place, name in enumerate(wanted) if place not in found]
+            matches = places(wanted, known)
+            missing = [name for place, name in enumerate(wanted) if place not in matches]
         if missing:
             raise UserError(_unknown(model.name, data_set.name, missing, synsets))
         numbers = [UNKNOWN] * len(known)
-        for here, there in found.items():
+        for here, there in matches.items():
             numbers[there] = here
         self._numbers = tuple(numbers)
 

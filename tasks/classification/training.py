@@ -38,8 +38,9 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
     from tasks.scenes import CLASSES
     from tasks.weights import training
+    from tasks.weights.recipe import begin
 
-    plan = training.begin(recipe, "classifier")
+    plan = begin(recipe, "classifier")
     module = MobileNet(len(CLASSES))
     training.set_precision(plan, module)
     batches = CropBatches(ScenesThingsTrain(plan.images), plan.batch_size, plan.seed)

@@ -39,8 +39,8 @@ class Detection(Task):
         Raises:
             UserError: the data set has classes that the model does not know.
         """
-        found = places(data_set.classes, model.classes)
-        missing = [name for k, name in enumerate(data_set.classes) if k not in found]
+        matches = places(data_set.classes, model.classes)
+        missing = [name for k, name in enumerate(data_set.classes) if k not in matches]
         if missing:
             raise UserError(
                 f"The detector {model.name} does not know {_counted(missing, data_set)}, so they "
@@ -48,7 +48,7 @@ class Detection(Task):
                 "them out of the annotations."
             )
         self._categories = np.full(len(model.classes) + 1, -1, np.int64)
-        for ours, theirs in found.items():
+        for ours, theirs in matches.items():
             self._categories[theirs + 1] = data_set.categories[ours]
 
     def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:

@@ -50,8 +50,8 @@ class SegmentationAgreement(Agreement, Segmentation):
         """
         from tasks.segmentation.metric.confusion import confusion, to_sparse
 
-        for one in (prediction, reference):
-            if not isinstance(one, np.ndarray) or one.dtype.kind not in "iu":
+        for answer in (prediction, reference):
+            if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iu":
                 raise HarnessError(f"The segmenter answered image {image_id!r} with no class map.")
         if prediction.shape != reference.shape:
             raise HarnessError(f"The segmenter's maps of image {image_id!r} differ in size.")

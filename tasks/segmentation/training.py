@@ -34,8 +34,9 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     from tasks.segmentation.models.pspnet import PSPNetScenes
     from tasks.segmentation.task import Segmentation
     from tasks.weights import checkpoints, training
+    from tasks.weights.recipe import begin
 
-    plan = training.begin(recipe, "pspnet")
+    plan = begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)
     training.set_precision(plan, module)
     batches = SceneBatches(ScenesTrain(plan.images), plan.batch_size, plan.seed, masks=True)

@@ -65,7 +65,7 @@ class VocLayout(FileDataSet):
         Raises:
             UserError: two images have one id.
         """
-        images, found = images_in(self.root), []
+        images, refs = images_in(self.root), []
         for stem in self.stems:
             paths = images.get(stem, (self.root / "JPEGImages" / f"{stem}.jpg",))
             if len(paths) > 1:
@@ -73,8 +73,8 @@ class VocLayout(FileDataSet):
                     f"{self.name}: {paths[0]} and {paths[1].name} are two images of one id, which "
                     "is the name without the suffix: take one away."
                 )
-            found.append(ImageRef(stem, paths[0]))
-        return tuple(found)
+            refs.append(ImageRef(stem, paths[0]))
+        return tuple(refs)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse images whose mask or XML is missing, is none, or does not fit.
@@ -193,11 +193,11 @@ class _Things(dict[str, tuple[AnnotatedObject, ...]]):
 def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
     """The images in ``JPEGImages`` by their id, the name without the suffix; no other files."""
     folder = root / "JPEGImages"
-    found: dict[str, tuple[Path, ...]] = {}
+    by_id: dict[str, tuple[Path, ...]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            found[path.stem] = (*found.get(path.stem, ()), path)
-    return found
+            by_id[path.stem] = (*by_id.get(path.stem, ()), path)
+    return by_id
 
 
 def truth_folder(root: Path, kind: str) -> Path:
@@ -218,7 +218,7 @@ def read_list(path: Path) -> tuple[str, ...]:
         UserError: it cannot be read, or is empty.
     """
     lines = read_text(path, "the list of images").splitlines()
-    found = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
-    if not found:
+    ids = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+    if not ids:
         raise UserError(f"The list of images {path} is empty.")
-    return found
+    return ids

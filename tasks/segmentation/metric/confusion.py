@@ -187,7 +187,7 @@ class SegmentationSample(Sample):
         """Everything `tasks.segmentation.metric.confusion.figures` returns, for each draw."""
         # Whole numbers below 2^53: a product of floats is exact, and fast.
         draws = weights.astype(np.float64)
-        drawn = Pixels(*(draws @ one.astype(np.float64) for one in self._pixels))
+        drawn = Pixels(*(draws @ counts.astype(np.float64) for counts in self._pixels))
         return iou_and_accuracy(drawn, self._names)
 
     def each(self) -> Values:
