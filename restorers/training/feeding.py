@@ -43,7 +43,9 @@ class BatchFeeder:
 
     def _from(self, step: int) -> Iterator[PatchBatch]:
         rank = self._fabric.global_rank
-        work = _Steps(self._batches, self._size, rank, step, self._steps)
+        work = _Steps(
+            batches=self._batches, size=self._size, rank=rank, first=step, steps=self._steps
+        )
         if not self._loaders:
             return (_delivered(work[index]) for index in range(len(work)))
         # Batches are a function of the step, so processes may make them in advance. Without a

@@ -45,7 +45,13 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     method.check(plan.patch_size, numbers)
     held_out = validation_files(plan)
     pool = Pool(plan.images, held_out, plan.cache_gib)
-    batches = PatchBatches(pool, plan.patch_size, plan.qf, plan.seed, method.coefficients)
+    batches = PatchBatches(
+        pool=pool,
+        side=plan.patch_size,
+        qf=plan.qf,
+        seed=plan.seed,
+        coefficients=method.coefficients,
+    )
     fabric = launched(plan)
     report = speaker(fabric, report)
     report(f"{plan.name}: {len(pool)} training images")
