@@ -36,14 +36,14 @@ class Agreement(Task):
 
     def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """Those of the task it stands in for, with ``agreement`` before every name."""
-        found = super().metrics(records, ground_truth)  # type: ignore[safe-super]
-        return {f"agreement {name}": value for name, value in found.items()}
+        figures = super().metrics(records, ground_truth)  # type: ignore[safe-super]
+        return {f"agreement {name}": value for name, value in figures.items()}
 
     def sample(self, records: Mapping[str, Record], ground_truth: Json | None) -> Sample:
         """That of the task it stands in for, with ``agreement`` before every name."""
-        found = super().sample(records, ground_truth)
-        assert found is not None, "the task it stands in for has one"
-        return _Agreeing(found)
+        own_sample = super().sample(records, ground_truth)
+        assert own_sample is not None, "the task it stands in for has one"
+        return _Agreeing(own_sample)
 
 
 class _Agreeing(Sample):
@@ -55,8 +55,8 @@ class _Agreeing(Sample):
 
     def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Those of the sample."""
-        found = self._sample.figures(weights)
-        return {f"agreement {name}": value for name, value in found.items()}
+        values = self._sample.figures(weights)
+        return {f"agreement {name}": value for name, value in values.items()}
 
     def each(self) -> NDArray[np.float64]:
         """Those of the sample."""

@@ -58,13 +58,13 @@ def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:
     Returns:
         Index into ``wanted`` to index into ``known``; those that are not known are not in it.
     """
-    found: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for form in (str, canonical):
         free: dict[str, list[int]] = {}
         for index, name in enumerate(known):
-            if index not in found.values():
+            if index not in matches.values():
                 free.setdefault(form(name), []).append(index)
         for index, name in enumerate(wanted):
-            if index not in found and free.get(form(name)):
-                found[index] = free[form(name)].pop(0)
-    return dict(sorted(found.items()))
+            if index not in matches and free.get(form(name)):
+                matches[index] = free[form(name)].pop(0)
+    return dict(sorted(matches.items()))

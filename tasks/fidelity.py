@@ -69,7 +69,7 @@ class _Means(Sample):
 
     def __init__(self, images: tuple[str, ...], values: dict[str, list[float]]) -> None:
         self.images = images
-        self._values = {name: np.asarray(found, np.float64) for name, found in values.items()}
+        self._values = {name: np.asarray(numbers, np.float64) for name, numbers in values.items()}
 
     def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Weighted means."""

@@ -26,7 +26,7 @@ class TimingJob:
     """What to time.
 
     Attributes:
-        restorer: registry name; its class has `restorers.common.pretrained.Learned.trial`.
+        restorer: registry name; its class has `restorers.common.architecture.Architecture.trial`.
         preset: size of its network.
         side: of the image, pixels.
         device: ``cpu`` or ``cuda``.

@@ -74,9 +74,9 @@ class Cards(CheckpointSource):
 
     def _in(self, folder: Path) -> list[Path]:
         """The cards in a folder: the one for all, or those for a quality factor."""
-        one, start = folder / f"{self._stem}.yaml", f"{self._stem}-q"
-        if one.is_file():
-            return [one]
+        for_all, start = folder / f"{self._stem}.yaml", f"{self._stem}-q"
+        if for_all.is_file():
+            return [for_all]
         cards = sorted(folder.glob(f"{escape(start)}*.yaml"))  # a name, whatever is in it
         return [card for card in cards if card.stem.removeprefix(start).isdecimal()]
 
@@ -167,5 +167,5 @@ def readable_sha256(path: Path) -> str:
 
 def qf_from_name(path: Path) -> int | None:
     """The quality factor that a file's name says it is for."""
-    found = _QUALITY.search(path.stem)
-    return int(found[1]) if found and 1 <= int(found[1]) <= 100 else None
+    quality = _QUALITY.search(path.stem)
+    return int(quality[1]) if quality and 1 <= int(quality[1]) <= 100 else None

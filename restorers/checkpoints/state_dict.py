@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from spandrel import canonicalize_state_dict
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from harness.assets.pickles import load_pickle
 from harness.errors import UserError
 from restorers.checkpoints.format import fill, read_tensors
+
+Config = TypeVar("Config")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -33,15 +36,15 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 def network_from(
     path: Path,
-    config_of: Callable[[Mapping[str, Tensor]], Any],
-    build: Callable[[Any], nn.Module],
+    config_from_tensors: Callable[[Mapping[str, Tensor]], Config],
+    build: Callable[[Config], Network],
     what: str,
-) -> nn.Module:
+) -> Network:
     """A network from a file in its authors' layout.
 
     Args:
         path: see `read_state_dict`.
-        config_of: infers the network's size from the shapes of its weights.
+        config_from_tensors: infers the network's size from the shapes of its weights.
         build: makes an untrained network of that size.
         what: the network in words, for messages.
 
@@ -50,7 +53,7 @@ def network_from(
     """
     tensors = read_state_dict(path)
     try:
-        network = build(config_of(tensors))
+        network = build(config_from_tensors(tensors))
     except (LookupError, ValueError, AssertionError, ArithmeticError, RuntimeError) as error:
         reason = f"; {error}" if type(error) is ValueError else ""
         raise UserError(
@@ -61,8 +64,8 @@ def network_from(
     return network
 
 
-def _canonical(found: Any, path: Path) -> dict[str, Tensor]:
-    weights = canonicalize_state_dict(found) if isinstance(found, Mapping) else {}
+def _canonical(content: object, path: Path) -> dict[str, Tensor]:
+    weights = canonicalize_state_dict(content) if isinstance(content, Mapping) else {}
     tensors = {
         name: value
         for name, value in weights.items()
@@ -70,7 +73,7 @@ def _canonical(found: Any, path: Path) -> dict[str, Tensor]:
     }
     if not tensors:
         raise UserError(
-            f"{path} holds no weights by name ({type(found).__name__}). Save a network's "
+            f"{path} holds no weights by name ({type(content).__name__}). Save a network's "
             "state_dict: torch.save(network.state_dict(), path)."
         )
     return tensors

@@ -7,9 +7,9 @@ largest network at the largest image is counted in a second.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes
 
 if TYPE_CHECKING:
-    from restorers.common.pretrained import PretrainedRestorer
+    from restorers.common.architecture import Architecture, Config, Network
+
+
+class Example(NamedTuple):
+    """What a network takes for one image.
+
+    Attributes:
+        image: (1, 3, H, W), 0..1.
+        planes: the coefficients of a JPEG file of that image, for networks in the DCT domain.
+    """
+
+    image: Tensor
+    planes: Planes | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def count_parameters(modules: nn.Module | Iterable[nn.Module]) -> int:
 
 
 def count_macs(
-    network: Callable[..., Any], *inputs: Tensor, transposed_by_output: bool = False
+    network: Callable[..., object], *inputs: object, transposed_by_output: bool = False
 ) -> int:
     """Multiply-accumulates of one call: convolutions, linear layers, matrix products, attention.
 
@@ -82,7 +94,9 @@ def macs_at(
         return count_macs(network, *inputs, transposed_by_output=transposed_by_output)
 
 
-def count_cost(restorer: type[PretrainedRestorer], config: Any, height: int, width: int) -> Cost:
+def count_cost(
+    restorer: type[Architecture[Config, Network]], config: Config, height: int, width: int
+) -> Cost:
     """What one restoration of a 3 x height x width image costs.
 
     Args:
@@ -93,17 +107,14 @@ def count_cost(restorer: type[PretrainedRestorer], config: Any, height: int, wid
     """
     network = weightless(lambda: restorer.build(config)).eval()
 
-    def call(*inputs: Any) -> Any:
-        return restorer.call(network, *inputs)
-
     with torch.device("meta"):
-        inputs = restorer.example(height, width)
-        macs = count_macs(call, *inputs)
-        by_output = count_macs(call, *inputs, transposed_by_output=True)
+        example = restorer.example(height, width)
+        macs = count_macs(restorer.call, network, example)
+        by_output = count_macs(restorer.call, network, example, transposed_by_output=True)
     return Cost(count_parameters(restorer.counted(network)), macs, by_output)
 
 
-def weightless(build: Callable[[], nn.Module]) -> nn.Module:
+def weightless(build: Callable[[], Network]) -> Network:
     """A network on ``meta``.
 
     Some constructors of other projects compute with tensors' values, which ``meta`` has none of:
@@ -116,12 +127,11 @@ def weightless(build: Callable[[], nn.Module]) -> nn.Module:
         return build().to("meta")
 
 
-def jpeg_example(height: int, width: int) -> tuple[Planes, Tensor]:
+def jpeg_example(height: int, width: int) -> Example:
     """A 4:2:0 file of noise as networks in the DCT domain take it, on the default device.
 
     Returns:
-        Its coefficients, and the image, (1, 3, height, width), 0..1; nothing but their shapes
-        goes together.
+        Its image and its coefficients, of which nothing but their shapes goes together.
     """
     h, w, hc, wc = (-(-side // step) for step in (BLOCK, 2 * BLOCK) for side in (height, width))
     planes = Planes(
@@ -131,12 +141,16 @@ def jpeg_example(height: int, width: int) -> tuple[Planes, Tensor]:
         ratio=(2, 2),
         size=(height, width),
     )
-    return planes, torch.rand(1, 3, height, width)
+    return Example(torch.rand(1, 3, height, width), planes)
 
 
 def trial(
-    restorer: type[PretrainedRestorer], config: Any, height: int, width: int, device: str
-) -> Callable[[], Any]:
+    restorer: type[Architecture[Config, Network]],
+    config: Config,
+    height: int,
+    width: int,
+    device: str,
+) -> Callable[[], object]:
     """One restoration with random weights, ready to be called again and again.
 
     What a call costs does not depend on the weights' values, nor on the image's. It goes from
@@ -153,16 +167,22 @@ def trial(
     # Laid out as `PretrainedRestorer.load` does.
     network = network.to(device).to(memory_format=torch.channels_last)
     with torch.device(device):
-        inputs = restorer.example(height, width)
+        example = restorer.example(height, width)
 
-    def call() -> Any:
+    def call() -> object:
         with torch.inference_mode():
-            return restorer.call(network, *inputs)
+            return restorer.call(network, example)
 
     return call
 
 
-def _by_output(_input: Any, weight: Any, *_: Any, out_shape: Any | None = None, **__: Any) -> int:
+def _by_output(
+    _input: object,
+    weight: Sequence[int],
+    *_: object,
+    out_shape: Sequence[int] | None = None,
+    **__: object,
+) -> int:
     """FLOPs (two a multiply-accumulate) of a convolution, by its output whatever its direction."""
     assert out_shape is not None
     # The weight is (in, out / groups, ...) of a transposed convolution and (out, in / groups, ...)

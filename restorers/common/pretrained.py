@@ -5,27 +5,21 @@ from __future__ import annotations
 import re
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from harness.errors import UserError
 from harness.plugins import RGB, Compressed, Restored, Restorer
 from restorers.checkpoints.format import fill, read_header, read_tensors
 from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, CheckpointSource, File, Files
-from restorers.common.sizes import configured
+from restorers.common.architecture import Architecture, Config, Network
 from restorers.common.tiling import Tile, Tiling, enough_memory
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from restorers.common.complexity import Cost
 
 TOLD = "told"
 """The variant that tells a blind network the quality factor."""
 
 
-class PretrainedRestorer(Restorer):
+class PretrainedRestorer(Architecture[Config, Network], Restorer):
     """A restorer with weights, in float32 on the CPU.
 
     Variants, joined by ``+``: ``told`` (tell it the QF, if it is blind), and one of
@@ -46,7 +40,6 @@ class PretrainedRestorer(Restorer):
 
     Attributes:
         paper: citation.
-        sizes: of its network by name, ``published`` among them.
         version: bumped whenever the same weights can give other pixels.
         stem: what the names of its cards begin with; its own name where empty.
         default: the variant that ships with the project.
@@ -55,7 +48,6 @@ class PretrainedRestorer(Restorer):
     """
 
     paper: ClassVar[str] = ""
-    sizes: ClassVar[Mapping[str, Any]]
     version: ClassVar[str] = "1"
     default: ClassVar[str] = "small"
     blind: ClassVar[bool] = False
@@ -74,7 +66,7 @@ class PretrainedRestorer(Restorer):
             self.name = f"{type(self).name}:{variant}"
         self.told, self.nearest_qf, self.tile = told, nearest_qf, tile
         self.needs_jpeg = type(self).needs_jpeg or told or self.source.qualities() is not None
-        self._networks: dict[int | None, Any] = {}
+        self._networks: dict[int | None, Network] = {}
         self._files: dict[int | None, File] = {}
         self._loading = threading.Lock()
 
@@ -117,8 +109,8 @@ class PretrainedRestorer(Restorer):
     def cards(cls) -> list[Path]:
         """The cards of its checkpoints, by name."""
         folders = (SHIPPED, PUBLISHED)
-        found = [path for folder in folders for path in folder.glob(f"{cls.name}-*.yaml")]
-        return sorted(found, key=lambda path: path.name)
+        cards = [path for folder in folders for path in folder.glob(f"{cls.name}-*.yaml")]
+        return sorted(cards, key=lambda path: path.name)
 
     @classmethod
     def variants(cls) -> list[str]:
@@ -127,84 +119,8 @@ class PretrainedRestorer(Restorer):
         names = {re.sub(r"-q\d+$", "", stem) for stem in stems}
         return sorted(name for name in names if not name.lstrip("q").isdecimal())
 
-    # What a subclass says of its network.
-
     @classmethod
-    @abstractmethod
-    def untrained(cls, config: Any) -> nn.Module:
-        """A network of a size, a value of ``sizes``, with random weights."""
-
-    @classmethod
-    def presets(cls) -> dict[str, Any]:
-        """Its sizes by name, ``published`` among them."""
-        return dict(cls.sizes)
-
-    @classmethod
-    def build(cls, config: Any) -> nn.Module:
-        """An untrained network of a size: a value of `presets`, or its fields in a mapping."""
-        if isinstance(config, Mapping):
-            config = configured(cls.sizes["published"], config)
-        return cls.untrained(config)
-
-    @classmethod
-    def example(cls, height: int, width: int) -> tuple[Any, ...]:
-        """What its network takes for one image of noise, for counting and timing.
-
-        Args:
-            height: of the image, pixels.
-            width: of the image, pixels.
-
-        Returns:
-            Here the image alone, (1, 3, height, width), 0..1, on torch's default device.
-        """
-        import torch
-
-        return (torch.rand(1, 3, height, width),)
-
-    @classmethod
-    def call(cls, network: Any, *inputs: Any) -> Any:
-        """One restoration, padding and patches included: here a single call of the network.
-
-        Args:
-            network: of `build`, in evaluation mode, on any device, ``meta`` too.
-            inputs: of `example`, on the same.
-        """
-        return network(*inputs)
-
-    @classmethod
-    def counted(cls, network: Any) -> list[nn.Module]:
-        """The modules whose parameters count, being what a restoration depends on: here all."""
-        return [network]
-
-    @classmethod
-    def cost(cls, preset: str, height: int, width: int) -> Cost:
-        """Parameters and multiply-accumulates of one restoration, counted without any arithmetic.
-
-        Args:
-            preset: a key of `presets`.
-            height: of the image, pixels.
-            width: of the image, pixels.
-        """
-        from restorers.common.complexity import count_cost
-
-        return count_cost(cls, cls.presets()[preset], height, width)
-
-    @classmethod
-    def trial(cls, preset: str, height: int, width: int, device: str) -> Callable[[], Any]:
-        """One restoration with random weights, ready to be timed: see `common.complexity.trial`.
-
-        Args:
-            preset: a key of `presets`.
-            height: of the image, pixels.
-            width: of the image, pixels.
-            device: ``cpu`` or ``cuda``.
-        """
-        from restorers.common.complexity import trial
-
-        return trial(cls, cls.presets()[preset], height, width, device)
-
-    @classmethod
-    def foreign(cls, path: Path) -> nn.Module:
+    def foreign(cls, path: Path) -> Network:
         """A network from a file that `checkpoint.save` has not written.
 
         Raises:
@@ -215,7 +131,7 @@ class PretrainedRestorer(Restorer):
         )
 
     @abstractmethod
-    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB | Restored:
+    def run(self, network: Network, compressed: Compressed, tile: Tile | None) -> RGB | Restored:
         """The restored image.
 
         Args:
@@ -223,8 +139,6 @@ class PretrainedRestorer(Restorer):
             compressed: the image.
             tile: how to cut it; None: whole.
         """
-
-    # What follows from it.
 
     def prepare(self, qf: int) -> None:
         """Load and check the checkpoint for ``qf``, once.
@@ -237,7 +151,7 @@ class PretrainedRestorer(Restorer):
             if key not in self._networks:
                 self._networks[key] = self.load(self._file(key).path)
 
-    def load(self, path: Path) -> nn.Module:
+    def load(self, path: Path) -> Network:
         """A network from a weights file, in evaluation mode.
 
         Raises:

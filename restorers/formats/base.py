@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.errors import HarnessError, ImageError, UserError
 from harness.plugins import RGB, Compressed, Restored, Restorer
 from restorers.checkpoints.sources import readable_sha256
-from restorers.common.luma import Plane, on_luma
-from restorers.common.tiling import Tile, Tiling, enough_memory, tiled
+from restorers.common.blending import tiled
+from restorers.common.colour import Plane, on_luma
+from restorers.common.tiling import Tile, Tiling, enough_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,7 +137,7 @@ class NetworkFile(Restorer):
         assert self._loaded is not None
         run = self._runner(self._loaded, *compressed.pixels.shape[:2])
         if self._loaded.channels == 3:
-            from restorers.common.pixels import to_pixels, to_tensor
+            from restorers.common.colour import to_pixels, to_tensor
 
             return to_pixels(run(to_tensor(compressed.pixels)))
         return on_luma(compressed.pixels, compressed.grey, lambda plane: _on_plane(run, plane))

@@ -7,11 +7,12 @@ super-resolution and deblocking at any quality factor. The network is spandrel's
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import UserError
 from harness.plugins import Restorer
@@ -114,7 +115,7 @@ def read_layers(path: Path) -> list[Convolution]:
         ) from error
 
 
-def _convolution(file: Any, layer: Any) -> Convolution:
+def _convolution(file: Mapping[object, ArrayLike], layer: Mapping[str, ArrayLike]) -> Convolution:
     for name in ("pad", "stride"):
         if set(np.ravel(layer[name])) != {1}:
             raise ValueError(f"a convolution has another {name} than 1")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
 from restorers.common.tiling import SMALLEST
 from restorers.formats.base import Loaded, NetworkFile, short
 
 if TYPE_CHECKING:
+    import onnxruntime
     from torch import Tensor
 
 ELSEWHERE = b"\x0a\x08location\x12"
@@ -38,12 +39,12 @@ class OnnxRestorer(NetworkFile):
             UserError: ONNX Runtime is missing, or the file is no network as the class describes.
         """
         try:
-            import onnxruntime
+            import onnxruntime  # noqa: F401
         except ImportError as error:
             raise UserError(
                 f"{self.path} needs ONNX Runtime, which is not installed: pip install onnxruntime."
             ) from error
-        session = self._session(onnxruntime)
+        session = self._session()
         name, channels, size = self._input(session)
         output = session.get_outputs()[0].name
 
@@ -55,8 +56,10 @@ class OnnxRestorer(NetworkFile):
 
         return Loaded(apply, channels=channels, size=size)
 
-    def _session(self, onnxruntime: Any) -> Any:
+    def _session(self) -> onnxruntime.InferenceSession:
         """The network with one thread: images are walked several at a time."""
+        import onnxruntime
+
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -77,15 +80,17 @@ class OnnxRestorer(NetworkFile):
                 f"runs: {short(error)}."
             ) from error
 
-    def _input(self, session: Any) -> tuple[str, int, tuple[int, int] | None]:
+    def _input(
+        self, session: onnxruntime.InferenceSession
+    ) -> tuple[str, int, tuple[int, int] | None]:
         """Name, channels and fixed height and width of the input."""
         inputs = session.get_inputs()
         shape = list(inputs[0].shape) if inputs else []
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(shape) != 4:
-            found = ", ".join(f"{i.name}: {i.type} {i.shape}" for i in inputs) or "none"
+            described = ", ".join(f"{i.name}: {i.type} {i.shape}" for i in inputs) or "none"
             raise UserError(
-                f"{self.path} must have one input of float32 (1, C, H, W); it has {found}. Export "
-                "it so."
+                f"{self.path} must have one input of float32 (1, C, H, W); it has {described}. "
+                "Export it so."
             )
         # What is not fixed is a name or None here.
         batch, channels, *size = (side if isinstance(side, int) else None for side in shape)

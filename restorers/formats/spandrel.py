@@ -6,19 +6,22 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
 from harness.plugins import Restorer
 from restorers.checkpoints.format import read_header
 from restorers.checkpoints.sources import OneFile
-from restorers.common.pretrained import PretrainedRestorer
 from restorers.formats.base import Loaded, NetworkFile, short
 from restorers.formats.torchscript import is_archive
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor, ModelDescriptor
-    from torch import Tensor
+    from torch import Tensor, nn
+
+    from restorers.architectures.fbcnn import FBCNN
+    from restorers.architectures.ipt import IPT
+    from restorers.architectures.swinir import SwinIR
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
 
@@ -80,7 +83,7 @@ class Spandrel(NetworkFile):
         return _loaded(model)
 
 
-def _loaded(model: ImageModelDescriptor[Any]) -> Loaded:
+def _loaded(model: ImageModelDescriptor[nn.Module]) -> Loaded:
     """How a network is run; spandrel itself pads to what its size requires, and crops."""
     from spandrel import ModelTiling
 
@@ -116,35 +119,34 @@ def _architecture(path: Path, tensors: dict[str, Tensor]) -> str:
     )
 
 
-def _own(architecture: str, tensors: dict[str, Tensor]) -> type[PretrainedRestorer] | None:
+def _own(
+    architecture: str, tensors: dict[str, Tensor]
+) -> type[FBCNN] | type[IPT] | type[SwinIR] | None:
     """The restorer of this project for weights; None: it has none for that variant of the network.
 
     Raises:
         UserError: the weights are of an IPT for other tasks.
     """
-    from restorers.architectures.fbcnn import FBCNN
-    from restorers.architectures.fbcnn import network as fbcnn
-    from restorers.architectures.ipt import IPT
-    from restorers.architectures.ipt import network as ipt
-    from restorers.architectures.swinir import SwinIR
-    from restorers.architectures.swinir import network as swinir
+    from restorers.architectures.fbcnn import FBCNN, FBCNNConfig
+    from restorers.architectures.ipt import IPT, IPTConfig
+    from restorers.architectures.swinir import SwinIR, SwinIRConfig
 
-    own: dict[str, tuple[type[PretrainedRestorer], Callable[[dict[str, Tensor]], object]]] = {
-        "FBCNN": (FBCNN, fbcnn.config_from_tensors),
-        "IPT": (IPT, ipt.config_from_tensors),
-        "SwinIR": (SwinIR, swinir.config_from_tensors),
-    }
-    if architecture not in own:
-        return None
-    restorer, config_from_tensors = own[architecture]
+    restorer: type[FBCNN] | type[IPT] | type[SwinIR]
     try:
-        config_from_tensors(tensors)
+        if architecture == "FBCNN":
+            restorer, _ = FBCNN, FBCNNConfig.from_tensors(tensors)
+        elif architecture == "IPT":
+            restorer, _ = IPT, IPTConfig.from_tensors(tensors)
+        elif architecture == "SwinIR":
+            restorer, _ = SwinIR, SwinIRConfig.from_tensors(tensors)
+        else:
+            return None
     except ValueError:
         return None
     return restorer
 
 
-def _check(path: Path, model: ModelDescriptor[Any]) -> None:
+def _check(path: Path, model: ModelDescriptor[nn.Module]) -> None:
     """Refuse networks that do not restore an image at its own size."""
     from spandrel import ImageModelDescriptor
 

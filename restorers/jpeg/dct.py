@@ -88,11 +88,11 @@ def tensors(coefficients: Coefficients) -> Planes:
         tables *= 3
     stacked = torch.from_numpy(np.stack(tables).reshape(1, 3, FREQUENCIES).astype(np.float32))
     return Planes(
-        parts[0][None],
-        torch.stack(parts[1:])[None],
-        stacked,
-        coefficients.components[0].sampling,
-        (coefficients.height, coefficients.width),
+        luma=parts[0][None],
+        chroma=torch.stack(parts[1:])[None],
+        tables=stacked,
+        ratio=coefficients.components[0].sampling,
+        size=(coefficients.height, coefficients.width),
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from harness.assets.cards import Card, checked_file, file_sha256, write_card
+from harness.plugins import Json
 from harness.plugins.training_loop import Loop, Stateful
 from restorers.architectures.arcnn import ARCNN
 from restorers.architectures.arcnn.network import (
@@ -51,7 +51,7 @@ WARM_UP = 100
 """Steps over which the learning rate rises: Adam's first estimates are wild."""
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train one checkpoint; the same call goes on where an interrupted run stopped.
 
     Args:
@@ -68,9 +68,9 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     plan = checked(recipe, Recipe)
     network, source = _initial(plan), _provenance(plan)
     files = image_files(plan.validation.path)
-    held = held_out(files, plan.validation.limit or len(files))
-    validation = [_corner(pair) for pair in pairs(held, plan.qf)]
-    sources = [_source(source, plan.qf, held) for source in plan.images]
+    validation_images = held_out(files, plan.validation.limit or len(files))
+    validation = [_corner(pair) for pair in pairs(validation_images, plan.qf)]
+    sources = [_source(source, plan.qf, validation_images) for source in plan.images]
     report(f"{plan.name}: {sum(len(s.pairs) for s in sources)} training images compressed")
     patches = Patches(sources, plan.patch_size, plan.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.lr)
@@ -88,8 +88,24 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         report(f"{plan.name}: step {row['step']:.0f} of {plan.steps}: {values}")
 
     parts: dict[str, Stateful] = {"network": network, "optimizer": optimizer}
-    Loop(step, parts, plan.steps, directory, LOG_EVERY, LOG_EVERY, line).run()
-    return _finish(plan, recipe, source, network, validation, directory, report)
+    Loop(
+        step=step,
+        state=parts,
+        steps=plan.steps,
+        directory=directory,
+        save_every=LOG_EVERY,
+        log_every=LOG_EVERY,
+        report=line,
+    ).run()
+    return _finish(
+        plan=plan,
+        recipe=recipe,
+        source=source,
+        network=network,
+        validation=validation,
+        directory=directory,
+        report=report,
+    )
 
 
 def mean_psnr(network: ARCNNNetwork, images: Sequence[ImagePair]) -> tuple[float, float]:
@@ -133,17 +149,19 @@ def _initial(plan: Recipe) -> ARCNNNetwork:
 
 def _provenance(plan: Recipe) -> str:
     """How the checkpoint was made, with the identity of everything it was made from."""
-    said = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
+    sources = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
     start = "the identity"
     if plan.init_from is not None:
         card, _ = checked_file(Path(plan.init_from))
         start = f"{card.name} (sha256 {card.sha256})"
-    return f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}."
+    return f"Trained by this project (`harness train`) from {start} on {'; '.join(sources)}."
 
 
-def _source(source: ImageSource, qf: int, held: Sequence[Path]) -> PatchSource:
+def _source(source: ImageSource, qf: int, without: Sequence[Path]) -> PatchSource:
     files = image_files(source.path)
-    return PatchSource(pairs(held_out(files, source.limit or len(files)), qf, held), source.share)
+    return PatchSource(
+        pairs(held_out(files, source.limit or len(files)), qf, without), source.share
+    )
 
 
 def _corner(pair: ImagePair) -> ImagePair:
@@ -152,7 +170,7 @@ def _corner(pair: ImagePair) -> ImagePair:
 
 def _finish(
     plan: Recipe,
-    recipe: dict[str, Any],
+    recipe: Json,
     source: str,
     network: ARCNNNetwork,
     validation: Sequence[ImagePair],

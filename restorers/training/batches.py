@@ -61,7 +61,7 @@ class Images:
 
     def __init__(self, files: Sequence[Path], kept: float) -> None:
         self.files = list(files)
-        self._kept, self._held = kept, 0
+        self._limit, self._bytes = kept, 0
         self._pixels: OrderedDict[int, RGB] = OrderedDict()
 
     def __len__(self) -> int:
@@ -74,9 +74,9 @@ class Images:
             return self._pixels[index]
         pixels = read_rgb(self.files[index])
         self._pixels[index] = pixels
-        self._held += pixels.nbytes
-        while self._held > self._kept and len(self._pixels) > 1:
-            self._held -= self._pixels.popitem(last=False)[1].nbytes
+        self._bytes += pixels.nbytes
+        while self._bytes > self._limit and len(self._pixels) > 1:
+            self._bytes -= self._pixels.popitem(last=False)[1].nbytes
         return pixels
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from harness.errors import UserError
+from harness.plugins import Json
 from harness.plugins.training_loop import Stateful
 from restorers.architectures.dagn import DAGN
 from restorers.architectures.dagn import network as dagn
@@ -19,27 +19,26 @@ from restorers.architectures.dagn.autoencoders import (
     InsensitiveAutoEncoder,
     SensitiveAutoEncoder,
 )
-from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, VARIANTS, DAGNConfig, configure
+from restorers.architectures.dagn.config import MULTIPLE
 from restorers.architectures.dagn.losses import (
     discriminator_loss,
     insensitive_loss,
     restoration_loss,
     sensitive_loss,
 )
-from restorers.common.sizes import configured
 from restorers.training.batches import PatchBatches, Pool
-from restorers.training.fabric import BatchFeeder, Player, launched, only_the_first, run, speaker
+from restorers.training.fabric import Player, launched, only_the_first, run, speaker
+from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
-from restorers.training.recipe import ThreeStages, Training, checked
+from restorers.training.recipe import ThreeStages, Training, checked, dagn_config
 from restorers.training.reuse import adopt_encoder
-from restorers.training.sizes import built, sized
-from restorers.training.validation import Validation, held_for
+from restorers.training.validation import Validation, validation_files
 
 STAGES = ("insensitive", "sensitive", "restoration")
 """The stages and their folders."""
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train a DAGN; the same call goes on where an interrupted run stopped, in whatever stage.
 
     With several devices this returns in the first process only; the others end.
@@ -68,23 +67,16 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     if plan.encoders_from is not None:
         start = f"random weights and the encoders of {plan.encoders_from}"
     return finish(
-        plan, recipe, DAGN(), network, asdict(config), start, stages.held, directory, report
+        plan=plan,
+        recipe=recipe,
+        restorer=DAGN(),
+        network=network,
+        numbers=asdict(config),
+        start=start,
+        validation=stages.held_out,
+        directory=directory,
+        report=report,
     )
-
-
-def network_config(plan: ThreeStages) -> DAGNConfig:
-    """The network's size and modules.
-
-    Raises:
-        UserError: there is no such size or variant, or its numbers make no network.
-    """
-    configure("published", plan.variant)  # says what variants there are
-    numbers = sized(DAGN, plan.size)
-    numbers |= dict(zip(("cigm", "csgm", "cfm"), VARIANTS[plan.variant], strict=True))
-    with torch.device("meta"):
-        built(DAGN, numbers)
-    config: DAGNConfig = configured(PUBLISHED, numbers)
-    return config
 
 
 class Stages:
@@ -97,7 +89,7 @@ class Stages:
 
     Attributes:
         config: of the network.
-        held: the images held out for validation.
+        held_out: the images held out for validation.
         fabric: the devices.
 
     Raises:
@@ -105,7 +97,7 @@ class Stages:
     """
 
     def __init__(self, plan: ThreeStages, directory: Path, report: Callable[[str], None]) -> None:
-        self.config = network_config(plan)
+        self.config = dagn_config(plan)
         self._plan, self._directory = plan, directory
         for training in (plan.insensitive, plan.sensitive):
             if training.patch_size % MULTIPLE:
@@ -113,8 +105,8 @@ class Stages:
                     f"The auto-encoders of {plan.name} need a patch_size that is a multiple of "
                     f"{MULTIPLE}, not {training.patch_size}."
                 )
-        self.held = held_for(plan)
-        self._pool = Pool(plan.images, self.held, plan.cache_gib)
+        self.held_out = validation_files(plan)
+        self._pool = Pool(plan.images, self.held_out, plan.cache_gib)
         self.fabric = launched(plan)
         self._report = speaker(self.fabric, report)
 
@@ -135,16 +127,16 @@ class Stages:
             batch = feed(index)
             player.ready(index)
             with player.autocast(index):
-                found = insensitive_loss(player.network, batch.compressed, batch.clean, weight)
-            player.descend(found.total, index)
+                losses = insensitive_loss(player.network, batch.compressed, batch.clean, weight)
+            player.descend(losses.total, index)
             with critic.autocast(index):
-                features = found.encoded
+                features = losses.encoded
                 loss = discriminator_loss(critic.network, features.features_c, features.features_o)
             critic.descend(loss, index)
             return {
-                "loss": found.total.item(),
-                "content": found.content.item(),
-                "constraint": found.constraint.item(),
+                "loss": losses.total.item(),
+                "content": losses.content.item(),
+                "constraint": losses.constraint.item(),
                 "discriminator": loss.item(),
             }
 
@@ -164,7 +156,7 @@ class Stages:
             batch = feed(index)
             player.ready(index)
             with player.autocast(index):
-                found = sensitive_loss(
+                losses = sensitive_loss(
                     player.network,
                     batch.compressed,
                     batch.clean,
@@ -172,11 +164,11 @@ class Stages:
                     plan.lambda_cs,
                     plan.constraint,
                 )
-            player.descend(found.total, index)
+            player.descend(losses.total, index)
             return {
-                "loss": found.total.item(),
-                "content": found.content.item(),
-                "constraint": found.constraint.item(),
+                "loss": losses.total.item(),
+                "content": losses.content.item(),
+                "constraint": losses.constraint.item(),
             }
 
         state = {"network": auto, "optimizer": player.optimizer}
@@ -192,15 +184,21 @@ class Stages:
         network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
         player, feed = self._player(training, network), self._feed("restoration")
-        validation = Validation(DAGN(), network, plan, self.held, self.fabric.is_global_zero)
+        validation = Validation(
+            restorer=DAGN(),
+            network=network,
+            plan=plan,
+            files=self.held_out,
+            measures=self.fabric.is_global_zero,
+        )
 
         def step(index: int) -> dict[str, float]:
             latest = validation(index)
             batch = feed(index)
             player.ready(index)
-            told = self._told(batch.qf, index) if self.config.csgm else None
+            known_qf = self._known_qf(batch.qf, index) if self.config.csgm else None
             with player.autocast(index):
-                loss = restoration_loss(player.network, batch.compressed, batch.clean, told)
+                loss = restoration_loss(player.network, batch.compressed, batch.clean, known_qf)
             player.descend(loss, index)
             return {"loss": loss.item(), **latest}
 
@@ -208,7 +206,7 @@ class Stages:
         self._run(step, state, "restoration")
         return network
 
-    def _told(self, qf: torch.Tensor, step: int) -> torch.Tensor:
+    def _known_qf(self, qf: torch.Tensor, step: int) -> torch.Tensor:
         """The quality factors with all but the recipe's share of them set to 0, not told."""
         generator = torch.Generator().manual_seed(self._plan.seed * 1_000_003 + step)
         known = torch.rand(len(qf), generator=generator) < self._plan.told

@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.plugins import RGB, Codec, registry
+from harness.plugins import RGB, Codec, DataSet, registry
 
 NAMED = "dataset:"
 
@@ -41,8 +40,8 @@ class PatchSource:
     share: float
 
 
-def opened(source: str) -> Any:
-    """A source as a data set (``images()``, ``fingerprint()``).
+def opened(source: str) -> DataSet:
+    """A source as a data set.
 
     Args:
         source: a folder, or ``dataset:NAME`` for a registered data set.
@@ -51,7 +50,8 @@ def opened(source: str) -> Any:
         UserError: the folder or the data set does not exist or is empty.
     """
     if source.startswith(NAMED):
-        return registry.datasets().get(source.removeprefix(NAMED))()
+        named: DataSet = registry.datasets().get(source.removeprefix(NAMED))()
+        return named
     folder = Path(source).expanduser()
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -59,7 +59,8 @@ def opened(source: str) -> Any:
             f"The recipe's folder of images {source} {what}: put images there, or name another "
             f"folder, or {NAMED}NAME for a data set (paths are relative to {Path.cwd()})."
         )
-    return registry.formats().get("folder")(folder)
+    opened_folder: DataSet = registry.formats().get("folder")(folder)
+    return opened_folder
 
 
 def image_files(source: str) -> list[Path]:
@@ -135,8 +136,8 @@ class Patches:
         return _tensor([pair.compressed for pair in drawn]), _tensor([p.clean for p in drawn])
 
     def _patch(self, random: np.random.Generator) -> ImagePair:
-        found = self._pairs[random.choice(len(self._odds), p=self._odds)]
-        pair = found[random.integers(len(found))]
+        source = self._pairs[random.choice(len(self._odds), p=self._odds)]
+        pair = source[random.integers(len(source))]
         height, width = pair.clean.shape[:2]
         top = random.integers(height - self._side + 1)
         left = random.integers(width - self._side + 1)

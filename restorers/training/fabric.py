@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from harness.errors import HarnessError, UserError
 from harness.plugins.training_loop import Loop, Stateful
-from restorers.training.batches import PatchBatch, PatchBatches
 from restorers.training.recipe import Common, Training
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.utils.tensorboard import SummaryWriter
 
-def launched(plan: Common) -> Any:
+
+def launched(plan: Common) -> Fabric:
     """A Lightning Fabric on the recipe's devices, its processes started, torch seeded in all.
 
     With several devices this very command is started once more for each further one: what can
@@ -49,68 +51,9 @@ def launched(plan: Common) -> Any:
     return fabric
 
 
-def speaker(fabric: Any, report: Callable[[str], None]) -> Callable[[str], None]:
+def speaker(fabric: Fabric, report: Callable[[str], None]) -> Callable[[str], None]:
     """``report`` in the first process, silence in the others."""
     return report if fabric.is_global_zero else lambda line: None
-
-
-class BatchFeeder:
-    """The batches of a training, one a step, on the process's device.
-
-    Args:
-        batches: makes them.
-        training: their size and number.
-        fabric: the device, and which process this is.
-        loaders: processes that make them; 0: this one.
-    """
-
-    def __init__(
-        self, batches: PatchBatches, training: Training, fabric: Any, loaders: int
-    ) -> None:
-        self._made, self._size, self._fabric = batches, training.batch_size, fabric
-        self._steps, self._loaders = training.steps, loaders
-        self._next = -1
-        self._stream: Iterator[PatchBatch] = iter(())
-
-    def __call__(self, step: int) -> PatchBatch:
-        """The batch of ``step``; fastest when steps come in order."""
-        if step != self._next:
-            self._stream = self._from(step)
-        self._next = step + 1
-        return next(self._stream).to(self._fabric.device)
-
-    def _from(self, step: int) -> Iterator[PatchBatch]:
-        rank = self._fabric.global_rank
-        work = _Steps(self._made, self._size, rank, step, self._steps)
-        if not self._loaders:
-            return (_delivered(work[index]) for index in range(len(work)))
-        # Batches are a function of the step, so processes may make them in advance. Without a
-        # generator of its own the loader would draw from torch's, which drop path draws from.
-        loader = DataLoader(
-            work, batch_size=None, num_workers=self._loaders, generator=torch.Generator()
-        )
-        return map(_delivered, loader)
-
-
-class _Steps(Dataset["PatchBatch | HarnessError"]):
-    def __init__(self, batches: PatchBatches, size: int, rank: int, first: int, steps: int) -> None:
-        self._batches, self._size, self._rank = batches, size, rank
-        self._first, self._count = first, max(steps - first, 1)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> PatchBatch | HarnessError:
-        try:
-            return self._batches.batch(self._first + index, self._size, self._rank)
-        except HarnessError as error:
-            return error  # raised in a loader's process, it would come with a traceback as message
-
-
-def _delivered(made: PatchBatch | HarnessError) -> PatchBatch:
-    if isinstance(made, HarnessError):
-        raise made
-    return made
 
 
 class Player:
@@ -130,13 +73,15 @@ class Player:
         optimizer: Adam on what is trainable when the player is made.
     """
 
-    def __init__(self, fabric: Any, training: Training, precision: str, module: nn.Module) -> None:
+    def __init__(
+        self, fabric: Fabric, training: Training, precision: str, module: nn.Module
+    ) -> None:
         self._fabric, self._training, self._precision = fabric, training, precision
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         optimizer = torch.optim.Adam(trained, lr=training.lr)
         self.network, self.optimizer = fabric.setup(module, optimizer)
 
-    def autocast(self, step: int) -> AbstractContextManager[Any]:
+    def autocast(self, step: int) -> AbstractContextManager[object]:
         """The precision of a step's forward pass."""
         fast = self._precision == "bf16-mixed" and not self.finishing(step)
         device = self._fabric.device.type
@@ -168,6 +113,7 @@ class Player:
         norm = self._fabric.clip_gradients(
             self.network, self.optimizer, max_norm=self._training.clip, error_if_nonfinite=False
         )
+        assert norm is not None  # as it is with a greatest norm
         if not math.isfinite(norm):
             raise HarnessError(
                 f"The training diverged at step {step}: its gradient is not finite. Lower lr in "
@@ -188,7 +134,7 @@ def run(
     training: Training,
     plan: Common,
     directory: Path,
-    fabric: Any,
+    fabric: Fabric,
     report: Callable[[str], None],
     label: str,
 ) -> None:
@@ -209,7 +155,16 @@ def run(
 
     every = plan.save_every
     try:
-        Loop(step, state, training.steps, directory, every, every, line, writes=first).run()
+        Loop(
+            step=step,
+            state=state,
+            steps=training.steps,
+            directory=directory,
+            save_every=every,
+            log_every=every,
+            report=line,
+            writes=first,
+        ).run()
     finally:
         curves.close()
     fabric.barrier()
@@ -220,7 +175,7 @@ class _Curves:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._writer: Any = None
+        self._writer: SummaryWriter | None = None
 
     def add(self, row: dict[str, float]) -> None:
         step = int(row["step"])
@@ -241,7 +196,7 @@ class _Curves:
             self._writer.close()
 
 
-def only_the_first(fabric: Any) -> None:
+def only_the_first(fabric: Fabric) -> None:
     """End all processes but the first: what is left to do is to be done once."""
     if not fabric.is_global_zero:
         raise SystemExit(0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from harness.assets.cards import Card, file_sha256, write_card
+from harness.plugins import Json
 from restorers.checkpoints.format import Header, fill, read_tensors, save
+from restorers.common.architecture import Config, Network
 from restorers.common.complexity import count_parameters
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.data import image_files, source_version
@@ -30,12 +29,12 @@ BSDS500_NOTES = (
 
 def finish(
     plan: Common,
-    recipe: dict[str, Any],
-    restorer: PretrainedRestorer,
-    network: nn.Module,
-    numbers: dict[str, Any],
+    recipe: Json,
+    restorer: PretrainedRestorer[Config, Network],
+    network: Network,
+    numbers: Mapping[str, object],
     start: str,
-    held: Sequence[Path],
+    validation: Sequence[Path],
     directory: Path,
     report: Callable[[str], None],
 ) -> Path:
@@ -48,7 +47,7 @@ def finish(
         network: trained; it ends up on the CPU in evaluation mode.
         numbers: its size, as the restorer's ``build`` takes it.
         start: what the training began with, in words.
-        held: the images held out for validation.
+        validation: the images held out for it.
         directory: receives ``<name>.safetensors`` and ``<name>.yaml``.
         report: receives a line per measurement.
 
@@ -59,19 +58,19 @@ def finish(
     save(weights, network, Header(restorer.name, numbers), plan.storage)
     network.to("cpu").eval()
     fill(network, read_tensors(weights), weights, restorer.name)
-    said = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
+    sources = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
     bsds500 = any("bsds500" in source.path.lower() for source in plan.images)
     card = Card(
         name=plan.name,
         file=weights.name,
         sha256=file_sha256(weights),
-        source=f"Trained by this project (`harness train`) from {start} on {'; '.join(said)}.",
-        licence=LICENCE + BSDS500_LICENCE * bsds500 + ".",
+        source=f"Trained by this project (`harness train`) from {start} on {'; '.join(sources)}.",
+        licence=LICENCE + (BSDS500_LICENCE if bsds500 else "") + ".",
         paper=restorer.paper,
         recipe=recipe,
-        measured=_measured(plan, restorer, network, held, report),
+        measured=_measured(plan, restorer, network, validation, report),
         notes=NOTES.format(
-            count=count_parameters(network), bsds500=BSDS500_NOTES * bsds500, crop=CROP
+            count=count_parameters(network), bsds500=BSDS500_NOTES if bsds500 else "", crop=CROP
         ),
     )
     path = directory / f"{plan.name}.yaml"
@@ -81,13 +80,13 @@ def finish(
 
 def _measured(
     plan: Common,
-    restorer: PretrainedRestorer,
-    network: nn.Module,
-    held: Sequence[Path],
+    restorer: PretrainedRestorer[Config, Network],
+    network: Network,
+    validation: Sequence[Path],
     report: Callable[[str], None],
 ) -> dict[str, float | str]:
     """PSNR of JPEG and of the restored images, dB, by place and quality factor."""
-    places: dict[str, tuple[Sequence[Path], int | None]] = {"validation": (held, CROP)}
+    places: dict[str, tuple[Sequence[Path], int | None]] = {"validation": (validation, CROP)}
     if plan.measure is not None and Path(plan.measure).expanduser().is_dir():
         places[Path(plan.measure).name] = image_files(plan.measure), None
     elif plan.measure is not None:

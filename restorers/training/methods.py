@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic
 
-from torch import Tensor
+from torch import Tensor, nn
 
 import restorers.architectures.dmcnn.network as dmcnn
 import restorers.architectures.fbcnn.network as fbcnn
@@ -20,6 +20,7 @@ from restorers.architectures.fbcnn import FBCNN
 from restorers.architectures.ipt import IPT
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
+from restorers.common.architecture import Config, Network
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.batches import PatchBatch
 
@@ -27,12 +28,12 @@ Losses = dict[str, Tensor]
 """What to descend, as ``loss``, and what else to log; scalars."""
 
 
-def _as_built(network: Any) -> None:
+def _as_built(network: nn.Module) -> None:
     """These return the decoded image until they are trained."""
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Generic[Config, Network]):
     """How a network is trained.
 
     Attributes:
@@ -44,18 +45,18 @@ class Method:
         patch: the number of the size that ``patch_size`` must be, if there is one.
     """
 
-    restorer: type[PretrainedRestorer]
-    loss: Callable[[Any, PatchBatch, int], Losses]
-    start: Callable[[Any], None] = _as_built
+    restorer: type[PretrainedRestorer[Config, Network]]
+    loss: Callable[[nn.Module, PatchBatch, int], Losses]
+    start: Callable[[Network], None] = _as_built
     coefficients: bool = False
     patch: str | None = None
 
-    def check(self, patch_size: int, numbers: Mapping[str, Any]) -> None:
+    def check(self, patch_size: int, numbers: Mapping[str, object]) -> None:
         """Refuse patches that the network cannot take.
 
         Args:
             patch_size: of the recipe, pixels.
-            numbers: of the network, see `sizes.sized`.
+            numbers: of the network, see `architecture.sized`.
 
         Raises:
             UserError: it can only be trained on patches of another size.
@@ -67,7 +68,7 @@ class Method:
             )
 
 
-def flexible(network: Any, batch: PatchBatch, step: int) -> Losses:
+def flexible(network: nn.Module, batch: PatchBatch, step: int) -> Losses:
     """FBCNN: L1 and the predicted quality factor; every other step is told the true one."""
     # Without it the network would know the embeddings of its own predictions only.
     known = fbcnn.told(batch.qf) if step % 2 else None
@@ -77,18 +78,18 @@ def flexible(network: Any, batch: PatchBatch, step: int) -> Losses:
     return {"loss": loss, "qf_error": wrong}
 
 
-def charbonnier(network: Any, batch: PatchBatch, step: int) -> Losses:
+def charbonnier(network: nn.Module, batch: PatchBatch, step: int) -> Losses:
     """SwinIR: Charbonnier."""
     return {"loss": swinir.charbonnier_loss(network(batch.compressed).float(), batch.clean)}
 
 
-def supervised(network: Any, batch: PatchBatch, step: int) -> Losses:
+def supervised(network: nn.Module, batch: PatchBatch, step: int) -> Losses:
     """IPT: L1, on patches of the transformer's size."""
     restored = network(batch.compressed * ipt.RANGE).float() / ipt.RANGE
     return {"loss": ipt.reconstruction_loss(restored, batch.clean)}
 
 
-def multi_scale(network: Any, batch: PatchBatch, step: int) -> Losses:
+def multi_scale(network: nn.Module, batch: PatchBatch, step: int) -> Losses:
     """DMCNN: squared errors of all scales and of the DCT domain's estimate."""
     restored = network(batch.planes, batch.compressed)
     scales = [scale.float() for scale in restored.scales]
@@ -96,13 +97,13 @@ def multi_scale(network: Any, batch: PatchBatch, step: int) -> Losses:
     return {"loss": dmcnn.multi_scale_loss(whole, batch.clean)}
 
 
-def correction(network: Any, batch: PatchBatch, step: int) -> Losses:
+def correction(network: nn.Module, batch: PatchBatch, step: int) -> Losses:
     """QGAC: L1 less a part of the structural similarity."""
     restored = network(batch.planes, batch.compressed).float()
     return {"loss": qgac.correction_loss(restored, batch.clean)}
 
 
-METHODS: Mapping[str, Method] = MappingProxyType(
+METHODS: Mapping[str, Method[Any, Any]] = MappingProxyType(
     {
         "fbcnn": Method(FBCNN, flexible, fbcnn.start_at_identity),
         "swinir": Method(SwinIR, charbonnier, swinir.start_at_identity),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import UserError
+from harness.plugins import Json
 from restorers.architectures.arcnn.network import MARGIN
+from restorers.architectures.dagn import DAGN
+from restorers.architectures.dagn.config import PUBLISHED, VARIANTS, DAGNConfig, configure
 from restorers.checkpoints.format import Storage
+from restorers.common.architecture import built, configured, sized
 
 
 class ImageSource(BaseModel):
@@ -111,7 +116,7 @@ class Common(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     trainer: str
     name: str
-    size: str | dict[str, Any] = "small"
+    size: str | Json = "small"
     qf: tuple[int, int]
     seed: int = Field(ge=0)
     images: tuple[ImageSource, ...] = Field(min_length=1)
@@ -128,7 +133,7 @@ class Common(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_earlier_recipes(cls, recipe: Any) -> Any:
+    def _of_earlier_recipes(cls, recipe: object) -> object:
         """What was ``half: true`` or ``half: false`` before there was a third way to store."""
         if not isinstance(recipe, dict) or not isinstance(recipe.get("half"), bool):
             return recipe
@@ -137,7 +142,7 @@ class Common(BaseModel):
 
     @field_validator("qf", mode="before")
     @classmethod
-    def _as_range(cls, value: Any) -> Any:
+    def _as_range(cls, value: object) -> object:
         return (value, value) if isinstance(value, int) else value
 
     @field_validator("qf")
@@ -187,7 +192,7 @@ class ThreeStages(Common):
 R = TypeVar("R", bound=BaseModel)
 
 
-def checked(recipe: dict[str, Any], kind: type[R]) -> R:
+def checked(recipe: Json, kind: type[R]) -> R:
     """A validated recipe of a kind.
 
     Raises:
@@ -202,3 +207,17 @@ def checked(recipe: dict[str, Any], kind: type[R]) -> R:
         raise UserError(
             f"The recipe '{recipe.get('name', '?')}' is not valid: {where}: {said}."
         ) from error
+
+
+def dagn_config(plan: ThreeStages) -> DAGNConfig:
+    """The size and the modules of the DAGN that a recipe wants.
+
+    Raises:
+        UserError: there is no such size or variant, or its numbers make no network.
+    """
+    configure("published", plan.variant)  # says what variants there are
+    numbers = sized(DAGN, plan.size)
+    numbers |= dict(zip(("cigm", "csgm", "cfm"), VARIANTS[plan.variant], strict=True))
+    with torch.device("meta"):
+        built(DAGN, numbers)
+    return configured(PUBLISHED, numbers)

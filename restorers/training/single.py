@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from harness.assets.cards import checked_file
+from harness.plugins import Json
 from restorers.checkpoints.format import fill, read_tensors
+from restorers.common.architecture import built, sized
 from restorers.training.batches import PatchBatches, Pool
-from restorers.training.fabric import BatchFeeder, Player, launched, only_the_first, run, speaker
+from restorers.training.fabric import Player, launched, only_the_first, run, speaker
+from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
 from restorers.training.methods import METHODS
 from restorers.training.recipe import SingleStage, checked
-from restorers.training.sizes import built, sized
-from restorers.training.validation import Validation, held_for
+from restorers.training.validation import Validation, validation_files
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train one checkpoint; the same call goes on where an interrupted run stopped.
 
     With several devices this returns in the first process only; the others end.
@@ -42,9 +43,15 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     restorer = method.restorer()
     numbers = sized(method.restorer, plan.size)
     method.check(plan.patch_size, numbers)
-    held = held_for(plan)
-    pool = Pool(plan.images, held, plan.cache_gib)
-    batches = PatchBatches(pool, plan.patch_size, plan.qf, plan.seed, method.coefficients)
+    held_out = validation_files(plan)
+    pool = Pool(plan.images, held_out, plan.cache_gib)
+    batches = PatchBatches(
+        pool=pool,
+        side=plan.patch_size,
+        qf=plan.qf,
+        seed=plan.seed,
+        coefficients=method.coefficients,
+    )
     fabric = launched(plan)
     report = speaker(fabric, report)
     report(f"{plan.name}: {len(pool)} training images")
@@ -53,7 +60,13 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     start = _begin(network, plan)
     player = Player(fabric, plan, plan.precision, network)
     feed = BatchFeeder(batches, plan, fabric, plan.loaders)
-    validation = Validation(restorer, network, plan, held, fabric.is_global_zero)
+    validation = Validation(
+        restorer=restorer,
+        network=network,
+        plan=plan,
+        files=held_out,
+        measures=fabric.is_global_zero,
+    )
 
     def step(index: int) -> dict[str, float]:
         latest = validation(index)
@@ -66,7 +79,17 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     state = {"network": network, "optimizer": player.optimizer, "validation": validation}
     run(step, state, plan, plan, directory, fabric, report, plan.name)
     only_the_first(fabric)
-    return finish(plan, recipe, restorer, network, numbers, start, held, directory, report)
+    return finish(
+        plan=plan,
+        recipe=recipe,
+        restorer=restorer,
+        network=network,
+        numbers=numbers,
+        start=start,
+        validation=held_out,
+        directory=directory,
+        report=report,
+    )
 
 
 def _begin(network: nn.Module, plan: SingleStage) -> str:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic
 
 import numpy as np
-from torch import nn
 
 from harness.plugins import RGB, Compressed, Restored
+from restorers.common.architecture import Config, Network
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.data import held_out, image_files, jpeg, read_rgb
 from restorers.training.recipe import Common
@@ -31,7 +31,7 @@ class ValidationImage:
     file: Compressed
 
 
-class Validation:
+class Validation(Generic[Config, Network]):
     """The gain over JPEG on held-out images, measured every so many steps.
 
     It is part of a training's state: between two measurements a resumed run logs what an unbroken
@@ -41,22 +41,22 @@ class Validation:
         restorer: restores, as it will with the finished weights.
         network: in training; it is measured in evaluation mode and left in it.
         plan: says the quality factors, and how often.
-        held: the images; their upper left corners are taken.
+        files: the images; their upper left corners are taken.
         measures: False in all but one of several processes.
     """
 
     def __init__(
         self,
-        restorer: PretrainedRestorer,
-        network: nn.Module,
+        restorer: PretrainedRestorer[Config, Network],
+        network: Network,
         plan: Common,
-        held: Sequence[Path],
+        files: Sequence[Path],
         measures: bool,
     ) -> None:
         self._restorer, self._network = restorer, network
         self._every, self._measures = plan.validate_every, measures
         qfs = quality_factors(*plan.qf) if measures else []
-        self._samples = [sample for qf in qfs for sample in samples(held, qf, CROP)]
+        self._samples = [sample for qf in qfs for sample in samples(files, qf, CROP)]
         self._latest = {"validation_psnr": 0.0, "validation_gain": 0.0}
 
     def __call__(self, step: int) -> dict[str, float]:
@@ -69,16 +69,16 @@ class Validation:
             self._latest = {"validation_psnr": after, "validation_gain": after - before}
         return self._latest
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, float]:
         """See `harness.plugins.training_loop.Stateful`."""
         return dict(self._latest)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, float], /) -> None:
         """See `harness.plugins.training_loop.Stateful`."""
         self._latest = dict(state)
 
 
-def held_for(plan: Common) -> list[Path]:
+def validation_files(plan: Common) -> list[Path]:
     """The files that a recipe holds out for validation.
 
     Raises:
@@ -99,7 +99,9 @@ def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[Val
     return [ValidationImage(clean, jpeg().compress(clean, qf)) for clean in cleans]
 
 
-def restored(restorer: PretrainedRestorer, network: nn.Module, compressed: Compressed) -> RGB:
+def restored(
+    restorer: PretrainedRestorer[Config, Network], network: Network, compressed: Compressed
+) -> RGB:
     """An image restored blind by a network in evaluation mode, on the network's device."""
     height, width = compressed.pixels.shape[:2]
     tile = restorer.tiling.choose(height, width, None)
@@ -116,7 +118,7 @@ def mean_psnr(
     return float(np.mean(before)), float(np.mean(after))
 
 
-def psnr(clean: np.ndarray[Any, Any], image: np.ndarray[Any, Any]) -> float:
+def psnr(clean: RGB, image: RGB) -> float:
     """Of one image, dB."""
     # Not harness.images.fidelity: a restorer's training may use only the harness's small doors.
     error = np.mean((clean.astype(np.float64) - image) ** 2)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from harness.errors import HarnessError
 from harness.plugins import DataSet, Drawing, Json
 from tasks.agreement import Agreement
-from tasks.classification.task import Classification, surest
+from tasks.classification.task import Classification, class_name, drawn, surest
 
 
 class ClassificationAgreement(Agreement, Classification):
@@ -44,11 +44,9 @@ class ClassificationAgreement(Agreement, Classification):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The surest class in words, right where it is the reference's."""
-        from tasks.classification.drawing import class_name, drawn
-
         names = self._model_classes
         true, said = (
-            surest(one, len(names), image_id)[0]
-            for one in (reference, reference if prediction is None else prediction)
+            surest(answer, len(names), image_id)[0]
+            for answer in (reference, reference if prediction is None else prediction)
         )
         return drawn(prediction, said == true, class_name(names, said), class_name(names, true))

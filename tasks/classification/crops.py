@@ -8,17 +8,17 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.assets.cards import cache_root, file_sha256
 from harness.errors import UserError
-from tasks.scenes.classes import CLASSES
-from tasks.scenes.classes import VERSION as RENDERER
+from tasks.scenes import CLASSES
+from tasks.scenes import VERSION as RENDERER
 
 if TYPE_CHECKING:
     from harness.plugins import ImageRef
@@ -61,6 +61,33 @@ class Crop:
     side: int
 
 
+@dataclass(frozen=True)
+class CropEntry:
+    """What the index says of a picture.
+
+    Attributes:
+        id: the picture is ``<id>.png``.
+        label: class of its thing, from 1.
+        side: pixels.
+        sha256: of the pixels.
+        file: sha256 of the PNG file.
+    """
+
+    id: str
+    label: int
+    side: int
+    sha256: str
+    file: str
+
+
+@dataclass(frozen=True)
+class CropIndex:
+    """The index of all pictures; ``sha256`` is of all pixels and labels, see `digest`."""
+
+    sha256: str
+    images: tuple[CropEntry, ...]
+
+
 def crops(
     mask: NDArray[np.uint8],
     boxes: Iterable[tuple[int, int, int, int]],
@@ -80,7 +107,7 @@ def crops(
         they are moved inside, so that nothing is made up and no pixel is resampled.
     """
     height, width = mask.shape
-    found = []
+    squares = []
     for (x0, y0, x1, y1), label, area in zip(boxes, labels, areas, strict=True):
         wanted = int(np.ceil(CONTEXT * max(x1 - x0, y1 - y0) / UNIT)) * UNIT
         side = min(max(wanted, SMALLEST), height, width)
@@ -93,17 +120,15 @@ def crops(
             and area >= LEAST_SHARE * side * side
             and max(rivals) <= OTHERS * area
         ):
-            found.append(Crop(label, left, top, side))
-    return found
+            squares.append(Crop(label, left, top, side))
+    return squares
 
 
-def prepared(scenes: Scenes) -> tuple[Path, dict[str, Any]]:
+def prepared(scenes: Scenes) -> tuple[Path, CropIndex]:
     """The folder of the pictures cut out of ``scenes`` and its index, cutting them first if needed.
 
     Returns:
-        The folder, and its index: ``sha256`` (of all pixels and labels) and ``images``, a list of
-        ``id``, ``label`` (from 1), ``side``, ``sha256`` (of the pixels) and ``file`` (sha256 of
-        the PNG file). Images are ``<id>.png``.
+        The folder, and its index.
 
     Raises:
         UserError: the cache cannot be written.
@@ -123,33 +148,39 @@ def prepared(scenes: Scenes) -> tuple[Path, dict[str, Any]]:
     return folder, index
 
 
-def digest(images: Iterable[dict[str, Any]]) -> str:
+def digest(images: Iterable[CropEntry]) -> str:
     """One sha256 over all pictures' pixel hashes and labels."""
-    facts = [[entry[key] for key in ("id", "label", "side", "sha256")] for entry in images]
+    facts = [[entry.id, entry.label, entry.side, entry.sha256] for entry in images]
     return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
 
 
-def _read_index(folder: Path) -> dict[str, Any] | None:
+def _read_index(folder: Path) -> CropIndex | None:
     """The index of a complete folder; None where it is missing or was changed since."""
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        intact = index["sha256"] == digest(index["images"]) and all(
-            file_sha256(folder / f"{entry['id']}.png") == entry["file"] for entry in index["images"]
+        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = CropIndex(
+            sha256=content["sha256"],
+            images=tuple(CropEntry(**entry) for entry in content["images"]),
+        )
+        intact = index.sha256 == digest(index.images) and all(
+            file_sha256(folder / f"{entry.id}.png") == entry.file for entry in index.images
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return index if intact else None
 
 
-def _cut_all(folder: Path, scenes: Scenes) -> dict[str, Any]:
+def _cut_all(folder: Path, scenes: Scenes) -> CropIndex:
     """Cut into a temporary folder beside ``folder`` and rename it when it is complete."""
     log.info("Cutting the things out of %d scenes into %s: done once.", scenes.count, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        images = [entry for image in scenes.images() for entry in _cut(scenes, image, temporary)]
-        index = {"sha256": digest(images), "images": images}
-        (temporary / INDEX).write_text(json.dumps(index), encoding="utf-8")
+        images = tuple(
+            entry for image in scenes.images() for entry in _cut(scenes, image, temporary)
+        )
+        index = CropIndex(sha256=digest(images), images=images)
+        (temporary / INDEX).write_text(json.dumps(asdict(index)), encoding="utf-8")
         temporary.chmod(0o755)
         if folder.exists() and _read_index(folder) is None:
             shutil.rmtree(folder)
@@ -163,7 +194,7 @@ def _cut_all(folder: Path, scenes: Scenes) -> dict[str, Any]:
     return index
 
 
-def _cut(scenes: Scenes, image: ImageRef, folder: Path) -> list[dict[str, Any]]:
+def _cut(scenes: Scenes, image: ImageRef, folder: Path) -> list[CropEntry]:
     """Cut one scene's things into ``folder``; their entries of the index."""
     from PIL import Image
 
@@ -179,12 +210,12 @@ def _cut(scenes: Scenes, image: ImageRef, folder: Path) -> list[dict[str, Any]]:
         name = f"{image.id}-{number}"
         Image.fromarray(cut).save(folder / f"{name}.png", compress_level=1)
         entries.append(
-            {
-                "id": name,
-                "label": crop.label,
-                "side": crop.side,
-                "sha256": hashlib.sha256(cut.tobytes()).hexdigest(),
-                "file": file_sha256(folder / f"{name}.png"),
-            }
+            CropEntry(
+                id=name,
+                label=crop.label,
+                side=crop.side,
+                sha256=hashlib.sha256(cut.tobytes()).hexdigest(),
+                file=file_sha256(folder / f"{name}.png"),
+            )
         )
     return entries

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.plugins import DataSet, ImageRef
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.scenes.data_set import Scenes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tasks.classification.crops import CropIndex
 
 
 class ScenesThings(DataSet):
@@ -35,31 +37,31 @@ class ScenesThings(DataSet):
 
     def __init__(self, split: str = "evaluation", count: int | None = None) -> None:
         self.scenes = Scenes(split, count)
-        self._loaded: tuple[Path, dict[str, Any]] | None = None
+        self._loaded: tuple[Path, CropIndex] | None = None
         self._labels: dict[str, int] = {}
         self._loading = threading.Lock()
 
-    def _data(self) -> tuple[Path, dict[str, Any]]:
+    def _data(self) -> tuple[Path, CropIndex]:
         with self._loading:  # `label` is asked from several threads
             if self._loaded is None:
                 from tasks.classification.crops import prepared
 
-                found = prepared(self.scenes)
-                self._labels = {entry["id"]: entry["label"] - 1 for entry in found[1]["images"]}
-                self._loaded = found
+                folder, index = prepared(self.scenes)
+                self._labels = {entry.id: entry.label - 1 for entry in index.images}
+                self._loaded = folder, index
             return self._loaded
 
     def images(self) -> Sequence[ImageRef]:
         """All pictures in the order of their scenes, as PNG files in the cache."""
         folder, index = self._data()
-        return [ImageRef(e["id"], folder / f"{e['id']}.png") for e in index["images"]]
+        return [ImageRef(entry.id, folder / f"{entry.id}.png") for entry in index.images]
 
     def fingerprint(self) -> dict[str, str]:
         """The versions of renderer and crops and a hash of all pixels and labels."""
         from tasks.classification.crops import VERSION
-        from tasks.scenes.classes import VERSION as RENDERER
+        from tasks.scenes import VERSION as RENDERER
 
-        digest = str(self._data()[1]["sha256"])
+        digest = self._data()[1].sha256
         versions = {"renderer": RENDERER, "crops": VERSION}
         return {**versions, "split": self.scenes.split, "sha256": digest}
 
@@ -74,7 +76,7 @@ class ScenesThings(DataSet):
 
     def sides(self) -> dict[str, int]:
         """Image id to the side of the picture in pixels."""
-        return {entry["id"]: entry["side"] for entry in self._data()[1]["images"]}
+        return {entry.id: entry.side for entry in self._data()[1].images}
 
 
 class ScenesThingsTrain(ScenesThings):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
@@ -51,15 +52,15 @@ class Classification(Task):
         known, wanted = tuple(model.classes), tuple(data_set.classes)
         synsets = all(_SYNSET.fullmatch(name) for name in wanted)
         if synsets and len(wanted) == len(known) == len(imagenet_classes()):
-            found = {place: place for place in range(len(wanted))}
+            matches = {place: place for place in range(len(wanted))}
             missing = [] if known == imagenet_classes() else list(wanted)
         else:
-            found = places(wanted, known)
-            missing = [name for place, name in enumerate(wanted) if place not in found]
+            matches = places(wanted, known)
+            missing = [name for place, name in enumerate(wanted) if place not in matches]
         if missing:
             raise UserError(_unknown(model.name, data_set.name, missing, synsets))
         numbers = [UNKNOWN] * len(known)
-        for here, there in found.items():
+        for here, there in matches.items():
             numbers[there] = here
         self._numbers = tuple(numbers)
 
@@ -125,8 +126,6 @@ class Classification(Task):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The surest class in words, and whether it is right."""
-        from tasks.classification.drawing import class_name, drawn
-
         label = int(data_set.label(image_id))
         true = class_name(data_set.classes, label)
         if prediction is None:
@@ -162,7 +161,7 @@ def surest(prediction: Any, count: int, image_id: str) -> list[int]:
     return [int(place) for place in np.argsort(-prediction, kind="stable")[:kept]]
 
 
-def mean(values: Any) -> float:
+def mean(values: NDArray[np.float64]) -> float:
     """The mean; NaN of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")
 
@@ -175,7 +174,7 @@ def imagenet_classes() -> tuple[str, ...]:
 
 
 def _unknown(model: str, data_set: str, missing: Sequence[str], synsets: bool) -> str:
-    names = ", ".join(missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)
+    names = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
     why = (
         "WordNet ids are understood only where all 1000 of ImageNet are there and the model has "
         "ImageNet's classes; otherwise name the folders by the model's classes."
@@ -185,3 +184,36 @@ def _unknown(model: str, data_set: str, missing: Sequence[str], synsets: bool) -
     )
     classes = "1 class" if len(missing) == 1 else f"{len(missing)} classes"
     return f"The model {model} does not know {classes} of {data_set}: {names}. {why}"
+
+
+def drawn(prediction: NDArray[np.floating] | None, right: bool, said: str, true: str) -> Drawing:
+    """What the classifier is surest of, how sure it is, and whether it is right.
+
+    Args:
+        prediction: (classes,) scores, or None: the truth.
+        right: whether the surest class is the true one.
+        said: name of the surest class.
+        true: name of the true class.
+    """
+    if prediction is None:
+        return Drawing(caption=f"it is {true}")
+    verdict = "right" if right else f"wrong, it is {true}"
+    return Drawing(caption=f"top-1: {said} ({sureness(prediction):.2f}), {verdict}")
+
+
+def sureness(scores: NDArray[np.floating]) -> float:
+    """The highest score as a probability, 0..1.
+
+    Scores that are probabilities already (none negative, sum 1) stay as they are; others are taken
+    for logits and go through the softmax.
+    """
+    values = scores.astype(np.float64)
+    if (values < 0).any() or not np.isclose(values.sum(), 1.0, atol=1e-3):
+        values = np.exp(values - values.max())
+        values /= values.sum()
+    return float(values.max())
+
+
+def class_name(names: Sequence[str], place: int) -> str:
+    """The class name, or that the data set has none."""
+    return names[place] if 0 <= place < len(names) else "a class the data set lacks"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.plugins import Json
 
 if TYPE_CHECKING:
     from harness.plugins import DataSet, VisionModel
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019"
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train the MobileNetV3 to the end of its recipe.
 
     Args:
@@ -34,13 +36,14 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.classification.models.embedded import MobileNetScenes
     from tasks.classification.models.network import MobileNet
     from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
-    from tasks.scenes.classes import CLASSES
+    from tasks.scenes import CLASSES
     from tasks.weights import training
+    from tasks.weights.recipe import begin
 
-    training.begin(recipe, "classifier")
+    plan = begin(recipe, "classifier")
     module = MobileNet(len(CLASSES))
-    training.set_precision(recipe, module)
-    batches = CropBatches(ScenesThingsTrain(recipe["images"]), recipe["batch_size"], recipe["seed"])
+    training.set_precision(plan, module)
+    batches = CropBatches(ScenesThingsTrain(plan.images), plan.batch_size, plan.seed)
 
     def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
         batch = batches(step)
@@ -50,9 +53,17 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         return {"cross_entropy": F.cross_entropy(logits, truth, label_smoothing=0.1)}
 
     def measured(card: Path) -> dict[str, float | str]:
-        return measure(MobileNetScenes(card), ScenesThings(), recipe["evaluate"])
+        return measure(MobileNetScenes(card), ScenesThings(), plan.evaluate)
 
-    return training.train(recipe, directory, report, module, losses, PAPER, measured)
+    return training.train(
+        recipe=recipe,
+        directory=directory,
+        report=report,
+        module=module,
+        losses_of=losses,
+        paper=PAPER,
+        measure=measured,
+    )
 
 
 def measure(model: VisionModel, data_set: DataSet, count: int) -> dict[str, float | str]:
@@ -73,5 +84,5 @@ def measure(model: VisionModel, data_set: DataSet, count: int) -> dict[str, floa
         with Image.open(reference.path) as file:
             scores = model.predict(np.asarray(file))
         right += int(np.argmax(scores)) == data_set.label(reference.id)
-    told = f"{len(images)} of {data_set.name}, uncompressed"
-    return {"top-1": round(right / len(images), 6), "images": told}
+    measured_on = f"{len(images)} of {data_set.name}, uncompressed"
+    return {"top-1": round(right / len(images), 6), "images": measured_on}

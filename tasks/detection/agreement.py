@@ -10,6 +10,12 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample
 from tasks.agreement import Agreement
+from tasks.datasets.coco.schema import (
+    CocoAnnotation,
+    CocoImage,
+    coco_json,
+    numbered_categories,
+)
 from tasks.detection.task import Detection
 
 SURE = 0.5
@@ -37,10 +43,10 @@ class DetectionAgreement(Agreement, Detection):
         Raises:
             HarnessError: one of them is no `Detections`.
         """
-        found, truth = (_checked(one, image_id) for one in (prediction, reference))
+        answer, truth = (_checked(part, image_id) for part in (prediction, reference))
         sure = truth.scores >= SURE
         objects = Detections(truth.boxes[sure], truth.scores[sure], truth.labels[sure])
-        return {**found.to_json(), "reference": objects.to_json()}
+        return {**answer.to_json(), "reference": objects.to_json()}
 
     def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """`Detection.metrics` with ``agreement`` before every name."""
@@ -76,22 +82,21 @@ def _checked(prediction: Any, image_id: str) -> Detections:
 
 def _as_coco(records: Mapping[str, Record], names: Sequence[str]) -> Json:
     """The reference boxes of the records in COCO instances format."""
-    images: list[Json] = []
-    annotations: list[Json] = []
+    images: list[CocoImage] = []
+    annotations: list[CocoAnnotation] = []
     for number, (image, record) in enumerate(records.items(), start=1):
-        images.append({"id": number, "harness_id": image})
+        images.append(CocoImage(id=number, file_name="", width=0, height=0, harness_id=image))
         reference = record.scored["reference"]
         for (x0, y0, x1, y1), label in zip(reference["boxes"], reference["labels"], strict=True):
-            size = (x1 - x0, y1 - y0)
+            width, height = x1 - x0, y1 - y0
             annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": label,
-                    "bbox": [x0, y0, *size],
-                    "area": size[0] * size[1],
-                    "iscrowd": 0,
-                }
+                CocoAnnotation(
+                    id=len(annotations) + 1,
+                    image_id=number,
+                    category_id=label,
+                    bbox=[x0, y0, width, height],
+                    area=width * height,
+                    iscrowd=0,
+                )
             )
-    categories = [{"id": i, "name": name} for i, name in enumerate(names, start=1)]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return coco_json(images, annotations, numbered_categories(names))

@@ -55,13 +55,13 @@ def overlaps(boxes: Boxes, others: Boxes, of_first: bool = False) -> Boxes:
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     inside = np.clip(high - low, 0, None).prod(axis=2)
-    area, other = ((one[:, 2:] - one[:, :2]).prod(axis=1) for one in (boxes, others))
+    area, other = ((group[:, 2:] - group[:, :2]).prod(axis=1) for group in (boxes, others))
     whole = area[:, None] if of_first else area[:, None] + other[None] - inside
     shared: Boxes = np.divide(inside, whole, out=np.zeros_like(inside), where=whole > 0)
     return shared
 
 
-def match(found: Detections, objects: Objects) -> tuple[list[int | None], list[int]]:
+def match(detections: Detections, objects: Objects) -> tuple[list[int | None], list[int]]:
     """Each detection's object, each object at most once.
 
     As COCO does at one threshold: the detections in falling order of score, each takes the object
@@ -71,50 +71,52 @@ def match(found: Detections, objects: Objects) -> tuple[list[int | None], list[i
         For each detection the object's place or None, and the places of the detections that are
         right or false: those without an object that lie on a crowd of their class are neither.
     """
-    boxes = found.boxes.astype(np.float64)
-    kind = found.labels[:, None] == objects.labels[None]
+    boxes = detections.boxes.astype(np.float64)
+    kind = detections.labels[:, None] == objects.labels[None]
     shared = np.where(kind & ~objects.crowds, overlaps(boxes, objects.boxes), 0.0)
     crowded = np.where(kind & objects.crowds, overlaps(boxes, objects.boxes, of_first=True), 0.0)
-    taken: list[int | None] = [None] * len(found)
-    for place in np.argsort(-found.scores, kind="stable"):
+    taken: list[int | None] = [None] * len(detections)
+    for place in np.argsort(-detections.scores, kind="stable"):
         if shared.shape[1] and shared[place].max() >= OVERLAP:
             best = int(shared[place].argmax())
             taken[place] = best
             shared[:, best] = 0.0
     counted = [
         place
-        for place, mine in enumerate(taken)
-        if mine is not None or not (crowded[place] >= OVERLAP).any()
+        for place, best in enumerate(taken)
+        if best is not None or not (crowded[place] >= OVERLAP).any()
     ]
     return taken, counted
 
 
-def drawn(found: Detections | None, objects: Objects, names: Mapping[int, str]) -> Drawing:
+def drawn(detections: Detections | None, objects: Objects, names: Mapping[int, str]) -> Drawing:
     """The boxes to draw, and how many there are of each kind.
 
     Args:
-        found: every detection of the image, labels as the objects'; None draws the objects.
+        detections: every one of the image, labels as the objects'; None draws the objects.
         objects: what is to be found.
         names: class names by label.
     """
     wanted = np.flatnonzero(~objects.crowds).tolist()
-    if found is None:
+    if detections is None:
         return Drawing(
             tuple(_object(objects, place, "found", names) for place in wanted),
             caption=f"{len(wanted)} to be found",
         )
-    sure = found.scores >= SHOWN
-    found = Detections(found.boxes[sure], found.scores[sure], found.labels[sure])
-    taken, counted = match(found, objects)
+    sure = detections.scores >= SHOWN
+    detections = Detections(
+        detections.boxes[sure], detections.scores[sure], detections.labels[sure]
+    )
+    taken, counted = match(detections, objects)
     missed = [place for place in wanted if place not in taken]
     boxes = [
         MarkedBox(
-            _corners(found.boxes[place]),
+            _corners(detections.boxes[place]),
             "false" if taken[place] is None else "found",
-            _name(names, found.labels[place]),
-            float(found.scores[place]),
+            _name(names, detections.labels[place]),
+            float(detections.scores[place]),
         )
-        for place in sorted(counted, key=lambda place: -found.scores[place])
+        for place in sorted(counted, key=lambda place: -detections.scores[place])
     ]
     boxes += [_object(objects, place, "missed", names) for place in missed]
     false = sum(box.kind == "false" for box in boxes)

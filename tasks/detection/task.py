@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
@@ -28,7 +29,7 @@ class Detection(Task):
 
     def __init__(self) -> None:
         # Category id by the model's label, -1 where the data set has no such class.
-        self._categories: np.ndarray[Any, np.dtype[np.int64]] | None = None
+        self._categories: NDArray[np.int64] | None = None
 
     def fit(self, model: VisionModel, data_set: DataSet) -> None:
         """Match the model's classes with the data set's by name, for `outcome`.
@@ -38,8 +39,8 @@ class Detection(Task):
         Raises:
             UserError: the data set has classes that the model does not know.
         """
-        found = places(data_set.classes, model.classes)
-        missing = [name for k, name in enumerate(data_set.classes) if k not in found]
+        matches = places(data_set.classes, model.classes)
+        missing = [name for k, name in enumerate(data_set.classes) if k not in matches]
         if missing:
             raise UserError(
                 f"The detector {model.name} does not know {_counted(missing, data_set)}, so they "
@@ -47,7 +48,7 @@ class Detection(Task):
                 "them out of the annotations."
             )
         self._categories = np.full(len(model.classes) + 1, -1, np.int64)
-        for ours, theirs in found.items():
+        for ours, theirs in matches.items():
             self._categories[theirs + 1] = data_set.categories[ours]
 
     def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:

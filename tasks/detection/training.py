@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from harness.plugins import Json
 
 PAPER = "Ren et al., Faster R-CNN, NeurIPS 2015; Lin et al., Feature Pyramid Networks, CVPR 2017"
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train the Faster R-CNN to the end of its recipe.
 
     Args:
@@ -28,17 +29,16 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     from tasks.detection.models.faster_rcnn import FasterRCNNScenes
     from tasks.detection.models.network import build
     from tasks.detection.task import Detection
+    from tasks.scenes import CLASSES
     from tasks.scenes.batches import SceneBatches
-    from tasks.scenes.classes import CLASSES
     from tasks.scenes.data_set import ScenesTrain
     from tasks.weights import checkpoints, training
+    from tasks.weights.recipe import begin
 
-    training.begin(recipe, "faster_rcnn")
+    plan = begin(recipe, "faster_rcnn")
     module = build(len(CLASSES))
-    training.set_precision(recipe, module.backbone, module.rpn.head, module.roi_heads.box_head)
-    batches = SceneBatches(
-        ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], empty=False
-    )
+    training.set_precision(plan, module.backbone, module.rpn.head, module.roi_heads.box_head)
+    batches = SceneBatches(ScenesTrain(plan.images), plan.batch_size, plan.seed, empty=False)
 
     def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
         batch = batches(step)
@@ -51,6 +51,14 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         return named
 
     def measured(card: Path) -> dict[str, float | str]:
-        return checkpoints.measure(Detection(), FasterRCNNScenes(card), recipe["evaluate"])
+        return checkpoints.measure(Detection(), FasterRCNNScenes(card), plan.evaluate)
 
-    return training.train(recipe, directory, report, module, losses, PAPER, measured)
+    return training.train(
+        recipe=recipe,
+        directory=directory,
+        report=report,
+        module=module,
+        losses_of=losses,
+        paper=PAPER,
+        measure=measured,
+    )

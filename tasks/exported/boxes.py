@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +9,17 @@ from harness.errors import ImageError, UserError
 from harness.plugins import Detections
 from tasks.exported.card import DetectorFile
 from tasks.exported.geometry import Placement
-from tasks.exported.outputs import described, find
+from tasks.exported.outputs import Numbers, described, find
 
 
-def detections(found: Any, card: DetectorFile, place: Placement) -> Detections:
+def detections(answer: object, card: DetectorFile, place: Placement) -> Detections:
     """A detector's `Detections`, labels counting the card's classes from 1.
 
     Raises:
         UserError: the output is not what the card says.
         ImageError: a number is not finite, or a box is inside out.
     """
-    boxes, scores, labels = _unpacked(found, card)
+    boxes, scores, labels = _unpacked(answer, card)
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise ImageError(f"{card.name} found a box or a score that is not a finite number")
     keep = scores >= card.output.score_threshold
@@ -40,29 +38,29 @@ def detections(found: Any, card: DetectorFile, place: Placement) -> Detections:
     )
 
 
-def _unpacked(found: Any, card: DetectorFile) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _unpacked(answer: object, card: DetectorFile) -> tuple[Numbers, Numbers, Numbers]:
     """Boxes (N, 4), scores (N,), labels (N,), the latter as the network gives them.
 
     Where it gives none, a box comes once for each class, labels counting from 1.
     """
     output = card.output
     if output.rows is not None:
-        rows = _table(found, output.rows, 6, card)
+        rows = _table(answer, output.rows, 6, card)
         return rows[:, :4], rows[:, 4], rows[:, 5]
-    boxes = _table(found, output.boxes or "", 4, card)
+    boxes = _table(answer, output.boxes or "", 4, card)
     if output.labels is None:
-        scores = _table(found, output.scores or "", len(card.classes), card)
+        scores = _table(answer, output.scores or "", len(card.classes), card)
         _same(len(boxes), len(scores), card)
         box, label = np.nonzero(scores >= output.score_threshold)
         return boxes[box], scores[box, label], label + 1
-    scores, labels = (_column(found, at or "", card) for at in (output.scores, output.labels))
+    scores, labels = (_column(answer, at or "", card) for at in (output.scores, output.labels))
     _same(len(boxes), len(scores), card)
     _same(len(boxes), len(labels), card)
     return boxes, scores, labels
 
 
-def _table(found: Any, where: str, columns: int, card: DetectorFile) -> NDArray[Any]:
-    table = find(found, where, card)
+def _table(answer: object, where: str, columns: int, card: DetectorFile) -> Numbers:
+    table = find(answer, where, card)
     table = table[0] if table.ndim == 3 and len(table) == 1 else table
     if table.size == 0:
         return np.zeros((0, columns), np.float32)
@@ -74,8 +72,8 @@ def _table(found: Any, where: str, columns: int, card: DetectorFile) -> NDArray[
     return table
 
 
-def _column(found: Any, where: str, card: DetectorFile) -> NDArray[Any]:
-    column = find(found, where, card)
+def _column(answer: object, where: str, card: DetectorFile) -> Numbers:
+    column = find(answer, where, card)
     if column.ndim > 2 or (column.ndim == 2 and 1 not in column.shape and column.size):
         raise UserError(
             f"{card.name} has {described(column)} at '{where}', and its card says N numbers: "
@@ -92,7 +90,7 @@ def _same(boxes: int, others: int, card: DetectorFile) -> None:
         )
 
 
-def _classes(labels: NDArray[Any], card: DetectorFile) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _classes(labels: Numbers, card: DetectorFile) -> tuple[Numbers, NDArray[np.bool_]]:
     """The network's labels as places among the card's classes, from 1, and which have one."""
     ids, base = card.output.ids, card.output.label_base or 0
     if labels.size and not np.array_equal(labels, np.rint(labels)):
@@ -109,8 +107,8 @@ def _classes(labels: NDArray[Any], card: DetectorFile) -> tuple[NDArray[Any], ND
     if not ids:
         return numbers - base + 1, np.ones(len(numbers), bool)
     places = {label: place for place, label in enumerate(ids, start=1)}
-    found = np.array([places.get(label, 0) for label in numbers.tolist()], np.int64)
-    return found, found > 0
+    numbered = np.array([places.get(label, 0) for label in numbers.tolist()], np.int64)
+    return numbered, numbered > 0
 
 
 def _corners(boxes: NDArray[np.float64], card: DetectorFile) -> NDArray[np.float64]:
@@ -135,7 +133,7 @@ def _corners(boxes: NDArray[np.float64], card: DetectorFile) -> NDArray[np.float
 
 
 def _suppressed(
-    corners: NDArray[np.float64], scores: NDArray[Any], labels: NDArray[Any], iou: float
+    corners: NDArray[np.float64], scores: Numbers, labels: Numbers, iou: float
 ) -> NDArray[np.int64]:
     """Non-maximum suppression a class, by torchvision's ``batched_nms``; surest first."""
     import torch

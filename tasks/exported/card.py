@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.assets.cards import Card, cache_root, check_file, file_sha256, locate_file, megabytes
 from harness.errors import UserError
+from harness.plugins import Json
 from tasks.classes import COCO, COCO_IDS, VOC
 from tasks.exported.fields import BoxesOutput, ClassMapOutput, Input, ScoresOutput
 
@@ -166,7 +167,7 @@ def _file(path: Path, card: ModelFile) -> Path:
     return cached if not beside.is_file() and cached.is_file() else beside
 
 
-def _with_classes(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+def _with_classes(raw: Json, path: Path) -> Json:
     """The fields with the names of the classes, where the card says where they are."""
     classes, output = raw.get("classes"), raw.get("output")
     if not isinstance(classes, str):
@@ -206,8 +207,8 @@ def _invalid(path: Path, reason: str) -> UserError:
 
 def _first(error: ValidationError) -> str:
     """What pydantic found first, as the end of a sentence."""
-    found = error.errors(include_url=False)
-    first = found[0]
+    errors = error.errors(include_url=False)
+    first = errors[0]
     where = f"'{'.'.join(map(str, first['loc']))}'" if first["loc"] else ""
     if first["type"] == "extra_forbidden":
         reason = f"{where} is no field of a card"
@@ -218,5 +219,5 @@ def _first(error: ValidationError) -> str:
     else:
         text = first["msg"][0].lower() + first["msg"][1:]
         reason = f"{where}: {text.removeprefix('input ')}, not {first['input']!r}"
-    more = len(found) - 1
+    more = len(errors) - 1
     return reason + (f" (and {more} more)" if more else "")

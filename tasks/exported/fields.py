@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 
-def _place(value: Any) -> Any:
+def _place(value: object) -> object:
     if isinstance(value, float):  # YAML reads 1.0 as a number, and 1.10 as 1.1
         raise ValueError(f"write it in quotes: '{value}'")
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

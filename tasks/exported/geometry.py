@@ -66,12 +66,24 @@ def placement(height: int, width: int, wanted: Input) -> Placement:
     if size and size.crop:
         # As torchvision's center_crop: half of what is cut, rounded half to even.
         top, left = -round((rows - size.crop) / 2), -round((columns - size.crop) / 2)
-        return Placement((height, width), (rows, columns), (size.crop, size.crop), top, left)
+        return Placement(
+            original=(height, width),
+            resized=(rows, columns),
+            canvas=(size.crop, size.crop),
+            top=top,
+            left=left,
+        )
     side = size.letterbox if size else None
     canvas = tuple(_up(side or pixels, wanted.multiple_of) for pixels in (rows, columns))
     both = wanted.pad_at == "both" or (wanted.pad_at is None and side is not None)
     top, left = ((canvas[0] - rows) // 2, (canvas[1] - columns) // 2) if both else (0, 0)
-    return Placement((height, width), (rows, columns), (canvas[0], canvas[1]), top, left)
+    return Placement(
+        original=(height, width),
+        resized=(rows, columns),
+        canvas=(canvas[0], canvas[1]),
+        top=top,
+        left=left,
+    )
 
 
 def _resized(height: int, width: int, wanted: Input) -> tuple[int, int]:

@@ -59,8 +59,8 @@ def _resize_bytes(image: RGB, size: tuple[int, int], wanted: Input) -> RGB:
         import cv2
 
         flag = cv2.INTER_LINEAR if wanted.interpolation == "bilinear" else cv2.INTER_CUBIC
-        found: RGB = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=flag)
-        return found
+        resized: RGB = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=flag)
+        return resized
     from PIL import Image
 
     kernel = Image.Resampling[wanted.interpolation.upper()]

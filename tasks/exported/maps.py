@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from tasks.exported.card import ClassifierFile, SegmenterFile
 from tasks.exported.geometry import Placement
 from tasks.exported.outputs import described, find
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def class_map(found: Any, card: SegmenterFile, place: Placement) -> NDArray[Any]:
+
+def class_map(answer: object, card: SegmenterFile, place: Placement) -> NDArray[np.integer]:
     """A segmenter's class of every pixel of the original image.
 
     Returns:
@@ -27,7 +30,7 @@ def class_map(found: Any, card: SegmenterFile, place: Placement) -> NDArray[Any]
 
     output, count = card.output, len(card.classes) + card.output.background
     at = output.logits if output.logits is not None else output.class_map or ""
-    array = find(found, at, card)
+    array = find(answer, at, card)
     while array.ndim > (3 if output.logits is not None else 2) and len(array) == 1:
         array = array[0]
     if output.logits is not None:
@@ -53,15 +56,14 @@ def class_map(found: Any, card: SegmenterFile, place: Placement) -> NDArray[Any]
             f"{card.name} gives the class number {odd}, and its card says 0 to {count - 1}: check "
             "classes and output.background."
         )
-    answer: NDArray[Any] = numbers.astype(np.uint8 if count <= 256 else np.int64)
-    return answer
+    return numbers.astype(np.uint8 if count <= 256 else np.int64)
 
 
-def _logits_back(logits: Any, place: Placement, align_corners: bool) -> Any:
+def _logits_back(logits: Tensor, place: Placement, align_corners: bool) -> Tensor:
     """Logits (C, h, w) over the canvas, bilinear at the size of the original image."""
     from torch.nn.functional import interpolate
 
-    def resized(maps: Any, size: tuple[int, int]) -> Any:
+    def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
         if maps.shape[1:] == size:
             return maps
         return interpolate(maps[None], size, mode="bilinear", align_corners=align_corners)[0]
@@ -83,7 +85,7 @@ def _nearest_back(numbers: NDArray[np.int64], place: Placement) -> NDArray[np.in
     return numbers[np.ix_(places[0], places[1])]
 
 
-def class_scores(found: Any, card: ClassifierFile) -> NDArray[np.float64]:
+def class_scores(answer: object, card: ClassifierFile) -> NDArray[np.float64]:
     """A classifier's score of each of the card's classes, more is surer.
 
     Raises:
@@ -92,14 +94,14 @@ def class_scores(found: Any, card: ClassifierFile) -> NDArray[np.float64]:
     """
     output = card.output
     at = output.logits if output.logits is not None else output.probabilities or ""
-    scores = find(found, at, card)
+    numbers = find(answer, at, card)
     wanted = len(card.classes) + output.label_base
-    if scores.size != wanted or max(scores.shape, default=0) != wanted:
+    if numbers.size != wanted or max(numbers.shape, default=0) != wanted:
         raise UserError(
-            f"{card.name} has {described(scores)} at '{at}', and its card says {wanted} scores: "
+            f"{card.name} has {described(numbers)} at '{at}', and its card says {wanted} scores: "
             "check classes and output.label_base."
         )
-    scores = scores.reshape(-1).astype(np.float64)
+    scores = numbers.reshape(-1).astype(np.float64)
     if not np.isfinite(scores).all():
         raise ImageError(f"{card.name} gave a number that is not finite")
     if output.logits is None and (np.abs(scores - 0.5) > 0.5 + 1e-4).any():

@@ -166,8 +166,8 @@ class Detector(ModelCard):
         """See `ModelCard`."""
         from tasks.exported.boxes import detections
 
-        found, place = self._run(image)
-        return detections(found, self.card, place)
+        answer, place = self._run(image)
+        return detections(answer, self.card, place)
 
 
 class ExportedSegmenter(ModelCard):
@@ -184,8 +184,8 @@ class ExportedSegmenter(ModelCard):
         """See `ModelCard`."""
         from tasks.exported.maps import class_map
 
-        found, place = self._run(image)
-        return class_map(found, self.card, place)
+        answer, place = self._run(image)
+        return class_map(answer, self.card, place)
 
 
 class Classifier(ModelCard):
@@ -197,8 +197,8 @@ class Classifier(ModelCard):
         """See `ModelCard`."""
         from tasks.exported.maps import class_scores
 
-        found, _ = self._run(image)
-        return class_scores(found, self.card)
+        answer, _ = self._run(image)
+        return class_scores(answer, self.card)
 
 
 _MODELS: dict[str, type[ModelCard]] = {

@@ -7,7 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from tasks.exported.card import ModelFile
@@ -39,7 +39,7 @@ class ExportedNetwork(ABC):
         self.path, self.card = path, card
 
     @abstractmethod
-    def run(self, image: Tensor) -> Any:
+    def run(self, image: Tensor) -> object:
         """What the network returns; called from several threads at once.
 
         Args:
@@ -92,7 +92,7 @@ class TorchScriptNetwork(ExportedNetwork):
         if engine:
             torch.backends.quantized.engine = engine
 
-    def run(self, image: Tensor) -> Any:
+    def run(self, image: Tensor) -> object:
         """See `ExportedNetwork`.
 
         Raises:
@@ -174,11 +174,11 @@ class OnnxNetwork(ExportedNetwork):
                 "one of that size, or export the network for any size (dynamic axes)."
             )
 
-    def run(self, image: Tensor) -> Any:
+    def run(self, image: Tensor) -> object:
         """See `ExportedNetwork`; by name, in the order of the file."""
         given = _laid_out(image, self.card).numpy()
-        found = self._session.run(None, {self._session.get_inputs()[0].name: given})
-        return dict(zip(self._names, found, strict=True))
+        outputs = self._session.run(None, {self._session.get_inputs()[0].name: given})
+        return dict(zip(self._names, outputs, strict=True))
 
 
 KINDS: dict[str, type[TorchScriptNetwork | OnnxNetwork]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from tasks.scenes.colours import linear, muted
+from tasks.scenes.materials import linear, muted
 from tasks.scenes.noise import Field, Rng, grain, smoothstep, spectral
 
 

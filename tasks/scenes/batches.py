@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +113,7 @@ def turned_boxes(
 ) -> NDArray[np.float32]:
     """Boxes (N, 4), x0, y0, x1, y1, after `turned` on an image of ``size`` (height, width)."""
     transpose, mirror, flip = transform
-    result: NDArray[Any] = np.asarray(boxes, np.float32).reshape(-1, 4)
+    result: NDArray[np.floating] = np.asarray(boxes, np.float32).reshape(-1, 4)
     height, width = size
     if transpose:
         result, height, width = result[:, [1, 0, 3, 2]], width, height

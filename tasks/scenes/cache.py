@@ -12,8 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.assets.cards import cache_root, file_sha256
 from harness.errors import UserError
@@ -24,7 +24,47 @@ SECONDS_BETWEEN_LINES = 10.0
 log = logging.getLogger(__name__)
 
 
-def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]]:
+@dataclass(frozen=True)
+class SceneEntry:
+    """What the index says of an image.
+
+    Attributes:
+        id: the image is ``<id>.png``, its mask ``<id>.mask.png``.
+        width: pixels.
+        height: pixels.
+        files: sha256 of the PNG files, by what their names end with.
+        sha256: of the image's pixels.
+        mask_sha256: of the mask's.
+        boxes: x0, y0, x1, y1 of the visible extents in pixels, x1 and y1 exclusive.
+        labels: classes of the things, from 1.
+        areas: visible pixels of the things.
+    """
+
+    id: str
+    width: int
+    height: int
+    files: dict[str, str]
+    sha256: str
+    mask_sha256: str
+    boxes: list[list[int]]
+    labels: list[int]
+    areas: list[int]
+
+
+@dataclass(frozen=True)
+class SceneIndex:
+    """The index of a rendered split.
+
+    Attributes:
+        sha256: of all pixels and annotations, see `digest`.
+        images: in order.
+    """
+
+    sha256: str
+    images: tuple[SceneEntry, ...]
+
+
+def prepared(split: str, count: int, version: str) -> tuple[Path, SceneIndex]:
     """The folder of a rendered split and its index, rendering it first where it is not there.
 
     Args:
@@ -33,10 +73,7 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
         version: the renderer's version; another one is another folder.
 
     Returns:
-        The folder, and its index: ``sha256`` (of all pixels and annotations) and ``images``, a
-        list of ``id``, ``width``, ``height``, ``sha256`` and ``mask_sha256`` (of the pixels),
-        ``files`` (sha256 of the PNG files), ``boxes``, ``labels`` and ``areas``. Images
-        are ``<id>.png``, masks ``<id>.mask.png``.
+        The folder, and its index.
 
     Raises:
         UserError: the cache cannot be written.
@@ -54,14 +91,17 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, dict[str, Any]
     return folder, index
 
 
-def _read_index(folder: Path) -> dict[str, Any] | None:
+def _read_index(folder: Path) -> SceneIndex | None:
     """The index of a complete folder; None where it is missing or was changed since."""
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        images = index["images"]
-        intact = index["sha256"] == digest(images) and all(
-            file_sha256(folder / f"{entry['id']}{ending}") == entry["files"][ending]
-            for entry in images
+        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = SceneIndex(
+            sha256=content["sha256"],
+            images=tuple(SceneEntry(**entry) for entry in content["images"]),
+        )
+        intact = index.sha256 == digest(index.images) and all(
+            file_sha256(folder / f"{entry.id}{ending}") == entry.files[ending]
+            for entry in index.images
             for ending in (".png", ".mask.png")
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -69,14 +109,14 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
     return index if intact else None
 
 
-def digest(images: Iterable[dict[str, Any]]) -> str:
+def digest(images: Iterable[SceneEntry]) -> str:
     """One sha256 over all images' pixel hashes and annotations."""
     keys = ("id", "width", "height", "sha256", "mask_sha256", "boxes", "labels", "areas")
-    facts = [[entry[key] for key in keys] for entry in images]
+    facts = [[getattr(entry, key) for key in keys] for entry in images]
     return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
 
 
-def _render_all(folder: Path, split: str, count: int) -> dict[str, Any]:
+def _render_all(folder: Path, split: str, count: int) -> SceneIndex:
     """Render into a temporary folder beside ``folder`` and rename it when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -86,26 +126,26 @@ def _render_all(folder: Path, split: str, count: int) -> dict[str, Any]:
         # Other ways to start a process would run the caller's main module once more.
         if workers > 1 and count > 8 and "fork" in multiprocessing.get_all_start_methods():
             with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-                images = list(_told(pool.map(_render_one, jobs, chunksize=4), count, folder))
+                images = tuple(_announced(pool.map(_render_one, jobs, chunksize=4), count, folder))
         else:
-            images = list(_told(map(_render_one, jobs), count, folder))
-        index = {"sha256": digest(images), "images": images}
-        (temporary / INDEX).write_text(json.dumps(index), encoding="utf-8")
+            images = tuple(_announced(map(_render_one, jobs), count, folder))
+        index = SceneIndex(sha256=digest(images), images=images)
+        (temporary / INDEX).write_text(json.dumps(asdict(index)), encoding="utf-8")
         _swap_in(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return index
 
 
-def _told(entries: Iterator[dict[str, Any]], count: int, folder: Path) -> Iterator[dict[str, Any]]:
+def _announced(entries: Iterator[SceneEntry], count: int, folder: Path) -> Iterator[SceneEntry]:
     """The entries as they come, saying now and then how far the rendering is."""
-    began = told = time.monotonic()
+    began = last_line = time.monotonic()
     log.info("Rendering %d scenes into %s: done once.", count, folder)
     for done, entry in enumerate(entries, start=1):
         yield entry
-        if time.monotonic() - told > SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
-            left = (told - began) / done * (count - done)
+        if time.monotonic() - last_line > SECONDS_BETWEEN_LINES:
+            last_line = time.monotonic()
+            left = (last_line - began) / done * (count - done)
             log.info("%d/%d scenes rendered, %.0f s left", done, count, left)
 
 
@@ -121,7 +161,7 @@ def _swap_in(temporary: Path, folder: Path) -> None:
             raise
 
 
-def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
+def _render_one(job: tuple[str, int, str]) -> SceneEntry:
     """Render one scene into a folder; its entry of the index."""
     from PIL import Image
 
@@ -133,14 +173,14 @@ def _render_one(job: tuple[str, int, str]) -> dict[str, Any]:
     image, mask = Path(folder) / f"{name}.png", Path(folder) / f"{name}.mask.png"
     Image.fromarray(scene.image).save(image, compress_level=1)
     Image.fromarray(scene.mask).save(mask)
-    return {
-        "id": name,
-        "width": scene.image.shape[1],
-        "height": scene.image.shape[0],
-        "files": {".png": file_sha256(image), ".mask.png": file_sha256(mask)},
-        "sha256": hashlib.sha256(scene.image.tobytes()).hexdigest(),
-        "mask_sha256": hashlib.sha256(scene.mask.tobytes()).hexdigest(),
-        "boxes": scene.boxes.tolist(),
-        "labels": scene.labels.tolist(),
-        "areas": scene.areas.tolist(),
-    }
+    return SceneEntry(
+        id=name,
+        width=scene.image.shape[1],
+        height=scene.image.shape[0],
+        files={".png": file_sha256(image), ".mask.png": file_sha256(mask)},
+        sha256=hashlib.sha256(scene.image.tobytes()).hexdigest(),
+        mask_sha256=hashlib.sha256(scene.mask.tobytes()).hexdigest(),
+        boxes=scene.boxes.tolist(),
+        labels=scene.labels.tolist(),
+        areas=scene.areas.tolist(),
+    )

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.plugins import DataSet, ImageRef, Json
-from tasks.scenes.classes import CLASSES, COUNTS, VERSION
+from tasks.datasets.coco.schema import (
+    CocoAnnotation,
+    CocoImage,
+    coco_json,
+    numbered_categories,
+)
+from tasks.scenes import CLASSES, COUNTS, VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from tasks.scenes.cache import SceneEntry, SceneIndex
 
 
 class Scenes(DataSet):
@@ -35,31 +43,31 @@ class Scenes(DataSet):
     def __init__(self, split: str = "evaluation", count: int | None = None) -> None:
         self.split = split
         self.count = COUNTS[split] if count is None else count
-        self._loaded: tuple[Path, dict[str, Any]] | None = None
+        self._loaded: tuple[Path, SceneIndex] | None = None
         self._numbers: dict[str, int] = {}
 
-    def _data(self) -> tuple[Path, dict[str, Any]]:
+    def _data(self) -> tuple[Path, SceneIndex]:
         if self._loaded is None:
             from tasks.scenes.cache import prepared
 
-            found = prepared(self.split, self.count, VERSION)
-            self._numbers = {e["id"]: i for i, e in enumerate(found[1]["images"])}
-            self._loaded = found  # last: whoever sees it needs the numbers
+            folder, index = prepared(self.split, self.count, VERSION)
+            self._numbers = {entry.id: number for number, entry in enumerate(index.images)}
+            self._loaded = folder, index  # last: whoever sees it needs the numbers
         return self._loaded
 
-    def _entry(self, image_id: str) -> tuple[int, dict[str, Any]]:
-        images = self._data()[1]["images"]
+    def _entry(self, image_id: str) -> tuple[int, SceneEntry]:
+        images = self._data()[1].images
         number = self._numbers[image_id]
         return number, images[number]
 
     def images(self) -> Sequence[ImageRef]:
         """All images in the order of their index, as PNG files in the cache."""
         folder, index = self._data()
-        return [ImageRef(e["id"], folder / f"{e['id']}.png") for e in index["images"]]
+        return [ImageRef(entry.id, folder / f"{entry.id}.png") for entry in index.images]
 
     def fingerprint(self) -> dict[str, str]:
         """The renderer's version and a hash of all pixels and annotations."""
-        return {"renderer": VERSION, "split": self.split, "sha256": str(self._data()[1]["sha256"])}
+        return {"renderer": VERSION, "split": self.split, "sha256": self._data()[1].sha256}
 
     def coco(self, ids: Sequence[str]) -> Json:
         """Boxes of the visible extents, COCO instances format; image ids count from 1.
@@ -67,26 +75,32 @@ class Scenes(DataSet):
         Raises:
             KeyError: an id is not of this data set.
         """
-        images: list[Json] = []
-        annotations: list[Json] = []
+        images: list[CocoImage] = []
+        annotations: list[CocoAnnotation] = []
         for image_id in ids:
             number, entry = self._entry(image_id)
-            size = {"width": entry["width"], "height": entry["height"]}
-            names = {"file_name": f"{image_id}.png", "harness_id": image_id}
-            images.append({"id": number + 1, **names, **size})
-            for k, (x0, y0, x1, y1) in enumerate(entry["boxes"]):
-                annotations.append(
-                    {
-                        "id": 1000 * (number + 1) + k,
-                        "image_id": number + 1,
-                        "category_id": entry["labels"][k],
-                        "bbox": [x0, y0, x1 - x0, y1 - y0],
-                        "area": entry["areas"][k],
-                        "iscrowd": 0,
-                    }
+            images.append(
+                CocoImage(
+                    id=number + 1,
+                    file_name=f"{image_id}.png",
+                    harness_id=image_id,
+                    width=entry.width,
+                    height=entry.height,
                 )
-        categories = [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)]
-        return {"images": images, "annotations": annotations, "categories": categories}
+            )
+            things = zip(entry.boxes, entry.labels, entry.areas, strict=True)
+            for k, ((x0, y0, x1, y1), label, area) in enumerate(things):
+                annotations.append(
+                    CocoAnnotation(
+                        id=1000 * (number + 1) + k,
+                        image_id=number + 1,
+                        category_id=label,
+                        bbox=[x0, y0, x1 - x0, y1 - y0],
+                        area=area,
+                        iscrowd=0,
+                    )
+                )
+        return coco_json(images, annotations, numbered_categories(CLASSES))
 
     def mask(self, image_id: str) -> NDArray[np.uint8]:
         """Class of every pixel: (height, width) uint8, 0 background, 255 along outlines.
@@ -99,7 +113,7 @@ class Scenes(DataSet):
 
         folder, _ = self._data()
         _, entry = self._entry(image_id)
-        with Image.open(folder / f"{entry['id']}.mask.png") as file:
+        with Image.open(folder / f"{entry.id}.mask.png") as file:
             return np.asarray(file, np.uint8)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from tasks.scenes import CLASSES
 from tasks.scenes.backgrounds import background
-from tasks.scenes.classes import CLASSES
 from tasks.scenes.noise import Field, Rng
 from tasks.scenes.things import Light, Thing, make_thing, twig
 

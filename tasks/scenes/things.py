@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from tasks.scenes import materials, silhouettes
-from tasks.scenes.classes import CLASSES
-from tasks.scenes.colours import muted
-from tasks.scenes.materials import Material, Patch
+from tasks.scenes import CLASSES, materials, silhouettes
+from tasks.scenes.materials import Material, Patch, muted
 from tasks.scenes.noise import Field, Rng
 from tasks.scenes.silhouettes import Outline
 
@@ -95,7 +93,14 @@ def make_thing(dice: Rng, label: int, size: float, at: tuple[float, float], sun:
     albedo = middle + dice.uniform(0.4, 1.0) * (albedo - middle)
     alpha = np.clip(0.5 + patch.inside * size, 0.0, 1.0)
     light = _lit(dice, relief, albedo, muted(dice, name), sun)
-    return Thing(label, top, left, alpha, light, dice.uniform(0.15, 0.35) * size)
+    return Thing(
+        label=label,
+        top=top,
+        left=left,
+        alpha=alpha,
+        light=light,
+        lift=dice.uniform(0.15, 0.35) * size,
+    )
 
 
 def _patch(
@@ -110,7 +115,8 @@ def _patch(
     u = np.cos(angle) * dx + np.sin(angle) * dy
     v = -np.sin(angle) * dx + np.cos(angle) * dy
     period = float(np.clip(size * dice.uniform(0.1, 0.16), 2.7, 4.6))
-    return Patch(u, v, squash * outline(u, v), size, period, angle), top, left
+    patch = Patch(u=u, v=v, inside=squash * outline(u, v), size=size, period=period, angle=angle)
+    return patch, top, left
 
 
 def _lit(dice: Rng, relief: Field, albedo: Field, colour: Field, sun: Light) -> Field:
@@ -143,4 +149,11 @@ def twig(dice: Rng, height: int, width: int, sun: Light) -> Thing:
     inside = np.minimum(thick * (1.0 - 0.4 * t) - np.abs(across), 0.5 * length - np.abs(u))
     relief = np.sqrt(np.clip(thick**2 * 2 - across**2, 0.0, None))
     light = _lit(dice, gaussian_filter(relief, 0.6), np.ones_like(u), muted(dice) * 0.7, sun)
-    return Thing(0, top, left, np.clip(0.5 + inside, 0.0, 1.0), light, 1.5 * thick)
+    return Thing(
+        label=0,
+        top=top,
+        left=left,
+        alpha=np.clip(0.5 + inside, 0.0, 1.0),
+        light=light,
+        lift=1.5 * thick,
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Drawing, Json, VisionModel
 from tasks.agreement import Agreement
-from tasks.segmentation.task import Segmentation
+from tasks.segmentation.task import Segmentation, drawn
 
 
 class SegmentationAgreement(Agreement, Segmentation):
@@ -50,8 +50,8 @@ class SegmentationAgreement(Agreement, Segmentation):
         """
         from tasks.segmentation.metric.confusion import confusion, to_sparse
 
-        for one in (prediction, reference):
-            if not isinstance(one, np.ndarray) or one.dtype.kind not in "iu":
+        for answer in (prediction, reference):
+            if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iu":
                 raise HarnessError(f"The segmenter answered image {image_id!r} with no class map.")
         if prediction.shape != reference.shape:
             raise HarnessError(f"The segmenter's maps of image {image_id!r} differ in size.")
@@ -67,6 +67,4 @@ class SegmentationAgreement(Agreement, Segmentation):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The class map, right where it is the reference's."""
-        from tasks.segmentation.drawing import drawn
-
         return drawn(prediction, np.asarray(reference, np.uint8), self._model_classes)

@@ -24,8 +24,8 @@ def label_indices(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | 
         UserError: the data set has labels the model does not know.
     """
     known, wanted = tuple(model.labels), tuple(data_set.labels)
-    found = places(wanted, known)
-    missing = [name for index, name in enumerate(wanted) if index not in found]
+    matches = places(wanted, known)
+    missing = [name for index, name in enumerate(wanted) if index not in matches]
     if missing:
         raise UserError(
             f"{model.name} does not know {len(missing)} of the {len(wanted)} labels of "
@@ -33,7 +33,7 @@ def label_indices(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | 
             "trained for these classes."
         )
     table = np.full(len(known), len(wanted), dtype=np.int64)
-    table[list(found.values())] = list(found)
+    table[list(matches.values())] = list(matches)
     same = np.array_equal(table, np.arange(len(wanted)))
     return None if same else table
 

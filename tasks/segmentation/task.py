@@ -9,11 +9,15 @@ import numpy as np
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
+from tasks.segmentation.metric.confusion import IGNORED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Segmentation"]
+
+OTHER = "other"
+"""What the segmenter says and the data set has no name for."""
 
 
 class Segmentation(Task):
@@ -118,7 +122,7 @@ class Segmentation(Task):
         Raises:
             HarnessError: the records are not of the data set the class names are of.
         """
-        from tasks.segmentation.metric.sample import SegmentationSample
+        from tasks.segmentation.metric.confusion import SegmentationSample
 
         if ground_truth is None:
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
@@ -129,7 +133,6 @@ class Segmentation(Task):
         self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
     ) -> Drawing:
         """The class map in the data set's values, and how many pixels are right."""
-        from tasks.segmentation.drawing import drawn
         from tasks.segmentation.labels import placed_at
 
         if prediction is not None and self._places is not None:
@@ -143,3 +146,26 @@ class Segmentation(Task):
 def _size(shape: tuple[int, ...]) -> str:
     # Width first, as people say image sizes; anything but two axes is shown as it is.
     return f"{shape[1]}×{shape[0]}" if len(shape) == 2 else str(shape)
+
+
+def drawn(
+    placed: NDArray[np.integer] | None, truth: NDArray[np.uint8], names: Sequence[str]
+) -> Drawing:
+    """The class map to draw and how much of it is right.
+
+    Args:
+        placed: (height, width) prediction, index into ``names``; ``len(names)`` and more are
+            `OTHER`. None draws the truth.
+        truth: (height, width) index into ``names``; what is `IGNORED` there is so in the drawing.
+        names: class names, value 0 first.
+    """
+    if placed is None:
+        return Drawing(class_map=truth, names=tuple(names), caption="the ground truth")
+    counted = truth != IGNORED
+    # 255 is taken: beyond 254 names there is no value left for OTHER, so the last name is it.
+    shown = np.minimum(placed, min(len(names), IGNORED - 1)).astype(np.uint8)
+    shown[~counted] = IGNORED
+    total = int(counted.sum())
+    right = int((placed == truth)[counted].sum())
+    caption = f"{100 * right / total:.1f} % of pixels right" if total else "no pixel counts"
+    return Drawing(class_map=shown, names=(*names, OTHER), caption=caption)

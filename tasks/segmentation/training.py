@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from harness.plugins import Json
 
 PAPER = "Zhao et al., Pyramid Scene Parsing Network, CVPR 2017"
 
 
-def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]) -> Path:
+def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     """Train the PSPNet to the end of its recipe.
 
     Args:
@@ -26,20 +27,19 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
     import torch
     from torch.nn import functional as F
 
+    from tasks.scenes import CLASSES
     from tasks.scenes.batches import SceneBatches
-    from tasks.scenes.classes import CLASSES
     from tasks.scenes.data_set import ScenesTrain
     from tasks.segmentation.models.network import PSPNet
     from tasks.segmentation.models.pspnet import PSPNetScenes
     from tasks.segmentation.task import Segmentation
     from tasks.weights import checkpoints, training
+    from tasks.weights.recipe import begin
 
-    training.begin(recipe, "pspnet")
+    plan = begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)
-    training.set_precision(recipe, module)
-    batches = SceneBatches(
-        ScenesTrain(recipe["images"]), recipe["batch_size"], recipe["seed"], masks=True
-    )
+    training.set_precision(plan, module)
+    batches = SceneBatches(ScenesTrain(plan.images), plan.batch_size, plan.seed, masks=True)
 
     def losses(network: torch.nn.Module, step: int) -> dict[str, torch.Tensor]:
         batch = batches(step)
@@ -48,6 +48,14 @@ def train(recipe: dict[str, Any], directory: Path, report: Callable[[str], None]
         return {"cross_entropy": F.cross_entropy(logits, truth, ignore_index=255)}
 
     def measured(card: Path) -> dict[str, float | str]:
-        return checkpoints.measure(Segmentation(), PSPNetScenes(card), recipe["evaluate"])
+        return checkpoints.measure(Segmentation(), PSPNetScenes(card), plan.evaluate)
 
-    return training.train(recipe, directory, report, module, losses, PAPER, measured)
+    return training.train(
+        recipe=recipe,
+        directory=directory,
+        report=report,
+        module=module,
+        losses_of=losses,
+        paper=PAPER,
+        measure=measured,
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.assets.cards import read_card
 from harness.plugins import DataSet, Expected, VisionModel, own_score
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import load_weights, weights_fingerprint
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Embedded(VisionModel):
 
     def __init__(self, card: Path | None = None) -> None:
         self._card = self.cards()[0] if card is None else card
-        self._module: Any = None
+        self._module: nn.Module | None = None
 
     @classmethod
     @abstractmethod
@@ -57,9 +57,9 @@ class Embedded(VisionModel):
         if self._module is None:
             import torch
 
-            module: Any = self._network()
+            module = self._network()
             load_weights(module, self._card)
-            module = module.to(memory_format=torch.channels_last)
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._settle(module)
             self._module = module
 
@@ -67,5 +67,11 @@ class Embedded(VisionModel):
     def _network(self) -> nn.Module:
         """The network, without its weights."""
 
-    def _settle(self, module: Any) -> None:
+    def _ready(self) -> nn.Module:
+        """The network with its weights."""
+        self.prepare()
+        assert self._module is not None
+        return self._module
+
+    def _settle(self, module: nn.Module) -> None:
         """Fix what a network with its weights would otherwise take from its first image."""

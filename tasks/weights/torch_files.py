@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.assets.pickles import load_pickle
 from harness.errors import UserError
+from harness.plugins import Json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,7 +33,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return read_checkpoint(path)[0]
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], Json]:
     """The weights in a file as `read_state_dict` gives them, and mmsegmentation's ``meta``.
 
     What training keeps beside them (mmengine its logs, torchvision its command line) is left out,
@@ -41,17 +42,18 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UserError: as `read_state_dict`.
     """
-    found = _safetensors(path) if path.suffix.lower() == ".safetensors" else None
-    found = load_pickle(path, stand_ins=True) if found is None else found
-    meta = found.get("meta") if isinstance(found, Mapping) else None
-    return weights_in(found, path), dict(meta) if isinstance(meta, Mapping) else {}
+    if path.suffix.lower() == ".safetensors":
+        return weights_in(_safetensors(path), path), {}
+    content = load_pickle(path, stand_ins=True)
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    return weights_in(content, path), dict(meta) if isinstance(meta, Mapping) else {}
 
 
-def weights_in(found: Any, path: Path) -> dict[str, Tensor]:
+def weights_in(content: object, path: Path) -> dict[str, Tensor]:
     """The weights of a loaded file, out of what holds them.
 
     Args:
-        found: what was loaded.
+        content: what was loaded.
         path: from where, for messages.
 
     Raises:
@@ -60,8 +62,10 @@ def weights_in(found: Any, path: Path) -> dict[str, Tensor]:
     import torch
     from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-    if isinstance(found, Mapping):
-        inner = next((found[key] for key in _KEYS if isinstance(found.get(key), Mapping)), found)
+    if isinstance(content, Mapping):
+        inner = next(
+            (content[key] for key in _KEYS if isinstance(content.get(key), Mapping)), content
+        )
         if inner and all(isinstance(value, torch.Tensor) for value in inner.values()):
             weights: dict[str, Tensor] = inner  # type: ignore[assignment]
             consume_prefix_in_state_dict_if_present(weights, "module.")
@@ -79,12 +83,12 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        found: dict[str, Tensor] = load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror or error}.") from error
     except SafetensorError as error:
         raise UserError(f"{path} is no safetensors file, or a damaged one: {error}.") from error
-    return {k: v.float() if v.dtype == torch.float16 else v for k, v in found.items()}
+    return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
 
 
 def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:

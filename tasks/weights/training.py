@@ -1,53 +1,21 @@
-"""What the vision trainers share: recipe, schedule, precision, averaged weights, the card."""
+"""What the vision trainers share: schedule, precision, averaged weights, the card."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from harness.errors import UserError
+from harness.plugins import Json
 from harness.plugins.training_loop import Loop
 from tasks.weights.checkpoints import save_weights
+from tasks.weights.recipe import VisionRecipe, check_recipe
 
 Report = Callable[[str], None]
 LossesOf = Callable[[nn.Module, int], dict[str, torch.Tensor]]
 Measure = Callable[[Path], dict[str, float | str]]
-
-KEYS = frozenset(
-    "trainer name seed steps batch_size images learning_rate weight_decay warmup_steps decay_steps "
-    "average precision log_every save_every evaluate".split()
-)
-
-
-def check_recipe(recipe: dict[str, Any], trainer: str) -> None:
-    """Refuse a recipe of another trainer, one with a key missing or unknown, or a bad value.
-
-    Raises:
-        UserError: naming the first thing that is wrong.
-    """
-    name = recipe.get("name", "?")
-    if recipe.get("trainer") != trainer:
-        raise UserError(f"The recipe {name} is for trainer {recipe.get('trainer')}, not {trainer}.")
-    wrong = sorted(KEYS.symmetric_difference(recipe))
-    if wrong:
-        what = "does not know" if wrong[0] in recipe else "lacks"
-        raise UserError(f"The recipe {name} {what} the key '{wrong[0]}'.")
-    if recipe["precision"] not in ("fp32", "bf16"):
-        raise UserError(f"The recipe {name} has precision {recipe['precision']}: fp32 or bf16.")
-
-
-def begin(recipe: dict[str, Any], trainer: str) -> None:
-    """Check a recipe and seed torch; to be called before the network is made.
-
-    Raises:
-        UserError: see `check_recipe`.
-    """
-    check_recipe(recipe, trainer)
-    torch.manual_seed(recipe["seed"])
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int, decay: int) -> float:
@@ -84,18 +52,18 @@ class Average:
             else:
                 self.values[key].copy_(value)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """The averages and how many updates they have seen."""
         return {"count": self._count, "values": self.values}
 
-    def load_state_dict(self, state: dict[str, Any], /) -> None:
+    def load_state_dict(self, state: Json, /) -> None:
         """Go on from ``state``."""
         self._count, self.values = state["count"], state["values"]
 
 
-def set_precision(recipe: dict[str, Any], *parts: nn.Module) -> None:
+def set_precision(plan: VisionRecipe, *parts: nn.Module) -> None:
     """Let parts of a network compute in bfloat16 if the recipe says so."""
-    if recipe["precision"] == "bf16":
+    if plan.precision == "bf16":
         for part in parts:
             in_bf16(part)
 
@@ -107,23 +75,24 @@ def in_bf16(module: nn.Module) -> None:
     """
     inner = module.forward
 
-    def forward(*args: Any) -> Any:
+    def forward(*args: object) -> object:
         with torch.autocast("cpu", torch.bfloat16):
             return _as_float(inner(*args))
 
     module.forward = forward  # type: ignore[method-assign]
 
 
-def _as_float(value: Any) -> Any:
+def _as_float(value: object) -> object:
     if isinstance(value, torch.Tensor):
         return value.float()
     if isinstance(value, dict):
         return type(value)((key, _as_float(item)) for key, item in value.items())
+    assert isinstance(value, list | tuple)
     return type(value)(_as_float(item) for item in value)
 
 
 def fit(
-    recipe: dict[str, Any],
+    plan: VisionRecipe,
     directory: Path,
     report: Report,
     module: nn.Module,
@@ -132,7 +101,7 @@ def fit(
     """Train a module to the end of its recipe, resuming from ``directory``.
 
     Args:
-        recipe: as `check_recipe` accepts it.
+        plan: the recipe.
         directory: checkpoints and ``log.csv``; it must hold no run of another recipe, which
             ``harness train`` sees to.
         report: receives a line of progress now and then.
@@ -144,15 +113,12 @@ def fit(
     """
     # Channels last is how the CPU's convolutions run fastest; it changes no result's meaning.
     module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    rate = float(recipe["learning_rate"])
-    optimizer = torch.optim.AdamW(_groups(module, float(recipe["weight_decay"])), lr=rate)
-    average = Average(module, float(recipe["average"]))
-    steps = int(recipe["steps"])
+    rate, steps = float(plan.learning_rate), int(plan.steps)
+    optimizer = torch.optim.AdamW(_groups(module, float(plan.weight_decay)), lr=rate)
+    average = Average(module, float(plan.average))
 
     def step(index: int) -> dict[str, float]:
-        factor = learning_rate_factor(
-            index, steps, int(recipe["warmup_steps"]), int(recipe["decay_steps"])
-        )
+        factor = learning_rate_factor(index, steps, int(plan.warmup_steps), int(plan.decay_steps))
         for group in optimizer.param_groups:
             group["lr"] = rate * factor
         losses = losses_of(module, index)
@@ -169,15 +135,15 @@ def fit(
         state={"module": module, "optimizer": optimizer, "average": average},
         steps=steps,
         directory=directory,
-        save_every=int(recipe["save_every"]),
-        log_every=int(recipe["log_every"]),
-        report=lambda row: report(_line(recipe, row)),
+        save_every=int(plan.save_every),
+        log_every=int(plan.log_every),
+        report=lambda row: report(_line(plan, row)),
     ).run()
     return average.values
 
 
 def train(
-    recipe: dict[str, Any],
+    recipe: Json,
     directory: Path,
     report: Report,
     module: nn.Module,
@@ -199,14 +165,15 @@ def train(
     Returns:
         The card's path.
     """
-    weights = fit(recipe, directory, report, module, losses_of)
+    plan = check_recipe(recipe, recipe["trainer"])
+    weights = fit(plan, directory, report, module, losses_of)
     card = save_weights(recipe, directory, weights, paper, {})
     measured = measure(card)
-    report(f"{recipe['name']}: {measured}")
+    report(f"{plan.name}: {measured}")
     return save_weights(recipe, directory, weights, paper, measured)
 
 
-def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def _groups(module: nn.Module, weight_decay: float) -> list[Json]:
     """Parameter groups: biases and normalisation are not decayed."""
     kernels: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim > 1]
     vectors: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim <= 1]
@@ -216,9 +183,9 @@ def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _line(recipe: dict[str, Any], row: dict[str, float]) -> str:
-    left = (recipe["steps"] - row["step"]) * row["seconds_per_step"] / 60.0
+def _line(plan: VisionRecipe, row: dict[str, float]) -> str:
+    left = (plan.steps - row["step"]) * row["seconds_per_step"] / 60.0
     return (
-        f"{recipe['name']}: step {row['step']:.0f} of {recipe['steps']}, loss {row['loss']:.3f}, "
+        f"{plan.name}: step {row['step']:.0f} of {plan.steps}, loss {row['loss']:.3f}, "
         f"{row['seconds_per_step']:.2f} s a step, {left:.0f} min left"
     )

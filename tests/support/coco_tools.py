@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.plugins import Record, VisionModel
-from tasks.datasets.coco.datasets import CocoFile
+from tasks.datasets.coco.coco_file import CocoFile
 from tasks.detection.task import Detections
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

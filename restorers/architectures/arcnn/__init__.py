@@ -11,24 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB, Compressed
-from restorers.common.luma import on_luma
+from restorers.common.colour import on_luma
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling, Unneeded
 
 if TYPE_CHECKING:
-    from torch import nn
+    from restorers.architectures.arcnn.network import ARCNNNetwork
+    from restorers.common.complexity import Example
 
 
-class ARCNN(PretrainedRestorer):
+class ARCNN(PretrainedRestorer[int, "ARCNNNetwork"]):
     """ARCNN, 9-7-1-5, a network a quality factor, in float32 on the CPU."""
 
     name = "arcnn"
     multi_model = True
     year = 2015
-    sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({"published": 3})  # colours
+    sizes: ClassVar[Mapping[str, int]] = MappingProxyType({"published": 3})  # colours
     default: ClassVar[str] = ""
     # It restores in strips anyway, which change no pixel.
     tiling: ClassVar[Tiling] = Unneeded()
@@ -38,27 +39,27 @@ class ARCNN(PretrainedRestorer):
     )
 
     @classmethod
-    def untrained(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: int) -> ARCNNNetwork:
         """See `PretrainedRestorer`."""
         from restorers.architectures.arcnn.network import ARCNNNetwork
 
         return ARCNNNetwork(config)
 
     @classmethod
-    def call(cls, network: Any, *inputs: Any) -> Any:
+    def call(cls, network: ARCNNNetwork, example: Example) -> object:
         """See `PretrainedRestorer`: the border is replicated, as in `restore`."""
         from torch.nn import functional as F
 
-        return network(F.pad(inputs[0], (network.margin,) * 4, mode="replicate"))
+        return network(F.pad(example.image, (network.margin,) * 4, mode="replicate"))
 
     @classmethod
-    def foreign(cls, path: Path) -> nn.Module:
+    def foreign(cls, path: Path) -> ARCNNNetwork:
         """See `PretrainedRestorer`: the authors' Matlab files, and safetensors without a header."""
         from restorers.architectures.arcnn import matlab, network
 
         return matlab.load(path) if path.suffix.lower() == ".mat" else network.load(path)
 
-    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> RGB:
+    def run(self, network: ARCNNNetwork, compressed: Compressed, tile: Tile | None) -> RGB:
         """See `PretrainedRestorer`; a network of one channel restores luma."""
         from restorers.architectures.arcnn.network import restore, restore_plane
 

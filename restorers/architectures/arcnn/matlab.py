@@ -9,7 +9,6 @@ border of every layer's input, not of the image alone (0.09 dB less on LIVE1 at 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ LAYERS = ("1", "2", "22", "3")
 """What the authors call the four convolutions."""
 
 
-def read_arrays(path: Path) -> dict[str, Any] | None:
+def read_arrays(path: Path) -> dict[str, object] | None:
     """The arrays of a Matlab file up to version 7; None: it is no such file.
 
     Raises:
@@ -31,7 +30,7 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
     from scipy.io.matlab import MatReadError
 
     try:
-        arrays: dict[str, Any] = loadmat(path)
+        arrays: dict[str, object] = loadmat(path)
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
     except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError):

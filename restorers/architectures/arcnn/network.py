@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from harness.errors import UserError
 from restorers.checkpoints.format import read_tensors
-from restorers.common.pixels import to_pixels, to_tensor
+from restorers.common.colour import to_pixels, to_tensor
 
 CHANNELS = (64, 32, 16)
 KERNELS = (9, 7, 1, 5)

@@ -11,18 +11,20 @@ silent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import Compressed, Restored
-from restorers.architectures.dagn.config import PRESETS
+from restorers.architectures.dagn.config import PRESETS, DAGNConfig
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from restorers.architectures.dagn.network import DAGNNetwork
 
-class DAGN(PretrainedRestorer):
+
+class DAGN(PretrainedRestorer[DAGNConfig, "DAGNNetwork"]):
     """DAGN, blind, or told the quality factor (``dagn:told``).
 
     The quality factor it predicts is kept in the record, whether it is told one or not.
@@ -31,7 +33,7 @@ class DAGN(PretrainedRestorer):
     name = "dagn"
     multi_model = False
     year = 2024
-    sizes: ClassVar[Mapping[str, Any]] = PRESETS
+    sizes: ClassVar[Mapping[str, DAGNConfig]] = PRESETS
     blind: ClassVar[bool] = True
     # DAGN at published size takes 1.8 GB for so many pixels.
     tiling: ClassVar[Tiling] = Tiling(above=1 << 20, side=1024, overlap=352, least=256)
@@ -41,18 +43,18 @@ class DAGN(PretrainedRestorer):
     )
 
     @classmethod
-    def untrained(cls, config: Any) -> nn.Module:
+    def untrained(cls, config: DAGNConfig) -> DAGNNetwork:
         """See `PretrainedRestorer`."""
         from restorers.architectures.dagn import network
 
         return network.DAGNNetwork(config)
 
     @classmethod
-    def counted(cls, network: Any) -> list[nn.Module]:
+    def counted(cls, network: DAGNNetwork) -> list[nn.Module]:
         """See `PretrainedRestorer`: what a blind restoration depends on, the QF predictor not."""
         return list(network.parts().values())
 
-    def run(self, network: Any, compressed: Compressed, tile: Tile | None) -> Restored:
+    def run(self, network: DAGNNetwork, compressed: Compressed, tile: Tile | None) -> Restored:
         """See `PretrainedRestorer`."""
         from restorers.architectures.dagn.network import restore
 

@@ -30,7 +30,7 @@ class Guider(nn.Module):
         nn.init.zeros_(self.last.weight)
         with torch.no_grad():
             self.last.bias.copy_(
-                torch.cat([torch.full((w,), float(one)) for w in self.widths for one in (1, 0)])
+                torch.cat([torch.full((w,), float(start)) for w in self.widths for start in (1, 0)])
             )
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> list[Affine]:

@@ -22,8 +22,9 @@ from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, 
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
 from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
-from restorers.common.pixels import to_pixels, to_tensor
-from restorers.common.tiling import Tile, tiled
+from restorers.common.blending import tiled
+from restorers.common.colour import to_pixels, to_tensor
+from restorers.common.tiling import Tile
 
 
 class Restoration(NamedTuple):
@@ -183,8 +184,8 @@ class DAGNNetwork(nn.Module):
             with torch.no_grad():
                 features = tiled(self.sensitive_encoder, padded, large, MULTIPLE, MULTIPLE)
                 logits = self.qf_predictor(features)
-            told = None if qf is None else self.told_qf(qf)
-            sensitive = self.sensitive_guider(features, told)
+            embedded = None if qf is None else self.told_qf(qf)
+            sensitive = self.sensitive_guider(features, embedded)
         return Guidance(insensitive, sensitive, fusion, logits)
 
     def decode(self, padded: Tensor, guidance: Guidance) -> Tensor:
@@ -232,8 +233,10 @@ def restore(
     with torch.inference_mode():
         device = next(network.parameters()).device
         image = to_tensor(pixels, device)
-        told = None if qf is None else torch.tensor([qf], device=device)
-        restored = network(image, told) if tile is None else network.tiled(image, told, tile)
+        known_qf = None if qf is None else torch.tensor([qf], device=device)
+        restored = (
+            network(image, known_qf) if tile is None else network.tiled(image, known_qf, tile)
+        )
         logits = restored.qf_logits
         predicted = None if logits is None else float(expected_qf(logits)[0])
         return to_pixels(restored.image), predicted

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from spandrel.util import get_seq_len
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restorers.architectures.fbcnn.config import QF_WIDTH, FBCNNConfig
-from restorers.common.luma import Plane, on_luma
-from restorers.common.pixels import to_pixels, to_tensor
-from restorers.common.tiling import Tile, tiled
+from restorers.common.blending import tiled
+from restorers.common.colour import Plane, on_luma, to_pixels, to_tensor
+from restorers.common.tiling import Tile
+
+if TYPE_CHECKING:
+    from spandrel.architectures.FBCNN import FBCNN
+
+    from restorers.architectures.fbcnn import FBCNNConfig
+
+QF_WIDTH = 512
+"""Width of the quality-factor MLPs in spandrel's class, which knows no other: the published one."""
 
 STRIDE = 8
 """The network pads heights and widths to a multiple of this: its coarsest scale is 1/8."""
 
 
-def build(config: FBCNNConfig) -> nn.Module:
+def build(config: FBCNNConfig) -> FBCNN:
     """An untrained FBCNN; called with (N, C, H, W) in 0..1 and optionally `told`.
 
     It returns the restored images and what it predicts: (N, 1), 1 - QF / 100.
@@ -33,32 +38,10 @@ def build(config: FBCNNConfig) -> nn.Module:
     )
     if config.widths[3] != QF_WIDTH or config.qf_width != QF_WIDTH:
         _resize(network, config)
-    return network  # type: ignore[no-any-return]
+    return network
 
 
-def config_from_tensors(tensors: Mapping[str, Tensor]) -> FBCNNConfig:
-    """The size of the network that weights in the authors' layout are of.
-
-    Raises:
-        LookupError: they are no FBCNN's.
-        ValueError: they are of an FBCNN with other channels, or other ways to change the scale.
-    """
-    blocks = get_seq_len(tensors, "m_body_encoder")
-    if f"m_down1.{blocks}.weight" not in tensors or "m_up3.0.weight" not in tensors:
-        raise ValueError("they change the scale by other means than strided convolutions")
-    if tensors["m_head.weight"].shape[1] not in (1, 3):
-        raise ValueError("they are neither for RGB nor for luma")
-    stages = ("m_head.weight", "m_down2.0.res.0.weight", "m_down3.0.res.0.weight")
-    first, second, third = (tensors[name].shape[0] for name in stages)
-    return FBCNNConfig(
-        widths=(first, second, third, tensors["m_body_encoder.0.res.0.weight"].shape[0]),
-        blocks=blocks,
-        qf_width=tensors["qf_embed.0.weight"].shape[0],
-        colours=tensors["m_head.weight"].shape[1],
-    )
-
-
-def _resize(network: Any, config: FBCNNConfig) -> None:
+def _resize(network: FBCNN, config: FBCNNConfig) -> None:
     """Give the quality-factor MLPs, 512 wide in spandrel's class, the config's width."""
     width, first = config.qf_width, config.blocks + 2
     predictor, embedding = network.qf_pred, network.qf_embed
@@ -92,7 +75,7 @@ def flexible_loss(
     return F.l1_loss(restored, target) + weight * F.l1_loss(predicted.float(), told(qf))
 
 
-def start_at_identity(network: Any) -> None:
+def start_at_identity(network: FBCNN) -> None:
     """Initialise so that the network returns its input.
 
     FBCNN has no connection from input to output, and a short training would spend itself on
@@ -117,7 +100,7 @@ def start_at_identity(network: Any) -> None:
             layer.bias[own] = 0
 
 
-def predict(network: Any, image: Tensor, tile: Tile) -> Tensor:
+def predict(network: FBCNN, image: Tensor, tile: Tile) -> Tensor:
     """What the network predicts for a whole image it sees in tiles: (1, 1), 1 - QF / 100.
 
     Its prediction goes by the mean of features at 1/8 of the size; those of the tiles are put
@@ -142,7 +125,7 @@ def predict(network: Any, image: Tensor, tile: Tile) -> Tensor:
 
 
 def restore_tiled(
-    network: Any, image: Tensor, known: Tensor | None, tile: Tile
+    network: FBCNN, image: Tensor, known: Tensor | None, tile: Tile
 ) -> tuple[Tensor, Tensor]:
     """What ``network(image, known)`` returns, tile by tile.
 
@@ -163,7 +146,7 @@ def restore_tiled(
 
 
 def restore(
-    network: Any, pixels: NDArray[np.uint8], qf: int | None, tile: Tile | None = None
+    network: FBCNN, pixels: NDArray[np.uint8], qf: int | None, tile: Tile | None = None
 ) -> tuple[NDArray[np.uint8], float]:
     """The restored image and the quality factor the network predicts, 0..100.
 
@@ -178,7 +161,7 @@ def restore(
 
 
 def restore_luma(
-    network: Any, pixels: NDArray[np.uint8], grey: bool, qf: int | None, tile: Tile | None = None
+    network: FBCNN, pixels: NDArray[np.uint8], grey: bool, qf: int | None, tile: Tile | None = None
 ) -> tuple[NDArray[np.uint8], float]:
     """As `restore`, by a network for luma; ``grey`` is `on_luma`'s."""
     predictions = []
@@ -191,7 +174,7 @@ def restore_luma(
     return on_luma(pixels, grey, run), predictions[0]
 
 
-def _run(network: Any, image: Tensor, qf: int | None, tile: Tile | None) -> tuple[Tensor, float]:
+def _run(network: FBCNN, image: Tensor, qf: int | None, tile: Tile | None) -> tuple[Tensor, float]:
     """The restored image, (1, C, H, W) as ``image``, and the predicted quality factor."""
     with torch.inference_mode():
         device = next(network.parameters()).device

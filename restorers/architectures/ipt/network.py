@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from spandrel.util import get_seq_len
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from harness.errors import UserError
-from restorers.architectures.ipt.config import IPTConfig
+if TYPE_CHECKING:
+    from spandrel.architectures.IPT import IPT
+
+    from restorers.architectures.ipt import IPTConfig
 
 RANGE = 255.0
 PATCHES_AT_ONCE = 64
 
 
-def build(config: IPTConfig) -> nn.Module:
+def build(config: IPTConfig) -> IPT:
     """An untrained IPT: (N, 3, patch, patch) in 0..255 to the same."""
     from spandrel.architectures.IPT import IPT
 
-    network: Any = IPT(
+    network: IPT = IPT(
         patch_size=config.patch,
         patch_dim=config.token,
         n_feats=config.width,
@@ -32,34 +31,10 @@ def build(config: IPTConfig) -> nn.Module:
         scale=[1],
     )
     network.stride = config.stride
-    return network  # type: ignore[no-any-return]
+    return network
 
 
-def config_from_tensors(tensors: Mapping[str, Tensor]) -> IPTConfig:
-    """The size of the network that weights in the authors' layout are of.
-
-    The number of attention heads leaves no trace in the weights: it is taken to be the authors'.
-
-    Raises:
-        LookupError: they are no IPT's.
-        UserError: they have several heads and tails, or a tail that enlarges.
-    """
-    tasks = get_seq_len(tensors, "head")
-    if tasks > 1 or "tail.0.0.0.weight" in tensors:
-        raise UserError(
-            f"These IPT weights are for {tasks} tasks or for super-resolution: save a file with "
-            "one head and one tail, those for JPEG at the image's own size."
-        )
-    width = tensors["head.0.0.weight"].shape[0]
-    channels = tensors["body.linear_encoding.weight"].shape[0]
-    token = math.isqrt(channels // width)
-    tokens = tensors["body.query_embed.weight"].shape[1] // channels
-    patch = math.isqrt(tokens) * token
-    layers = get_seq_len(tensors, "body.encoder.layers")
-    return IPTConfig(width=width, patch=patch, token=token, layers=layers, stride=patch // 4)
-
-
-def start_at_identity(network: Any) -> None:
+def start_at_identity(network: IPT) -> None:
     """Initialise so that the network returns its input.
 
     IPT has no connection from input to output. The first channels of the head carry the colours;
@@ -92,7 +67,7 @@ def start_at_identity(network: Any) -> None:
         body.position_encoding.pe.weight.zero_()
 
 
-def restore(network: Any, image: Tensor, stride: int) -> Tensor:
+def restore(network: IPT, image: Tensor, stride: int) -> Tensor:
     """Restore an image of any size from overlapping patches.
 
     As the authors' code: patches every ``stride`` pixels and flush with the last row and column;

@@ -1,4 +1,4 @@
-"""What QGAC is built from: convolutional filter manifolds and dense blocks.
+"""What QGAC is built from: convolutional filter manifolds, dense blocks, and nets of these.
 
 Maps of coefficients are (N, 64 C, h, w) on the blocks' grid, the frequency first: channel
 ``C k + c`` is feature c of frequency k. An 8x8 convolution of stride 8 over C maps of pixels is
@@ -123,4 +123,47 @@ class RRDB(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, groups C, h, w) to the same shape."""
         out: Tensor = features + 0.2 * self.blocks(features)
+        return out
+
+
+class BlockNet(nn.Module):
+    """Block-wise net: a block of 8x8 coefficients becomes one vector, an RRDB, and back.
+
+    Args:
+        inputs: features a coefficient has before.
+        outputs: and after.
+        channels: of a block's vector.
+        manifold: channels of the filter manifolds.
+    """
+
+    def __init__(self, inputs: int, outputs: int, channels: int, manifold: int) -> None:
+        super().__init__()
+        self.encode = FilterManifold(FREQUENCIES * inputs, channels, manifold)
+        self.enhance = RRDB(channels)
+        self.decode = FilterManifold(channels, FREQUENCIES * outputs, manifold)
+        self.encoded, self.decoded = nn.PReLU(), nn.PReLU()
+
+    def forward(self, maps: Tensor, table: Tensor) -> Tensor:
+        """(N, 64 inputs, h, w) to (N, 64 outputs, h, w), given the table, (N, 64)."""
+        features = self.enhance(self.encoded(self.encode(maps, table)))
+        out: Tensor = self.decoded(self.decode(features, table))
+        return out
+
+
+class FrequencyNet(nn.Module):
+    """Frequency-wise net: every frequency apart, across the blocks."""
+
+    def __init__(self, features: int, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            convolution(features, channels, FREQUENCIES),
+            nn.PReLU(),
+            RRDB(channels, FREQUENCIES),
+            convolution(channels, features, FREQUENCIES),
+            nn.PReLU(),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, 64 C, h, w) to (N, 64 C, h, w)."""
+        out: Tensor = self.layers(maps)
         return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,55 +11,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.plugins import Compressed
-from restorers.architectures.qgac.config import QGACConfig
-from restorers.architectures.qgac.layers import RRDB, FilterManifold, convolution, joined
-from restorers.common.pixels import to_pixels, to_tensor
-from restorers.common.tiling import Box, Tile, blended
+from restorers.architectures.qgac.layers import (
+    RRDB,
+    BlockNet,
+    FilterManifold,
+    FrequencyNet,
+    convolution,
+    joined,
+)
+from restorers.common.blending import Box, blended
+from restorers.common.colour import to_pixels, to_tensor
+from restorers.common.tiling import Tile
 from restorers.jpeg.coefficients import read
 from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes, deviations, render, tensors
 
-
-class BlockNet(nn.Module):
-    """Block-wise net: a block of 8x8 coefficients becomes one vector, an RRDB, and back.
-
-    Args:
-        inputs: features a coefficient has before.
-        outputs: and after.
-        channels: of a block's vector.
-        manifold: channels of the filter manifolds.
-    """
-
-    def __init__(self, inputs: int, outputs: int, channels: int, manifold: int) -> None:
-        super().__init__()
-        self.encode = FilterManifold(FREQUENCIES * inputs, channels, manifold)
-        self.enhance = RRDB(channels)
-        self.decode = FilterManifold(channels, FREQUENCIES * outputs, manifold)
-        self.encoded, self.decoded = nn.PReLU(), nn.PReLU()
-
-    def forward(self, maps: Tensor, table: Tensor) -> Tensor:
-        """(N, 64 inputs, h, w) to (N, 64 outputs, h, w), given the table, (N, 64)."""
-        features = self.enhance(self.encoded(self.encode(maps, table)))
-        out: Tensor = self.decoded(self.decode(features, table))
-        return out
-
-
-class FrequencyNet(nn.Module):
-    """Frequency-wise net: every frequency apart, across the blocks."""
-
-    def __init__(self, features: int, channels: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            convolution(features, channels, FREQUENCIES),
-            nn.PReLU(),
-            RRDB(channels, FREQUENCIES),
-            convolution(channels, features, FREQUENCIES),
-            nn.PReLU(),
-        )
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, 64 C, h, w) to (N, 64 C, h, w)."""
-        out: Tensor = self.layers(maps)
-        return out
+if TYPE_CHECKING:
+    from restorers.architectures.qgac import QGACConfig
 
 
 class LumaNet(nn.Module):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from spandrel.architectures.SwinIR import SwinIR
-from spandrel.util import get_seq_len
 from torch import Tensor, nn
 
-from restorers.architectures.swinir.config import SwinIRConfig
-from restorers.common.tiling import Tile, tiled
+from restorers.common.blending import tiled
+from restorers.common.tiling import Tile
+
+if TYPE_CHECKING:
+    from restorers.architectures.swinir import SwinIRConfig
 
 RANGE = 255.0
 """What the authors multiply 0..1 images with in the networks for JPEG artifacts."""
@@ -26,7 +27,7 @@ COMPUTED = ("attn_mask", "relative_position_index")
 class SwinIRNetwork(SwinIR):  # type: ignore[misc]
     """spandrel's network; files need not hold what is `COMPUTED`, and the authors' do."""
 
-    def __init__(self, **numbers: Any) -> None:
+    def __init__(self, **numbers: object) -> None:
         super().__init__(**numbers)
         for module in self.modules():
             for name, buffer in list(module.named_buffers(recurse=False)):
@@ -34,8 +35,8 @@ class SwinIRNetwork(SwinIR):  # type: ignore[misc]
                     module.register_buffer(name, buffer, persistent=False)
 
     def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
+        self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False
+    ) -> object:
         """As torch's; what is `COMPUTED` may be there, and must be what was computed here.
 
         Raises:
@@ -49,7 +50,7 @@ class SwinIRNetwork(SwinIR):  # type: ignore[misc]
         return super().load_state_dict(rest, strict, assign)
 
 
-def build(config: SwinIRConfig) -> nn.Module:
+def build(config: SwinIRConfig) -> SwinIRNetwork:
     """An untrained SwinIR, (N, 3, H, W) in 0..1 to the same."""
     with warnings.catch_warnings():
         # spandrel calls torch.meshgrid without saying how to index, which is its business.
@@ -68,34 +69,7 @@ def build(config: SwinIRConfig) -> nn.Module:
         )
 
 
-def config_from_tensors(tensors: Mapping[str, Tensor]) -> SwinIRConfig:
-    """The size of the network that weights in the authors' layout are of.
-
-    Raises:
-        LookupError: they are no SwinIR's.
-        ValueError: they are of a SwinIR for something else than JPEG artifacts in colour.
-    """
-    layers = range(get_seq_len(tensors, "layers"))
-    blocks = [f"layers.{layer}.residual_group.blocks" for layer in layers]
-    tables = [tensors[f"{block}.0.attn.relative_position_bias_table"] for block in blocks]
-    window = (math.isqrt(tables[0].shape[0]) + 1) // 2  # (2 window - 1)^2 relative positions
-    # Only the authors' networks for JPEG have windows of 7 pixels; the others take another range.
-    enlarging = ("conv_before_upsample.0.weight", "upsample.0.weight", "conv_first.1.weight")
-    if window != 7 or any(name in tensors for name in enlarging):
-        raise ValueError("they are for another task than JPEG artifacts")
-    if "conv_after_body.weight" not in tensors or tensors["conv_last.weight"].shape[0] != 3:
-        raise ValueError("they are of another variant than the authors' for JPEG in colour")
-    mask = tensors.get(f"{blocks[0]}.1.attn_mask")
-    return SwinIRConfig(
-        width=tensors["conv_first.weight"].shape[0],
-        depths=tuple(get_seq_len(tensors, block) for block in blocks),
-        heads=tuple(table.shape[1] for table in tables),
-        window=window,
-        image=window * (1 if mask is None else math.isqrt(mask.shape[0])),
-    )
-
-
-def start_at_identity(network: Any) -> None:
+def start_at_identity(network: SwinIR) -> None:
     """Initialise so that the network returns its input: the last convolution adds nothing."""
     nn.init.zeros_(network.conv_last.weight)
     nn.init.zeros_(network.conv_last.bias)
@@ -123,7 +97,7 @@ def padded(image: Tensor, window: int) -> Tensor:
     return image[:, :, :, : width + right]
 
 
-def restore(network: Any, image: Tensor, tile: Tile | None = None) -> Tensor:
+def restore(network: SwinIR, image: Tensor, tile: Tile | None = None) -> Tensor:
     """Restore an image of any size.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
 
@@ -46,8 +46,8 @@ class MobileNetScenes(Embedded):
         import numpy as np
         import torch
 
-        self.prepare()
+        module = self._ready()
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            scores: NDArray[np.float32] = self._module(tensor.float() / 255.0)[0].softmax(0).numpy()
+            scores: NDArray[np.float32] = module(tensor.float() / 255.0)[0].softmax(0).numpy()
         return scores

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB
 from tasks.classification.task import imagenet_classes
 from tasks.weights.published import PublishedModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
+    from torch import Tensor, nn
 
 
 class Torchvision(PublishedModel):
@@ -30,8 +34,8 @@ class Torchvision(PublishedModel):
     task: ClassVar[str] = "classification"
     weights: ClassVar[str]
 
-    _module: Any = None
-    _transforms: Any = None
+    _module: nn.Module | None = None
+    _transforms: Callable[[Image.Image], Tensor]
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -80,6 +84,7 @@ class Torchvision(PublishedModel):
         from PIL import Image
 
         self.prepare()
+        assert self._module is not None
         # As a PIL image, as in torchvision's own evaluation: it resizes tensors a little otherwise.
         tensor = self._transforms(Image.fromarray(image))
         with torch.inference_mode():

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.datasets.coco.boxes import brief, check_boxes, complete, which
+from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
 KEYS = ("images", "annotations", "categories")
 
@@ -24,44 +24,45 @@ class Instances:
     """What a COCO instances file says.
 
     Attributes:
-        images: ``id`` (int), ``file_name``, ``width`` and ``height`` (0: unknown), by their ids.
+        images: in the order of their ids.
         annotations: of every image, by its id; as in the file, with ``iscrowd`` (0 or 1) and
             ``area`` (square pixels).
-        categories: ``id`` and ``name``, by their ids.
+        categories: in the order of their ids.
         notice: what the user should know about the boxes, or nothing.
     """
 
-    images: tuple[Json, ...]
+    images: tuple[ImageEntry, ...]
     annotations: Mapping[int, list[Json]]
-    categories: tuple[Json, ...]
+    categories: tuple[CocoCategory, ...]
     notice: str
 
 
-def load(path: Path) -> dict[str, list[Json]]:
+def load(path: Path) -> InstancesFile:
     """The three lists of a COCO instances file.
 
     Raises:
         UserError: it cannot be read, is no JSON or no COCO instances file.
     """
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({error}): give a COCO instances file.") from error
-    lacking = [key for key in KEYS if not isinstance(found, dict) or key not in found]
+    lacking = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if lacking:
         raise UserError(
             f"{path} is no COCO instances file: it has no {', '.join(lacking)}. "
             "Such a file is one JSON object with the lists images, annotations and categories."
         )
     for key in KEYS:
-        if not isinstance(found[key], list) or not all(isinstance(e, dict) for e in found[key]):
+        entries = content[key]
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise UserError(f"{path} is no COCO instances file: {key} is no list of objects.")
-    return {key: found[key] for key in KEYS}
+    return InstancesFile(**{key: content[key] for key in KEYS})
 
 
-def image_entries(path: Path, entries: Sequence[Json]) -> list[Json]:
+def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
     """The images of a file in the order of their ids, as pycocotools and detectron2 take them.
 
     Ids that are no integers are replaced by 1, 2, … in the order of the file; ``key`` keeps them.
@@ -81,20 +82,20 @@ def image_entries(path: Path, entries: Sequence[Json]) -> list[Json]:
     for key in ("id", "file_name"):
         _refuse_twins(path, "images", key, entries)
     plain = all(isinstance(entry["id"], int) for entry in entries)
-    found = [
-        {
-            "id": entry["id"] if plain else number,
-            "key": entry["id"],
-            "file_name": entry["file_name"],
-            "width": _side(entry.get("width")),
-            "height": _side(entry.get("height")),
-        }
+    images = [
+        ImageEntry(
+            id=entry["id"] if plain else number,
+            key=entry["id"],
+            file_name=entry["file_name"],
+            width=_side(entry.get("width")),
+            height=_side(entry.get("height")),
+        )
         for number, entry in enumerate(entries, start=1)
     ]
-    return sorted(found, key=lambda entry: int(entry["id"]))
+    return sorted(images, key=lambda image: image.id)
 
 
-def check_categories(path: Path, entries: Sequence[Json]) -> tuple[Json, ...]:
+def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory, ...]:
     """The categories of a file in the order of their ids.
 
     Raises:
@@ -109,12 +110,12 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[Json, ...]:
             )
     _refuse_twins(path, "categories", "id", entries)
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
-    return tuple({"id": entry["id"], "name": entry["name"]} for entry in ordered)
+    return tuple(CocoCategory(id=entry["id"], name=entry["name"]) for entry in ordered)
 
 
 def checked(
     path: Path,
-    content: Mapping[str, list[Json]],
+    content: InstancesFile,
     image_size: Callable[[str], tuple[int, int] | None],
 ) -> Instances:
     """Check what a COCO instances file holds.
@@ -131,29 +132,37 @@ def checked(
             is none, or with a box that is none, has no area or lies outside its image. The first
             of each kind is named.
     """
-    images = image_entries(path, content["images"])
-    for image in images:
-        if not (image["width"] and image["height"]):
-            image["width"], image["height"] = image_size(image["file_name"]) or (0, 0)
-    every = check_categories(path, content["categories"])
+    images = [_measured(image, image_size) for image in image_entries(path, content.images)]
+    every = check_categories(path, content.categories)
     placeholders = _placeholders(content)
     categories = tuple(entry for entry in every if entry["id"] not in placeholders)
     _refuse_twins(path, "categories", "name", categories)
-    notes = content["annotations"]
+    notes = content.annotations
     _check_references(path, notes, images, categories)
-    by_key = {image["key"]: image for image in images}
+    by_key = {image.key: image for image in images}
     notice = check_boxes(path, notes, by_key)
-    annotations: dict[int, list[Json]] = {image["id"]: [] for image in images}
+    annotations: dict[int, list[Json]] = {image.id: [] for image in images}
     for note in complete(path, notes):
-        number = by_key[note["image_id"]]["id"]
+        number = by_key[note["image_id"]].id
         annotations[number].append({**note, "image_id": number})
     return Instances(tuple(images), annotations, categories, notice)
 
 
+def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> ImageEntry:
+    """An image with its size, asked of its file where the annotations do not say."""
+    if image.width and image.height:
+        return image
+    width, height = image_size(image.file_name) or (0, 0)
+    return replace(image, width=width, height=height)
+
+
 def _check_references(
-    path: Path, notes: Sequence[Json], images: Sequence[Json], categories: Sequence[Json]
+    path: Path,
+    notes: Sequence[Json],
+    images: Sequence[ImageEntry],
+    categories: Sequence[CocoCategory],
 ) -> None:
-    known = {image["key"] for image in images}
+    known = {image.key for image in images}
     strays = [note for note in notes if _key(note, "image_id") not in known]
     if strays:
         raise UserError(
@@ -170,23 +179,23 @@ def _check_references(
     _refuse_twins(path, "annotations", "id", [note for note in notes if "id" in note])
 
 
-def _placeholders(content: Mapping[str, Sequence[Json]]) -> set[Any]:
+def _placeholders(content: InstancesFile) -> set[int | str]:
     """Categories that only group others, as some exporters write them: nothing is of them.
 
     Their names may be those of the others too.
     """
-    used = {_key(note, "category_id") for note in content["annotations"]}
-    names = {entry["name"] for entry in content["categories"] if entry["id"] in used}
+    used = {_key(note, "category_id") for note in content.annotations}
+    names = {entry["name"] for entry in content.categories if entry["id"] in used}
     groups = {
         entry["supercategory"]
-        for entry in content["categories"]
+        for entry in content.categories
         if isinstance(entry.get("supercategory"), str) and entry["supercategory"] != entry["name"]
     }
-    idle = [entry for entry in content["categories"] if entry["id"] not in used]
+    idle = [entry for entry in content.categories if entry["id"] not in used]
     return {entry["id"] for entry in idle if entry["name"] in groups | names}
 
 
-def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Json]) -> None:
+def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Mapping[str, object]]) -> None:
     counts = Counter(_key(entry, key) for entry in entries)
     twins = [value for value, count in counts.items() if count > 1]
     if twins:
@@ -196,11 +205,11 @@ def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Json]) -> N
         )
 
 
-def _key(entry: Json, name: str) -> Any:
+def _key(entry: Mapping[str, object], name: str) -> int | str:
     """A value as a key; what cannot be one is the key of nothing."""
     value = entry.get(name)
     return value if isinstance(value, int | str) else str(value)
 
 
-def _side(value: Any) -> int:
+def _side(value: object) -> int:
     return value if isinstance(value, int) and value > 0 else 0

@@ -6,22 +6,23 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from harness.errors import UserError
 from harness.plugins import Json
+from tasks.datasets.coco.schema import ImageEntry
 
 ROUNDING = 1.0
 """Pixels by which a box may reach over the border without a word."""
 
 
-def check_boxes(path: Path, notes: Sequence[Json], images: Mapping[Any, Json]) -> str:
+def check_boxes(path: Path, notes: Sequence[Json], images: Mapping[int | str, ImageEntry]) -> str:
     """Refuse boxes that make no sense.
 
     Args:
         path: the file, for messages.
         notes: annotations.
-        images: what their ``image_id`` means, with ``width`` and ``height`` (0: unknown).
+        images: what their ``image_id`` means.
 
     Returns:
         What to tell about boxes that make little sense, or nothing.
@@ -36,15 +37,15 @@ def check_boxes(path: Path, notes: Sequence[Json], images: Mapping[Any, Json]) -
         reason = _fault(note, image)
         if reason:
             wrong.setdefault(reason, []).append(note)
-        elif image["width"] and _reaches_out(note["bbox"], image):
+        elif image.width and _reaches_out(note["bbox"], image):
             reaching.append(note)
     if wrong:
         reason, culprits = next(iter(wrong.items()))
         image = images[culprits[0]["image_id"]]
         raise UserError(
             f"{path}: the boxes of {len(culprits)} of {len(notes)} annotations {reason}, "
-            f"{which(culprits[0])} first, on {image['file_name']} "
-            f"({image['width']}×{image['height']}): bbox is {culprits[0].get('bbox')}, "
+            f"{which(culprits[0])} first, on {image.file_name} "
+            f"({image.width}×{image.height}): bbox is {culprits[0].get('bbox')}, "
             "and should be [x, y, width, height] in pixels of that image."
         )
     if not reaching:
@@ -77,8 +78,8 @@ def complete(path: Path, notes: Sequence[Json]) -> list[Json]:
         UserError: one of the two is something else.
     """
     for field, kind, holds in (
-        ("iscrowd", "0 or 1", lambda value: value in (0, 1)),
-        ("area", "a finite number, 0 or more", lambda value: _finite(value) and value >= 0),
+        ("iscrowd", "0 or 1", _crowd_mark),
+        ("area", "a finite number, 0 or more", _area_size),
     ):
         strays = [n for n in notes if n.get(field) is not None and not holds(n[field])]
         if strays:
@@ -101,34 +102,42 @@ def which(note: Json) -> str:
     return f"annotation {note['id']}" if "id" in note else "one without an id"
 
 
-def brief(entry: Any) -> str:
+def brief(entry: object) -> str:
     """What stands in the file, cut to a line, for messages."""
     text = json.dumps(entry)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _crowd_mark(value: object) -> bool:
+    return value in (0, 1)
+
+
+def _area_size(value: object) -> bool:
+    return _finite(value) and value >= 0
 
 
 def _area(box: Sequence[float]) -> float:
     return box[2] * box[3]
 
 
-def _finite(value: Any) -> bool:
+def _finite(value: object) -> TypeGuard[float]:
     """Whether it is a number that a float can hold; Python's integers may be larger."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) <= sys.float_info.max
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
-def _fault(note: Json, image: Json) -> str:
-    box: Any = note.get("bbox")
-    numbers = isinstance(box, list) and len(box) == 4
-    if not numbers or not all(_finite(x) for x in box):
+def _fault(note: Json, image: ImageEntry) -> str:
+    box: object = note.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or not all(_finite(x) for x in box):
         return "are not four finite numbers"
     x, y, width, height = box
     # A polygon drawn without area, of which train2017 has two, is counted by COCO and so here.
     if width < 0 or height < 0 or (not (width and height) and not _flat_outline(note)):
         return "have no area"
-    known = image["width"] and image["height"]
+    known = image.width and image.height
     before = x + (width or 1) <= 0 or y + (height or 1) <= 0
-    if known and (before or x >= image["width"] or y >= image["height"]):
+    if known and (before or x >= image.width or y >= image.height):
         return "lie outside their images"
     return ""
 
@@ -140,10 +149,10 @@ def _flat_outline(note: Json) -> bool:
     return any(len({float(x) for p in outline for x in p[start::2]}) == 1 for start in (0, 1))
 
 
-def _reaches_out(box: Sequence[float], image: Json) -> bool:
+def _reaches_out(box: Sequence[float], image: ImageEntry) -> bool:
     x, y, width, height = box
     return (
         min(x, y) < -ROUNDING
-        or x + width > image["width"] + ROUNDING
-        or y + height > image["height"] + ROUNDING
+        or x + width > image.width + ROUNDING
+        or y + height > image.height + ROUNDING
     )

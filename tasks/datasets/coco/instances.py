@@ -12,6 +12,7 @@ from harness.assets.cards import file_sha256
 from harness.errors import UserError
 from harness.plugins import ImageRef, Json
 from tasks.datasets.coco.annotation_file import Instances, checked, load
+from tasks.datasets.coco.schema import CocoImage, ImageEntry
 from tasks.datasets.common.files import size_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 
@@ -48,12 +49,12 @@ class CocoInstances(FileDataSet):
     @cached_property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]
         """The names of `categories`."""
-        return tuple(entry["name"] for entry in self.content.categories)
+        return tuple(category["name"] for category in self.content.categories)
 
     @property
     def categories(self) -> tuple[int, ...]:
         """The file's category ids, in their order."""
-        return tuple(entry["id"] for entry in self.content.categories)
+        return tuple(category["id"] for category in self.content.categories)
 
     @cached_property
     def content(self) -> Instances:
@@ -67,7 +68,7 @@ class CocoInstances(FileDataSet):
     @cached_property
     def listed(self) -> tuple[ImageRef, ...]:
         """Every image of the JSON, in the order of their ids."""
-        names = (entry["file_name"] for entry in self.content.images)
+        names = (image.file_name for image in self.content.images)
         return tuple(ImageRef(name, self.folder / name) for name in names)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
@@ -78,12 +79,12 @@ class CocoInstances(FileDataSet):
         """
         wrong = []
         for ref in refs:
-            entry, size = self._entries[ref.id], upright_size(ref.path)
-            if size not in (None, (entry["width"], entry["height"])):
-                wrong.append((ref, size, (entry["width"], entry["height"])))
+            image, size = self._entries[ref.id], upright_size(ref.path)
+            if size not in (None, (image.width, image.height)):
+                wrong.append((ref, size, (image.width, image.height)))
         if wrong:
-            ref, size, said = wrong[0]
-            turned = size == said[::-1]
+            ref, size, stated = wrong[0]
+            turned = size == stated[::-1]
             advice = (
                 "its EXIF orientation turns it, and every reader here follows that: store it "
                 "upright, without the tag"
@@ -93,7 +94,7 @@ class CocoInstances(FileDataSet):
             raise UserError(
                 f"{len(wrong)} of {len(refs)} images are not of the size that {self.annotations} "
                 f"says, {ref.path} first: it is {size_text(size or ())} and should be "
-                f"{size_text(said)}; {advice}."
+                f"{size_text(stated)}; {advice}."
             )
 
     def identity(self) -> dict[str, str]:
@@ -110,19 +111,19 @@ class CocoInstances(FileDataSet):
         kept = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
         return {
             "images": [
-                {
-                    "id": entry["id"],
-                    "file_name": entry["file_name"],
-                    "width": entry["width"],
-                    "height": entry["height"],
-                    "harness_id": entry["file_name"],
-                }
-                for entry in images
+                CocoImage(
+                    id=image.id,
+                    file_name=image.file_name,
+                    width=image.width,
+                    height=image.height,
+                    harness_id=image.file_name,
+                )
+                for image in images
             ],
             "annotations": [
                 {key: note[key] for key in kept if key in note}
-                for entry in images
-                for note in self.content.annotations[entry["id"]]
+                for image in images
+                for note in self.content.annotations[image.id]
             ],
             "categories": list(self.content.categories),
         }
@@ -139,12 +140,12 @@ class CocoInstances(FileDataSet):
         """
         from tasks.datasets.coco.masks import voc_mask
 
-        entry = self._entries[image_id]
-        return voc_mask(self.content.annotations[entry["id"]], entry["width"], entry["height"])
+        image = self._entries[image_id]
+        return voc_mask(self.content.annotations[image.id], image.width, image.height)
 
     @cached_property
-    def _entries(self) -> dict[str, Json]:
-        return {entry["file_name"]: entry for entry in self.content.images}
+    def _entries(self) -> dict[str, ImageEntry]:
+        return {image.file_name: image for image in self.content.images}
 
     @cached_property
     def _annotations_sha256(self) -> str:

@@ -9,7 +9,6 @@ without any of these classes is background throughout and counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.classes import COCO, COCO_IDS, VOC
+from tasks.datasets.coco.schema import CocoCategory
 
 CATEGORIES = (5, 2, 16, 9, 44, 6, 3, 17, 62, 21, 67, 18, 19, 4, 1, 64, 20, 63, 7, 72)
 """COCO's category ids of `VOC`, in its order: the mask value ``i + 1`` is ``CATEGORIES[i]``."""
@@ -28,15 +28,15 @@ VERSION = "1"
 """Bumped whenever a pixel of a mask can change."""
 
 
-def drawable(categories: Sequence[Json], annotations: Sequence[Json]) -> bool:
+def drawable(categories: Sequence[CocoCategory], annotations: Sequence[Json]) -> bool:
     """Whether a file's categories are COCO's own, and its instances of VOC's classes have outlines.
 
     Args:
-        categories: ``id`` and ``name``.
+        categories: the file's.
         annotations: all of the file's.
     """
     official = dict(zip(COCO_IDS, COCO, strict=True))
-    names = {entry["id"]: entry["name"] for entry in categories}
+    names = {category["id"]: category["name"] for category in categories}
     return all(names.get(number) == official[number] for number in CATEGORIES) and all(
         note.get("segmentation") for note in annotations if note["category_id"] in CATEGORIES
     )
@@ -72,7 +72,7 @@ def _filled(note: Json, width: int, height: int) -> NDArray[np.bool_]:
     """The pixels of one instance: polygons, or a run-length encoding as crowds have."""
     from pycocotools import mask as coco
 
-    outline: Any = note["segmentation"]
+    outline = note["segmentation"]
     try:
         packed = isinstance(outline, dict) and isinstance(outline["counts"], str | bytes)
         encoded = outline if packed else coco.frPyObjects(outline, height, width)

@@ -19,15 +19,15 @@ _ORIENTATION = 0x0112
 
 def present(paths: Iterable[Path]) -> set[Path]:
     """Those of ``paths`` that are there, by listing each folder once and asking no file."""
-    found: dict[Path, set[str]] = {}
+    listings: dict[Path, set[str]] = {}
     here = set()
     for path in paths:
-        if path.parent not in found:
+        if path.parent not in listings:
             try:
-                found[path.parent] = set(os.listdir(path.parent))  # noqa: PTH208 - names suffice
+                listings[path.parent] = set(os.listdir(path.parent))  # noqa: PTH208 - names suffice
             except OSError:
-                found[path.parent] = set()
-        if path.name in found[path.parent]:
+                listings[path.parent] = set()
+        if path.name in listings[path.parent]:
             here.add(path)
     return here
 

@@ -80,8 +80,8 @@ class FileDataSet(DataSet):
             self.available()
         chosen = self._chosen or ()
         if self._sha256 is None or self._sha256[0] != len(chosen):
-            found = contents_sha256((ref.id, self.files(ref)) for ref in chosen)
-            self._sha256 = len(chosen), found
+            sha256 = contents_sha256((ref.id, self.files(ref)) for ref in chosen)
+            self._sha256 = len(chosen), sha256
         return {**self.identity(), "images": self._sha256[1]}
 
     def advice(self, limit: int | None) -> str:

@@ -113,14 +113,14 @@ def _folder(image_id: str) -> str:
 
 
 def _images_below(folder: Path) -> tuple[ImageRef, ...]:
-    found = []
+    images = []
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
         # A link that leads nowhere is listed too, so that the run names it.
         if path.suffix.lower() in SUFFIXES and not hidden and (path.is_file() or _dangling(path)):
-            found.append(ImageRef(id=relative.as_posix(), path=path))
-    return tuple(sorted(found, key=lambda image: image.id))
+            images.append(ImageRef(id=relative.as_posix(), path=path))
+    return tuple(sorted(images, key=lambda image: image.id))
 
 
 def _dangling(path: Path) -> bool:

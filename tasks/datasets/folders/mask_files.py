@@ -1,17 +1,26 @@
-"""Class masks in image files: palette or grey PNGs whose stored values are the classes."""
+"""Class masks in image files: palette or grey PNGs whose stored values are the classes.
+
+And what the data sets by path have in common whose masks' values have names in a file, or none.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.plugins import ImageRef
 from tasks.datasets.common.class_names import is_background
 from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.stored import FileDataSet
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IGNORED = 255
 
@@ -90,13 +99,13 @@ def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> i
     return highest
 
 
-def _values(image: Any) -> list[int]:
+def _values(image: Image.Image) -> list[int]:
     if image.mode == "1":
         return [int(value) for value in np.unique(np.asarray(image))]
     return [value for value, count in enumerate(image.histogram()) if count]
 
 
-def _opened(path: Path, load: bool) -> Any:
+def _opened(path: Path, load: bool) -> Image.Image:
     """A mask, opened and found to be one; its pixels too, if they are to be loaded."""
     from PIL import Image
 
@@ -115,3 +124,41 @@ def _opened(path: Path, load: bool) -> Any:
             "pixel, the class. Masks painted in colours have to be turned into such first."
         )
     return image
+
+
+class NamedMasks(FileDataSet):
+    """Masks of which a file of names says what their values mean, or nobody does.
+
+    Attributes:
+        named: whether the values have names; otherwise they are the model's.
+    """
+
+    named: bool = False
+    _labels: tuple[str, ...] = ()
+    _highest: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the values of `mask` mean, value 0 first; empty where nobody says."""
+        return self._labels
+
+    @property
+    def highest(self) -> int:
+        """The largest value of the masks of a run, but for 255."""
+        if self._chosen is None:
+            self.available()
+        return self._highest
+
+    @abstractmethod
+    def mask_path(self, image_id: str) -> Path:
+        """The file of an image's mask."""
+
+    def check_masks(self, refs: Sequence[ImageRef]) -> None:
+        """Look at every pixel of the masks of a run.
+
+        Raises:
+            UserError: see `tasks.datasets.folders.mask_files.check_values`.
+        """
+        masks = [self.mask_path(ref.id) for ref in refs]
+        whole = len(refs) == len(self.listed)
+        self._highest = check_values(masks, self._labels, whole)

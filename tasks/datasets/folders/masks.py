@@ -17,8 +17,7 @@ from tasks.datasets.common.class_names import (
     without_background,
 )
 from tasks.datasets.folders.images import SUFFIXES, ImageFolder
-from tasks.datasets.folders.mask_files import check_pairs, read_mask
-from tasks.datasets.folders.named_masks import NamedMasks
+from tasks.datasets.folders.mask_files import NamedMasks, check_pairs, read_mask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,16 +82,16 @@ class MaskFolder(NamedMasks):
             UserError: there is none, or one without a mask.
         """
         masks = set(self._masks.values())
-        found = [ref for ref in ImageFolder(self.path).images() if ref.path not in masks]
-        if not found:
+        images = [ref for ref in ImageFolder(self.path).images() if ref.path not in masks]
+        if not images:
             raise UserError(f"No image in {self.path} besides the masks of {self.masks}.")
-        lonely = [ref for ref in found if _stem(ref.id) not in self._masks]
+        lonely = [ref for ref in images if _stem(ref.id) not in self._masks]
         if lonely:
             raise UserError(
-                f"{len(lonely)} of the {len(found)} images of {self.path} have no mask in "
+                f"{len(lonely)} of the {len(images)} images of {self.path} have no mask in "
                 f"{self.masks}, {lonely[0].id} first: its mask would be {_stem(lonely[0].id)}.png."
             )
-        return tuple(found)
+        return tuple(images)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse masks that do not fit their images or the class names.
@@ -130,16 +129,16 @@ def _masks_below(folder: Path, images: Path) -> dict[str, Path]:
     Raises:
         UserError: two are of one path, as ``a.png`` and ``a.PNG``.
     """
-    found: dict[str, Path] = {}
+    masks: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
         beside = folder in images.parents and images in path.parents
         if path.suffix.lower() == ".png" and not hidden and not beside:
-            other = found.setdefault(_stem(relative.as_posix()), path)
+            other = masks.setdefault(_stem(relative.as_posix()), path)
             if other is not path:
                 raise UserError(f"{other} and {path.name} are masks of one image: take one away.")
-    return found
+    return masks
 
 
 def _stem(image_id: str) -> str:

@@ -13,7 +13,7 @@ from harness.plugins import ImageRef
 from tasks.classes import VOC
 from tasks.datasets.common.class_names import is_background, names_file, read_names
 from tasks.datasets.common.files import present
-from tasks.datasets.folders.named_masks import NamedMasks
+from tasks.datasets.folders.mask_files import NamedMasks
 from tasks.datasets.voc.layout import BOXES, MASKS, VocLayout, read_list, truth_folder
 from tasks.datasets.voc.lists import in_all, list_stems
 
@@ -69,10 +69,10 @@ class Voc2012(VocLayout):
     @classmethod
     def prepared(cls) -> bool:
         """Whether the list is here, and images and annotations of all that it names."""
-        found = cls()
-        if not (found.root / "ImageSets" / cls.image_set / "val.txt").is_file():
+        data_set = cls()
+        if not (data_set.root / "ImageSets" / cls.image_set / "val.txt").is_file():
             return False
-        needed = [path for ref in found.listed for path in found.files(ref)]
+        needed = [path for ref in data_set.listed for path in data_set.files(ref)]
         return len(present(needed)) == len(set(needed))
 
     @classmethod
@@ -172,8 +172,8 @@ class VocFolder(VocLayout, NamedMasks):
         """The names in the XML files; with masks, VOC's where all are VOC's."""
         if not self.boxes:
             return ()
-        found = {thing.name for stem in self.stems for thing in self._things[stem]}
-        return VOC if self.masks and found <= set(VOC) else tuple(sorted(found))
+        names = {thing.name for stem in self.stems for thing in self._things[stem]}
+        return VOC if self.masks and names <= set(VOC) else tuple(sorted(names))
 
     def _names_of_masks(self, file: Path, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names, refused if value 0 is not the background, as VOC defines it.

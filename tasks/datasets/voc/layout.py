@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.plugins import ImageRef, Json
+from tasks.datasets.coco.schema import (
+    CocoAnnotation,
+    CocoImage,
+    coco_json,
+    numbered_categories,
+)
 from tasks.datasets.common.files import present, read_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.images import SUFFIXES
@@ -59,7 +65,7 @@ class VocLayout(FileDataSet):
         Raises:
             UserError: two images have one id.
         """
-        images, found = images_in(self.root), []
+        images, refs = images_in(self.root), []
         for stem in self.stems:
             paths = images.get(stem, (self.root / "JPEGImages" / f"{stem}.jpg",))
             if len(paths) > 1:
@@ -67,8 +73,8 @@ class VocLayout(FileDataSet):
                     f"{self.name}: {paths[0]} and {paths[1].name} are two images of one id, which "
                     "is the name without the suffix: take one away."
                 )
-            found.append(ImageRef(stem, paths[0]))
-        return tuple(found)
+            refs.append(ImageRef(stem, paths[0]))
+        return tuple(refs)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse images whose mask or XML is missing, is none, or does not fit.
@@ -119,26 +125,32 @@ class VocLayout(FileDataSet):
         if not self.boxes:
             return super().coco(ids)
         places = {name: place for place, name in enumerate(self.classes, start=1)}
-        images: list[Json] = []
-        notes: list[Json] = []
+        images: list[CocoImage] = []
+        notes: list[CocoAnnotation] = []
         for image_id in ids:
             number, ref = self._numbers[image_id]
             width, height = upright_size(ref.path) or (0, 0)
-            names = {"file_name": ref.path.name, "harness_id": image_id}
-            images.append({"id": number, "width": width, "height": height, **names})
+            images.append(
+                CocoImage(
+                    id=number,
+                    width=width,
+                    height=height,
+                    file_name=ref.path.name,
+                    harness_id=image_id,
+                )
+            )
             for thing in self._things[image_id]:
                 notes.append(
-                    {
-                        "id": len(notes) + 1,
-                        "image_id": number,
-                        "category_id": places[thing.name],
-                        "bbox": list(thing.box),
-                        "area": thing.box[2] * thing.box[3],
-                        "iscrowd": int(thing.difficult),
-                    }
+                    CocoAnnotation(
+                        id=len(notes) + 1,
+                        image_id=number,
+                        category_id=places[thing.name],
+                        bbox=list(thing.box),
+                        area=thing.box[2] * thing.box[3],
+                        iscrowd=int(thing.difficult),
+                    )
                 )
-        categories = [{"id": place, "name": name} for name, place in places.items()]
-        return {"images": images, "annotations": notes, "categories": categories}
+        return coco_json(images, notes, numbered_categories(self.classes))
 
     def _check_boxes(self, ref: ImageRef) -> None:
         xml, things = self._xml_path(ref.id), self._things[ref.id]
@@ -181,11 +193,11 @@ class _Things(dict[str, tuple[AnnotatedObject, ...]]):
 def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
     """The images in ``JPEGImages`` by their id, the name without the suffix; no other files."""
     folder = root / "JPEGImages"
-    found: dict[str, tuple[Path, ...]] = {}
+    by_id: dict[str, tuple[Path, ...]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            found[path.stem] = (*found.get(path.stem, ()), path)
-    return found
+            by_id[path.stem] = (*by_id.get(path.stem, ()), path)
+    return by_id
 
 
 def truth_folder(root: Path, kind: str) -> Path:
@@ -206,7 +218,7 @@ def read_list(path: Path) -> tuple[str, ...]:
         UserError: it cannot be read, or is empty.
     """
     lines = read_text(path, "the list of images").splitlines()
-    found = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
-    if not found:
+    ids = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+    if not ids:
         raise UserError(f"The list of images {path} is empty.")
-    return found
+    return ids

@@ -36,12 +36,12 @@ def list_stems(root: Path, split: str | None) -> dict[str, tuple[str, ...]]:
     kinds = [name for name in kinds if truth_folder(root, name).is_dir()]
     if not kinds:
         raise UserError(f"--split {split}: there is no folder {truth_folder(root, kind)}.")
-    found = {}
+    offered = {}
     for name in kinds:
         stems = _stems(root, name, wanted)
         if stems:
-            found[name] = stems
-    if not found:
+            offered[name] = stems
+    if not offered:
         listed = sorted({path.stem for kind in kinds for path in _lists(root, kind)})
         shown = ", ".join(listed[:_SHOWN]) + (", …" if len(listed) > _SHOWN else "")
         raise UserError(
@@ -50,7 +50,7 @@ def list_stems(root: Path, split: str | None) -> dict[str, tuple[str, ...]]:
             if wanted or listed
             else f"No image in {root} has a mask or an annotation file."
         )
-    return found
+    return offered
 
 
 def in_all(name: str, stems: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], str]:
@@ -64,7 +64,7 @@ def in_all(name: str, stems: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, 
     alone = " or ".join(f"--split {kind}" for kind in stems)
     if not common:
         raise UserError(f"No image of {name} has both a mask and boxes: choose with {alone}.")
-    counts = {kind: len(found) for kind, found in stems.items()}
+    counts = {kind: len(ids) for kind, ids in stems.items()}
     notice = ""
     if any(count > len(common) for count in counts.values()):
         notice = (
@@ -94,9 +94,9 @@ def _stems(root: Path, kind: str, wanted: str) -> tuple[str, ...]:
 def _lists(root: Path, kind: str) -> list[Path]:
     """The lists of a kind, or those that are not of any kind, or those of the boxes."""
     for folder in (root / "ImageSets" / kind, root / "ImageSets", root / "ImageSets" / BOXES):
-        found = sorted(folder.glob("*.txt"))
-        if found:
-            return found
+        lists = sorted(folder.glob("*.txt"))
+        if lists:
+            return lists
     return []
 
 

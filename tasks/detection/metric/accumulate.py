@@ -96,12 +96,12 @@ class AveragePrecision:
             last = hits[ends]
             self._thresholds.append(
                 _Places(
-                    image[hits],
-                    ends + 1,
-                    before[last],
-                    image[odd],
-                    np.where(counts[odd], 1, -1).astype(np.int32),
-                    np.searchsorted(odd, last, side="right"),
+                    image=image[hits],
+                    ends=ends + 1,
+                    before=before[last],
+                    odd_image=image[odd],
+                    odd_sign=np.where(counts[odd], 1, -1).astype(np.int32),
+                    odd_before=np.searchsorted(odd, last, side="right"),
                 )
             )
         self.size = len(self._usual) + sum(len(places.image) for places in self._thresholds)
@@ -118,23 +118,23 @@ class AveragePrecision:
         Returns:
             (draws, thresholds); NaN where there is nothing to be found.
         """
-        found = np.zeros((len(weights), len(self._thresholds)))
+        precision = np.zeros((len(weights), len(self._thresholds)))
         known, row = np.unique(truths, return_inverse=True)
         reached, starts = _reached(known, self._recalls)
         rows = max(1, _BLOCK // max(1, len(self._usual)))
         for start in range(0, len(weights), rows):
             part = slice(start, start + rows)
-            self._block(weights[part], reached, starts[row[part]], found[part])
-        found /= len(self._recalls)
-        found[truths == 0] = np.nan
-        return found
+            self._block(weights[part], reached, starts[row[part]], precision[part])
+        precision /= len(self._recalls)
+        precision[truths == 0] = np.nan
+        return precision
 
     def _block(
         self,
         weights: NDArray[np.int32],
         reached: NDArray[np.uint8],
         starts: NDArray[np.intp],
-        found: NDArray[np.float64],
+        precision: NDArray[np.float64],
     ) -> None:
         usual = _running(weights, self._usual)
         for index, places in enumerate(self._thresholds):
@@ -152,19 +152,19 @@ class AveragePrecision:
             # The first run takes all thresholds that it reaches, recall 0 among them.
             thresholds[:, 1:] -= thresholds[:, :-1].copy()
             envelope *= thresholds
-            found[:, index] = envelope.sum(axis=1)
+            precision[:, index] = envelope.sum(axis=1)
 
 
 def _running(
     weights: NDArray[np.int32], image: NDArray[np.intp], sign: NDArray[np.int32] | None = None
 ) -> NDArray[np.int32]:
     """(draws, n + 1) sums of the first 0, 1, …, n detections' weights."""
-    found = np.zeros((len(weights), len(image) + 1), np.int32)
-    each = np.take(weights, image, axis=1)
+    sums = np.zeros((len(weights), len(image) + 1), np.int32)
+    counts = np.take(weights, image, axis=1)
     if sign is not None:
-        each *= sign
-    np.cumsum(each, axis=1, out=found[:, 1:])
-    return found
+        counts *= sign
+    np.cumsum(counts, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _reached(

@@ -6,12 +6,16 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, TextIO, cast
 
 import numpy as np
 
 from harness.errors import HarnessError
 from harness.plugins import Detections, Json
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
 FIGURES = (
     *("mAP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -55,7 +59,7 @@ def evaluate(detections: Mapping[str, Detections], ground_truth: Json) -> dict[s
 
 def evaluator(
     detections: Mapping[str, Detections], ground_truth: Json
-) -> tuple[Any, dict[int, str]]:
+) -> tuple[COCOeval, dict[int, str]]:
     """A ``COCOeval`` of exactly these images, not yet evaluated, and the class names.
 
     Args:
@@ -72,9 +76,9 @@ def evaluator(
 
     by_image = _by_image(detections, ground_truth)
     truth = _truth(ground_truth, set(by_image))
-    found = {**truth, "annotations": _results(by_image)}
+    results = {**truth, "annotations": _results(by_image)}
     with quiet():
-        evaluation = COCOeval(_indexed(truth), _indexed(found), "bbox")
+        evaluation = COCOeval(_indexed(truth), _indexed(results), "bbox")
     evaluation.params.imgIds = sorted(by_image)
     return evaluation, {category["id"]: category["name"] for category in truth["categories"]}
 
@@ -92,7 +96,7 @@ def _by_image(detections: Mapping[str, Detections], ground_truth: Json) -> dict[
             f"{unknown[0]!r} first: records and ground truth are of different data sets; "
             "run again into an empty directory."
         )
-    return {numbers[key]: found for key, found in detections.items()}
+    return {numbers[key]: answer for key, answer in detections.items()}
 
 
 def _truth(ground_truth: Json, images: set[int]) -> Json:
@@ -118,10 +122,10 @@ def _truth(ground_truth: Json, images: set[int]) -> Json:
 def _results(by_image: Mapping[int, Detections]) -> list[Json]:
     # What COCO.loadRes makes of a results file; loadRes itself fails on an empty one.
     results: list[Json] = []
-    for image, found in by_image.items():
-        corners = found.boxes.astype(np.float64)
+    for image, answer in by_image.items():
+        corners = answer.boxes.astype(np.float64)
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-        scores, labels = found.scores.tolist(), found.labels.tolist()
+        scores, labels = answer.scores.tolist(), answer.labels.tolist()
         for box, score, label in zip(boxes, scores, labels, strict=True):
             results.append(
                 {
@@ -137,7 +141,7 @@ def _results(by_image: Mapping[int, Detections]) -> list[Json]:
     return results
 
 
-def _indexed(dataset: Json) -> Any:
+def _indexed(dataset: Json) -> COCO:
     from pycocotools.coco import COCO
 
     coco = COCO()
@@ -149,7 +153,7 @@ def _indexed(dataset: Json) -> Any:
 class _OtherThreads:
     """Standard output that drops what the thread that made it writes, and that alone."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._silent = threading.get_ident()
 
@@ -158,13 +162,13 @@ class _OtherThreads:
             return len(text)
         return int(self._stream.write(text))
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence pycocotools' prints; a progress bar in another thread goes on drawing."""
-    stream: Any = _OtherThreads(sys.stdout)
+    stream = cast("TextIO", _OtherThreads(sys.stdout))
     with _STDOUT_LOCK, contextlib.redirect_stdout(stream):
         yield

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Detections, Json
 from tasks.detection.metric.coco import evaluator, quiet
+
+if TYPE_CHECKING:
+    from pycocotools.cocoeval import COCOeval
 
 AREAS = ("all", "small", "medium", "large")
 """COCOeval's area ranges, in its order."""
@@ -86,11 +89,11 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
             parts[key].append(part)
         evaluation.evalImgs = []
     return Matches(
-        tuple(detections),
-        tuple(names[category] for category in sorted(names)),
-        params.recThrs,
-        tuple(params.maxDets),
-        {key: _joined(parts[key], len(places)) for key in sorted(parts)},
+        images=tuple(detections),
+        names=tuple(names[category] for category in sorted(names)),
+        recalls=params.recThrs,
+        limits=tuple(params.maxDets),
+        curves={key: _joined(parts[key], len(places)) for key in sorted(parts)},
     )
 
 
@@ -107,14 +110,16 @@ class _MatchPart:
     truths: NDArray[np.int32]
 
 
-def _parts(evaluation: Any, places: Mapping[int, int]) -> Any:
+def _parts(
+    evaluation: COCOeval, places: Mapping[int, int]
+) -> Iterator[tuple[tuple[int, int], _MatchPart]]:
     # evalImgs: category by category, within it area range by area range, within it by image.
     images = len(evaluation.params.imgIds)
     for block in range(len(evaluation.evalImgs) // max(images, 1)):
         entries = evaluation.evalImgs[block * images : (block + 1) * images]
-        found = [entry for entry in entries if entry is not None]
-        if found:
-            yield divmod(block, len(AREAS)), _part(found, places)
+        known = [entry for entry in entries if entry is not None]
+        if known:
+            yield divmod(block, len(AREAS)), _part(known, places)
 
 
 def _part(entries: list[Json], places: Mapping[int, int]) -> _MatchPart:

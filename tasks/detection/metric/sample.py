@@ -61,19 +61,19 @@ class DetectionSample(Sample):
         recall = np.full((*shape, len(AREAS), len(matches.limits)), np.nan)
         weights = np.ascontiguousarray(weights, np.int32)
 
-        def one(key: tuple[int, int]) -> None:
+        def aggregate_curve(key: tuple[int, int]) -> None:
             category, area = key
             counts = totals(matches.curves[key], weights, matches.limits)
-            found = self._precision[key](weights, counts.truths)
-            precision[:, category, area] = found.mean(axis=1)
+            by_threshold = self._precision[key](weights, counts.truths)
+            precision[:, category, area] = by_threshold.mean(axis=1)
             recall[:, category, area] = _recall(counts)
             if area == 0:
-                single[:, category] = found[:, list(_SINGLE)]
+                single[:, category] = by_threshold[:, list(_SINGLE)]
 
         # The longest first, so that no thread is left with it alone at the end.
         order = sorted(self._precision, key=lambda key: -self._precision[key].size)
         with ThreadPoolExecutor(self._workers) as pool:
-            list(pool.map(one, order))
+            list(pool.map(aggregate_curve, order))
         values = [
             *(_mean(ap) for ap in (precision[:, :, 0], single[:, :, 0], single[:, :, 1])),
             *(_mean(precision[:, :, area]) for area in (1, 2, 3)),
@@ -96,16 +96,16 @@ class DetectionSample(Sample):
 
 def _alone(matched: Matched, recalls: Values) -> Values:
     """The AP of one category in every image alone, (images,); 0 where nothing is to be found."""
-    found = np.zeros(len(matched.truths))
+    precision = np.zeros(len(matched.truths))
     order = np.argsort(matched.image, kind="stable")
-    ends = np.cumsum(np.bincount(matched.image, minlength=len(found)))
+    ends = np.cumsum(np.bincount(matched.image, minlength=len(precision)))
     for image in np.flatnonzero(matched.truths):
         here = order[ends[image - 1] if image else 0 : ends[image]]
         if len(here):
-            found[image] = _ap(
+            precision[image] = _ap(
                 matched.right[:, here], matched.ignored[:, here], matched.truths[image], recalls
             )
-    return found
+    return precision
 
 
 def _ap(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB
 from tasks.weights.published import WeightsModel
 
 if TYPE_CHECKING:
+    from detectron2.config import CfgNode
+    from detectron2.engine import DefaultPredictor
+
     from harness.plugins import Detections
 
 ARCHITECTURE = "1"
@@ -25,9 +28,9 @@ class Detectron2Model(WeightsModel):
 
     task: ClassVar[str] = "detection"
 
-    _predictor: Any = None
+    _predictor: DefaultPredictor | None = None
 
-    def _config(self) -> Any:
+    def _config(self) -> CfgNode:
         """detectron2's config of the network."""
         raise NotImplementedError
 
@@ -78,6 +81,7 @@ class Detectron2Model(WeightsModel):
         from harness.plugins import Detections
 
         self.prepare()
+        assert self._predictor is not None
         instances = self._predictor(np.ascontiguousarray(image[..., ::-1]))["instances"]
         return Detections(
             boxes=instances.pred_boxes.tensor.numpy().astype(np.float32),

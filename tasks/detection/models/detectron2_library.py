@@ -9,13 +9,17 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 
 from harness.errors import UserError
 from tasks.classes import COCO
-from tasks.detection.models.detectron2_weights import check_fit, refuse_code
+from tasks.detection.models.detectron2_weights import IncompatibleKeys, check_fit, refuse_code
+
+if TYPE_CHECKING:
+    from detectron2.config import CfgNode
+    from detectron2.engine import DefaultPredictor
 
 INSTALL = (
     "pip install 'setuptools<81' fvcore iopath yacs omegaconf hydra-core cloudpickle tabulate && "
@@ -44,14 +48,14 @@ def need() -> str:
     return str(detectron2.__version__)
 
 
-def zoo_config(name: str) -> Any:
+def zoo_config(name: str) -> CfgNode:
     """detectron2's own config ``COCO-Detection/<name>.yaml``, for the CPU."""
     from detectron2 import model_zoo
 
     return _on_cpu(model_zoo.get_config(f"COCO-Detection/{name}.yaml"))
 
 
-def file_config(path: Path) -> Any:
+def file_config(path: Path) -> CfgNode:
     """The config in a YAML file, with the files it builds on, for the CPU.
 
     Raises:
@@ -72,7 +76,7 @@ def file_config(path: Path) -> Any:
     return _on_cpu(config)
 
 
-def predictor(config: Any, weights: Path, published: bool = False) -> Any:
+def predictor(config: CfgNode, weights: Path, published: bool = False) -> DefaultPredictor:
     """A `DefaultPredictor` of ``config`` with the weights in a file.
 
     detectron2's own checkpointer reads the file, but only warns of weights that do not fit: here
@@ -94,9 +98,9 @@ def predictor(config: Any, weights: Path, published: bool = False) -> Any:
     class Checkpointer(DetectionCheckpointer):  # type: ignore[misc]
         """Keeps what does not fit instead of logging it."""
 
-        odd: Any = None
+        odd: IncompatibleKeys | None = None
 
-        def _log_incompatible_keys(self, incompatible: Any) -> None:
+        def _log_incompatible_keys(self, incompatible: IncompatibleKeys) -> None:
             self.odd = incompatible
 
     refuse_code(weights)
@@ -105,12 +109,12 @@ def predictor(config: Any, weights: Path, published: bool = False) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = DefaultPredictor(config)
+            made = DefaultPredictor(config)
     except Exception as error:
         raise UserError(
             f"detectron2 cannot build the network of the config: {_line(error)}."
         ) from error
-    checkpointer = Checkpointer(found.model)
+    checkpointer = Checkpointer(made.model)
     try:
         checkpointer.load(str(weights))
     except Exception as error:
@@ -119,11 +123,11 @@ def predictor(config: Any, weights: Path, published: bool = False) -> Any:
             "its checkpointer wrote, or the state_dict alone."
         ) from error
     check_fit(checkpointer.odd, weights, published)
-    _try(found)
-    return found
+    _try(made)
+    return made
 
 
-def class_names(config: Any, path: Path) -> tuple[str, ...]:
+def class_names(config: CfgNode, path: Path) -> tuple[str, ...]:
     """The names of a config's classes, in the order of its outputs.
 
     From ``classes.txt`` beside the config (a name a line), else from what detectron2 knows of the
@@ -153,7 +157,7 @@ def class_names(config: Any, path: Path) -> tuple[str, ...]:
     )
 
 
-def _try(found: Any) -> None:
+def _try(made: DefaultPredictor) -> None:
     """Run a small image: what fails then fails here, and what warns once warns unheard."""
     import torch
 
@@ -165,7 +169,7 @@ def _try(found: Any) -> None:
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            result = found.model([image])[0]
+            result = made.model([image])[0]
     finally:
         log.setLevel(level)
     if "instances" not in result or not result["instances"].has("pred_boxes"):
@@ -174,7 +178,7 @@ def _try(found: Any) -> None:
         )
 
 
-def _on_cpu(config: Any) -> Any:
+def _on_cpu(config: CfgNode) -> CfgNode:
     config.MODEL.DEVICE = "cpu"
     return config
 
@@ -202,7 +206,7 @@ def _catalogued(data_sets: Sequence[str]) -> list[tuple[str, ...]]:
     from detectron2.data import MetadataCatalog
 
     known = [MetadataCatalog.get(name) for name in data_sets if name in MetadataCatalog.list()]
-    return [tuple(found.get("thing_classes") or ()) for found in known]
+    return [tuple(metadata.get("thing_classes") or ()) for metadata in known]
 
 
 def _line(error: Exception) -> str:

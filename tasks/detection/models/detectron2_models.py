@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.assets.cards import checked_file
 from harness.errors import UserError
@@ -17,6 +17,9 @@ from tasks.classes import COCO
 from tasks.detection.models.detectron2_base import Detectron2Model
 from tasks.detection.models.detectron2_weights import check_md5, weights_file
 from tasks.weights.published import PublishedModel
+
+if TYPE_CHECKING:
+    from detectron2.config import CfgNode
 
 _READ = 1 << 20  # characters; a config is told by its top level
 
@@ -35,7 +38,7 @@ class ZooModel(PublishedModel, Detectron2Model):
         check_md5(path, card)
         return path
 
-    def _config(self) -> Any:
+    def _config(self) -> CfgNode:
         from tasks.detection.models.detectron2_library import zoo_config
 
         return zoo_config(type(self).name)
@@ -134,7 +137,7 @@ class Detectron2File(Detectron2Model):
         names = "\n".join(self.classes).encode()
         return {**super().fingerprint(), "classes": hashlib.sha256(names).hexdigest()}
 
-    def _config(self) -> Any:
+    def _config(self) -> CfgNode:
         from tasks.detection.models.detectron2_library import file_config
 
         return file_config(self._path)

@@ -7,7 +7,7 @@ import pickle
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from harness.assets.cards import Card
 from harness.assets.pickles import load_pickle
@@ -31,6 +31,14 @@ _ARRAYS = {
 
 _CONSTANTS = ("num_batches_tracked", "pixel_mean", "pixel_std")
 """What older versions kept among the weights though it is the config's, or nothing's."""
+
+
+class IncompatibleKeys(Protocol):
+    """fvcore's ``_IncompatibleKeys``: what of a file does not fit a network."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+    incorrect_shapes: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
 
 
 def weights_file(name: str, variant: str) -> Path:
@@ -67,10 +75,10 @@ def check_md5(path: Path, card: Card) -> None:
                 digest.update(chunk)
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    found = digest.hexdigest()
-    if not found.startswith(expected):
+    md5 = digest.hexdigest()
+    if not md5.startswith(expected):
         raise UserError(
-            f"{path} is not the file its card describes: md5 {found[:12]}…, expected {expected}…. "
+            f"{path} is not the file its card describes: md5 {md5[:12]}…, expected {expected}…. "
             f"Delete it and `harness fetch {card.name}`."
         )
 
@@ -104,11 +112,11 @@ def refuse_code(path: Path) -> None:
         ) from error
 
 
-def check_fit(odd: Any, weights: Path, published: bool) -> None:
+def check_fit(odd: IncompatibleKeys | None, weights: Path, published: bool) -> None:
     """Refuse what detectron2's checkpointer only warns of.
 
     Args:
-        odd: fvcore's ``_IncompatibleKeys``, or None.
+        odd: what fvcore's checkpointer found; None: nothing.
         weights: the file, for messages.
         published: it is the model zoo's own file for this config, so that an array the network
             has no use for is an old version's, and not another network's.
@@ -118,13 +126,13 @@ def check_fit(odd: Any, weights: Path, published: bool) -> None:
     """
     if odd is None:
         return
-    for name, found, wanted in odd.incorrect_shapes:
+    for name, shape, wanted in odd.incorrect_shapes:
         if "cls_score" in name:
             hint = "are they for other classes?"
         else:
             hint = "are they another network's?"
         raise UserError(
-            f"The weights {weights} do not fit the config: '{name}' is of shape {list(found)}, "
+            f"The weights {weights} do not fit the config: '{name}' is of shape {list(shape)}, "
             f"not {list(wanted)}; {hint}"
         )
     missing, extra = (
@@ -146,7 +154,7 @@ def check_fit(odd: Any, weights: Path, published: bool) -> None:
 class _Arrays(pickle.Unpickler):
     """Reads pickles of numpy arrays; whatever else one asks for is refused."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _ARRAYS:
             raise pickle.UnpicklingError(f"asks for {module}.{name}")
         return super().find_class(module, name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import RGB
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
 
@@ -35,8 +35,8 @@ class FasterRCNNScenes(Embedded):
         network: nn.Module = build(len(CLASSES))
         return network
 
-    def _settle(self, module: Any) -> None:
-        from tasks.detection.models.pooling import settle
+    def _settle(self, module: nn.Module) -> None:
+        from tasks.detection.models.network import settle
 
         settle(module)
 
@@ -51,12 +51,12 @@ class FasterRCNNScenes(Embedded):
 
         from harness.plugins import Detections
 
-        self.prepare()
+        module = self._ready()
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255.0
         with torch.inference_mode():
-            found = self._module([tensor])[0]
+            answer = module([tensor])[0]
         return Detections(
-            boxes=found["boxes"].numpy().astype(np.float32),
-            scores=found["scores"].numpy().astype(np.float32),
-            labels=found["labels"].numpy().astype(np.int64),
+            boxes=answer["boxes"].numpy().astype(np.float32),
+            scores=answer["scores"].numpy().astype(np.float32),
+            labels=answer["labels"].numpy().astype(np.int64),
         )

@@ -1,4 +1,7 @@
-"""The embedded detector: torchvision's Faster R-CNN on a slim residual network with an FPN."""
+"""The embedded detector's network, torchvision's Faster R-CNN on a slim ResNet with an FPN.
+
+And what any Faster R-CNN of torchvision needs before its first image: `settle`.
+"""
 
 from __future__ import annotations
 
@@ -97,6 +100,22 @@ def build(classes: int) -> FasterRCNN:
     )
     network.transform = _AsTheyAre(1, 1, [0.42, 0.41, 0.39], [0.2, 0.2, 0.2], size_divisible=16)
     return network
+
+
+def settle(module: nn.Module) -> None:
+    """Fix what RoI pooling would otherwise take from the first image, and keep.
+
+    torchvision infers the strides of the feature maps when it first pools; from a very slim image
+    it infers wrong ones, and every later prediction would depend on which image came first.
+
+    Args:
+        module: a Faster R-CNN of torchvision, in evaluation mode.
+    """
+    side = 256
+    with torch.inference_mode():
+        features = module.get_submodule("backbone")(torch.zeros(1, 3, side, side))
+        box = torch.tensor([[0.0, 0.0, 32.0, 32.0]])
+        module.get_submodule("roi_heads.box_roi_pool")(features, [box], [(side, side)])
 
 
 class _AsTheyAre(GeneralizedRCNNTransform):  # type: ignore[misc]

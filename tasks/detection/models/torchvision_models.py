@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
 from harness.plugins import RGB
@@ -10,6 +10,7 @@ from tasks.classes import COCO, COCO_IDS
 from tasks.weights.published import PublishedModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -40,8 +41,8 @@ class TorchvisionDetector(PublishedModel):
     """The epsilon of the frozen batch normalisation with which torchvision runs pretrained
     weights; None: it runs them with ordinary batch normalisation."""
 
-    _module: Any = None
-    _transform: Any = None
+    _module: nn.Module | None = None
+    _transform: Callable[[Tensor], Tensor]
 
     def fingerprint(self) -> dict[str, str]:
         """The weights' sha256, the architecture and torchvision's version.
@@ -67,7 +68,7 @@ class TorchvisionDetector(PublishedModel):
         if self._module is None:
             from torchvision.models import get_model_weights
 
-            from tasks.detection.models.pooling import settle
+            from tasks.detection.models.network import settle
             from tasks.weights.torch_files import fill, read_state_dict
 
             weights = read_state_dict(self._file)
@@ -90,17 +91,18 @@ class TorchvisionDetector(PublishedModel):
         from harness.plugins import Detections
 
         self.prepare()
+        assert self._module is not None
         # Channels last in memory, as torchvision makes tensors of Pillow's images.
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         with torch.inference_mode():
-            found = self._module([self._transform(tensor)])[0]
+            answer = self._module([self._transform(tensor)])[0]
         places = np.zeros(_OUTPUTS, np.int64)
         places[list(COCO_IDS)] = np.arange(1, len(COCO_IDS) + 1)
-        labels = places[found["labels"].numpy()]
+        labels = places[answer["labels"].numpy()]
         kept = labels > 0
         return Detections(
-            boxes=found["boxes"].numpy().astype(np.float32)[kept],
-            scores=found["scores"].numpy().astype(np.float32)[kept],
+            boxes=answer["boxes"].numpy().astype(np.float32)[kept],
+            scores=answer["scores"].numpy().astype(np.float32)[kept],
             labels=labels[kept],
         )
 

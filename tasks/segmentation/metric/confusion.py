@@ -7,20 +7,23 @@ name for (*other*): wrong wherever the truth counts, and no class of its own in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import HarnessError
-from harness.plugins import Json
+from harness.plugins import Json, Sample
 
 IGNORED = 255
 """The mask value of pixels that do not count."""
 
 
 def confusion(
-    truth: NDArray[Any], prediction: NDArray[Any], classes: int, other: bool = False
+    truth: NDArray[np.integer],
+    prediction: NDArray[np.integer],
+    classes: int,
+    other: bool = False,
 ) -> NDArray[np.int64]:
     """Count pixels by true and predicted class.
 
@@ -83,9 +86,9 @@ class Pixels(NamedTuple):
         predicted: (..., classes) of the predicted class, the columns' sums without *other*.
     """
 
-    right: NDArray[Any]
-    true: NDArray[Any]
-    predicted: NDArray[Any]
+    right: NDArray[np.number]
+    true: NDArray[np.number]
+    predicted: NDArray[np.number]
 
 
 def by_image(outcomes: Sequence[Json], classes: int) -> Pixels:
@@ -147,7 +150,7 @@ def _check(outcome: Json, classes: int) -> None:
         )
 
 
-def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
+def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.true_divide(part, whole), dtype=np.float64)
 
@@ -155,3 +158,38 @@ def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     known = ~np.isnan(values)
     return _ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+Values = NDArray[np.float64]
+
+
+class SegmentationSample(Sample):
+    """The pixels of each image by class: the confusion matrix of a draw is their weighted sum."""
+
+    def __init__(
+        self, images: Sequence[str], outcomes: Sequence[Json], names: Sequence[str]
+    ) -> None:
+        """Count.
+
+        Args:
+            images: image ids.
+            outcomes: their sparse matrices (`tasks.segmentation.metric.confusion.to_sparse`).
+            names: the class names.
+
+        Raises:
+            HarnessError: a matrix has another number of classes.
+        """
+        self.images = tuple(images)
+        self._pixels = by_image(outcomes, len(names))
+        self._names = tuple(names)
+
+    def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
+        """Everything `tasks.segmentation.metric.confusion.figures` returns, for each draw."""
+        # Whole numbers below 2^53: a product of floats is exact, and fast.
+        draws = weights.astype(np.float64)
+        drawn = Pixels(*(draws @ counts.astype(np.float64) for counts in self._pixels))
+        return iou_and_accuracy(drawn, self._names)
+
+    def each(self) -> Values:
+        """The mIoU of every image alone, over the classes there or predicted in it."""
+        return iou_and_accuracy(self._pixels, self._names)["mIoU"]

@@ -138,10 +138,10 @@ def _in_wheel(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise UserError("mmsegmentation is not installed: pip install onedl-mmsegmentation.")
     folder = Path(spec.origin).parent / ".mim" / "configs"
-    found = [path for path in folder.rglob("*.py") if path.as_posix().endswith(f"/{name}")]
-    if not found:
+    configs = [path for path in folder.rglob("*.py") if path.as_posix().endswith(f"/{name}")]
+    if not configs:
         raise UserError(
             f"There is no file {name}, nor does a config of that name come with mmsegmentation "
             f"(they are in {folder})."
         )
-    return found[0]
+    return configs[0]

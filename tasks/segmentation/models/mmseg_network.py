@@ -8,18 +8,22 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import RGB
+from harness.plugins import RGB, Json
 from tasks.segmentation.models.segmenter import numbered
 from tasks.weights.torch_files import fill, read_checkpoint
+
+if TYPE_CHECKING:
+    from mmengine import Config
+    from mmengine.config import ConfigDict
 
 _HEAD = re.compile(r"^decode_head\.(?:\d+\.)?conv_seg\.weight$")
 
@@ -38,7 +42,7 @@ class MMSegNetwork:
             network's, or the classes' names do not fit them.
     """
 
-    def __init__(self, config: Any, weights: Path, what: str, any_classes: bool = False) -> None:
+    def __init__(self, config: Config, weights: Path, what: str, any_classes: bool = False) -> None:
         tensors, meta = read_checkpoint(weights)
         model = config.model
         heads = [value for name, value in tensors.items() if _HEAD.match(name)]
@@ -82,16 +86,16 @@ class MMSegNetwork:
                 "resizing leaves nothing of the short side"
             ) from error
         with torch.inference_mode():
-            found = self._module.test_step(
+            answer = self._module.test_step(
                 {"inputs": [data["inputs"]], "data_samples": [data["data_samples"]]}
             )[0]
-        if "pred_sem_seg" not in found:
+        if "pred_sem_seg" not in answer:
             raise HarnessError("the mmsegmentation model predicts no classes")
-        classes: NDArray[np.uint8] = found.pred_sem_seg.data[0].to(torch.uint8).numpy()
+        classes: NDArray[np.uint8] = answer.pred_sem_seg.data[0].to(torch.uint8).numpy()
         return classes
 
 
-def read_config(path: Path) -> Any:
+def read_config(path: Path) -> Config:
     """An mmsegmentation config, without the weights it would begin training with.
 
     The file is Python, and is run.
@@ -117,13 +121,13 @@ def read_config(path: Path) -> Any:
     return config
 
 
-def config_sha256(config: Any) -> str:
+def config_sha256(config: Config) -> str:
     """The sha256 of what decides a prediction: the model, and how images reach it."""
-    said = {"model": config.model.to_dict(), "pipeline": _pipeline(config, "the config")}
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+    facts = {"model": config.model.to_dict(), "pipeline": _pipeline(config, "the config")}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _drop_pretrained(node: Any) -> None:
+def _drop_pretrained(node: dict[str, object] | Sequence[object]) -> None:
     """Take away what would be downloaded to begin training with."""
     if isinstance(node, dict):
         if "pretrained" in node:
@@ -136,14 +140,14 @@ def _drop_pretrained(node: Any) -> None:
             _drop_pretrained(child)
 
 
-def _set_classes(model: Any, count: int) -> None:
+def _set_classes(model: ConfigDict, count: int) -> None:
     for head in ("decode_head", "auxiliary_head"):
-        found = model.get(head) or []
-        for one in [found] if isinstance(found, dict) else found:
-            one["num_classes"] = count
+        parts = model.get(head) or []
+        for part in [parts] if isinstance(parts, dict) else parts:
+            part["num_classes"] = count
 
 
-def _pipeline(config: Any, what: str) -> list[dict[str, Any]]:
+def _pipeline(config: Config, what: str) -> list[Json]:
     """The config's test pipeline for an image that is read already.
 
     Raises:
@@ -166,7 +170,7 @@ def _pipeline(config: Any, what: str) -> list[dict[str, Any]]:
     return [read, *rest]
 
 
-def _dataset(config: Any) -> Any:
+def _dataset(config: Config) -> ConfigDict:
     loader = config.get("test_dataloader") or config.get("val_dataloader") or {}
     dataset = loader.get("dataset") or {}
     while isinstance(dataset.get("dataset"), dict):  # a wrapper
@@ -174,20 +178,20 @@ def _dataset(config: Any) -> Any:
     return dataset
 
 
-def _names(meta: dict[str, Any], config: Any) -> tuple[str, ...]:
+def _names(meta: Json, config: Config) -> tuple[str, ...]:
     """The classes as the checkpoint names them, else the config's data set, else none."""
-    found = (meta.get("dataset_meta") or {}).get("classes") or meta.get("CLASSES")
+    names = (meta.get("dataset_meta") or {}).get("classes") or meta.get("CLASSES")
     dataset = _dataset(config)
-    found = found or (dataset.get("metainfo") or {}).get("classes")
-    if not found and dataset.get("type"):
+    names = names or (dataset.get("metainfo") or {}).get("classes")
+    if not names and dataset.get("type"):
         with _quiet():
             from mmseg.datasets import BaseSegDataset
             from mmseg.registry import DATASETS
 
             kind = dataset["type"]
             known = DATASETS.get(kind) if isinstance(kind, str) else kind
-            found = getattr(known or BaseSegDataset, "METAINFO", {}).get("classes")
-    return tuple(str(name).strip() for name in found or ())
+            names = getattr(known or BaseSegDataset, "METAINFO", {}).get("classes")
+    return tuple(str(name).strip() for name in names or ())
 
 
 @contextlib.contextmanager
@@ -223,7 +227,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    said = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    reason = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     for rest in (", the current sys.path", ". Please check whether"):  # long, and no help
-        said = said.partition(rest)[0]
-    return f"{type(error).__name__}: {' '.join(said.split()).rstrip('.')}"
+        reason = reason.partition(rest)[0]
+    return f"{type(error).__name__}: {' '.join(reason.split()).rstrip('.')}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,10 +35,9 @@ class TorchvisionNetwork:
     def __init__(self, name: str, weights: Path, head: str) -> None:
         tensors, _ = read_checkpoint(weights)
         rows = len(tensors[head]) if head in tensors else 21
-        options: dict[str, Any] = {"weights": None, "weights_backbone": None, "num_classes": rows}
-        if any(key.startswith("aux_classifier.") for key in tensors):
-            options["aux_loss"] = True
-        module = get_model(name, **options)
+        auxiliary = any(key.startswith("aux_classifier.") for key in tensors)
+        options = {"aux_loss": True} if auxiliary else {}
+        module = get_model(name, weights=None, weights_backbone=None, num_classes=rows, **options)
         fill(module, tensors, weights, name)
         # The auxiliary head is for training; what the other one says does not depend on it.
         module.aux_classifier = None

@@ -118,7 +118,7 @@ def test_a_trial_restores_an_image_of_any_size(network):
 
 def test_an_example_of_a_file_has_the_shapes_of_one():
     real, image = inputs(jpeg(19, 37))
-    made, noise = jpeg_example(19, 37)
+    noise, made = jpeg_example(19, 37)
 
     assert noise.shape == image.shape
     assert (made.ratio, made.size) == (real.ratio, real.size)

@@ -15,7 +15,7 @@ from restorers.architectures.dagn.config import PUBLISHED, SMALL
 from restorers.architectures.dagn.fusion import CrossFeatureFusion, pyramid
 from restorers.architectures.dagn.guidance import DualAwarenessBlock, GuidanceBlock, Guider
 from restorers.architectures.dagn.network import DAGNNetwork
-from restorers.architectures.fbcnn.config import SMALL as SMALL_FBCNN
+from restorers.architectures.fbcnn import SMALL as SMALL_FBCNN
 from restorers.architectures.fbcnn.network import build
 from restorers.checkpoints.format import Header, save
 from restorers.common.complexity import count_parameters, macs_at

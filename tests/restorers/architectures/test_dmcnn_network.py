@@ -11,18 +11,15 @@ from jpeg_tools import awake, inputs, jpeg, locate_file, picture
 from PIL import Image
 from torch.nn import functional as F
 
-import restorers.architectures.dmcnn
 from harness.errors import UserError
 from harness.images.jpeg import SUBSAMPLINGS
-from restorers.architectures.dmcnn.config import PRESETS, Branch, DMCNNConfig
+from restorers.architectures.dmcnn import DMCNN, PRESETS, Branch, DMCNNConfig
+from restorers.architectures.dmcnn.branches import DMCNNAutoEncoder, SpectralBranch, rectified
 from restorers.architectures.dmcnn.network import (
-    DMCNNAutoEncoder,
     DMCNNNetwork,
     DMCNNOutput,
-    SpectralBranch,
     halved,
     multi_scale_loss,
-    rectified,
     restore,
 )
 from restorers.jpeg.dct import decode, stack
@@ -41,7 +38,7 @@ def dmcnn():
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    cost = restorers.architectures.dmcnn.DMCNNNetwork.cost("published", 512, 512)
+    cost = DMCNN.cost("published", 512, 512)
     assert round(cost.parameters / 1e6, 1) == 4.7
     assert cost.macs_by_output / 1e9 == pytest.approx(687.1, rel=0.002)
     # Counted as a transposed convolution truly is.
@@ -49,7 +46,7 @@ def test_the_published_size_costs_what_table_iii_says():
 
 
 def test_the_small_size_is_small():
-    cost = restorers.architectures.dmcnn.DMCNNNetwork.cost("small", 240, 320)
+    cost = DMCNN.cost("small", 240, 320)
     assert 4 * cost.parameters < 6e6
     assert cost.macs < 5e9
 
@@ -59,7 +56,7 @@ def test_presets_are_frozen_and_light():
         PRESETS["small"].pixel.widths = (1, 2, 3)
     with pytest.raises(ValueError, match="3 scales need 2 blocks"):
         Branch((8, 8, 8), (1,))
-    code = "import sys, restorers.architectures.dmcnn.config; assert 'torch' not in sys.modules"
+    code = "import sys, restorers.architectures.dmcnn; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -11,13 +11,11 @@ from jpeg_tools import awake, inputs, jpeg, locate_file, picture
 from PIL import Image
 from torch.nn import functional as F
 
-import restorers.architectures.qgac
 from harness.errors import UserError
 from harness.images.jpeg import SUBSAMPLINGS
-from restorers.architectures.qgac.config import PRESETS, QGACConfig
-from restorers.architectures.qgac.layers import RRDB, FilterManifold, joined
+from restorers.architectures.qgac import PRESETS, QGAC, QGACConfig
+from restorers.architectures.qgac.layers import RRDB, FilterManifold, FrequencyNet, joined
 from restorers.architectures.qgac.network import (
-    FrequencyNet,
     QGACNetwork,
     correction_loss,
     restore,
@@ -39,14 +37,14 @@ def qgac():
 
 
 def test_the_published_size_costs_what_table_iii_says():
-    cost = restorers.architectures.qgac.QGACNetwork.cost("published", 512, 512)
+    cost = QGAC.cost("published", 512, 512)
     parameters, macs = cost.parameters, cost.macs
     assert macs / 1e9 == pytest.approx(249.9, rel=0.001)
     assert parameters / 1e6 == pytest.approx(259.9, rel=0.001)  # Table III prints 0.0
 
 
 def test_the_small_size_is_small():
-    cost = restorers.architectures.qgac.QGACNetwork.cost("small", 240, 320)
+    cost = QGAC.cost("small", 240, 320)
     assert 4 * cost.parameters < 6e6
     assert cost.macs < 5e9
 
@@ -54,7 +52,7 @@ def test_the_small_size_is_small():
 def test_presets_are_frozen_and_light():
     with pytest.raises(FrozenInstanceError):
         PRESETS["small"].blocks = 1
-    code = "import sys, restorers.architectures.qgac.config; assert 'torch' not in sys.modules"
+    code = "import sys, restorers.architectures.qgac; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

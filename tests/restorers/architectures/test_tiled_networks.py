@@ -13,24 +13,24 @@ from torch.utils._pytree import tree_leaves
 from harness.errors import HarnessError
 from harness.images.jpeg import Jpeg
 from harness.plugins import Restored
+from restorers.architectures import dmcnn as dmcnn_config
+from restorers.architectures import fbcnn as fbcnn_config
+from restorers.architectures import swinir as swinir_config
 from restorers.architectures.arcnn import ARCNN
 from restorers.architectures.dagn import DAGN
 from restorers.architectures.dmcnn import DMCNN
-from restorers.architectures.dmcnn import config as dmcnn_config
 from restorers.architectures.fbcnn import FBCNN
-from restorers.architectures.fbcnn import config as fbcnn_config
 from restorers.architectures.fbcnn.network import restore_tiled, told
 from restorers.architectures.ipt import IPT
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
-from restorers.architectures.swinir import config as swinir_config
 from restorers.checkpoints.format import Header, save
 from restorers.common.tiling import Tile
 
 TINY = {
-    FBCNN: fbcnn_config.SwinIRConfig((6, 8, 10, 12), blocks=2, qf_width=16),
+    FBCNN: fbcnn_config.FBCNNConfig((6, 8, 10, 12), blocks=2, qf_width=16),
     DAGN: dagn_tools.TINY,
-    DMCNN: dmcnn_config.SwinIRConfig(
+    DMCNN: dmcnn_config.DMCNNConfig(
         dmcnn_config.Branch((6, 8), (1,), (1, 2)), dmcnn_config.Branch((4, 6, 8), (1, 1), (1, 2))
     ),
     QGAC: {"manifold": 4, "blocks": 6, "latent": 2, "frequency": 2, "colour": 4},

@@ -15,7 +15,7 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import Restored
 from restorers.checkpoints.format import Header, save
 from restorers.checkpoints.sources import Files
-from restorers.common.pixels import to_pixels, to_tensor
+from restorers.common.colour import to_pixels, to_tensor
 from restorers.common.pretrained import PretrainedRestorer
 
 

@@ -10,16 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from harness.errors import HarnessError, UserError
-from restorers.common.tiling import (
-    SMALLEST,
-    Box,
-    Tile,
-    Tiling,
-    Unneeded,
-    enough_memory,
-    spans,
-    tiled,
-)
+from restorers.common.blending import Box, spans, tiled
+from restorers.common.tiling import SMALLEST, Tile, Tiling, Unneeded, enough_memory
 
 
 @st.composite

@@ -8,16 +8,16 @@ import torch
 from jpeg_tools import inputs, jpeg
 from memory_tools import Activations
 
+from restorers.architectures import dmcnn as dmcnn_config
+from restorers.architectures import fbcnn as fbcnn_config
+from restorers.architectures import swinir as swinir_config
 from restorers.architectures.dagn import DAGN
 from restorers.architectures.dagn import config as dagn_config
 from restorers.architectures.dmcnn import DMCNN
-from restorers.architectures.dmcnn import config as dmcnn_config
 from restorers.architectures.fbcnn import FBCNN
-from restorers.architectures.fbcnn import config as fbcnn_config
 from restorers.architectures.fbcnn.network import restore_tiled, told
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
-from restorers.architectures.swinir import config as swinir_config
 from restorers.architectures.swinir.network import restore as swinir_restore
 from restorers.common.tiling import Tile
 from restorers.jpeg.dct import Planes
@@ -44,7 +44,7 @@ def narrow(config, **changes):
 
 def test_what_the_pixel_branch_of_dmcnn_sees_lies_within_the_margin():
     for size in dmcnn_config.PRESETS.values():
-        config = dmcnn_config.SwinIRConfig(size.spectral, narrow(size.pixel))
+        config = dmcnn_config.DMCNNConfig(size.spectral, narrow(size.pixel))
         network = jpeg_tools.awake(DMCNN.build(config))
         seen = reach(lambda x, n=network: n.outputs[0](n.pixel(x)[0]), 8, 6)
         assert 64 < seen <= DMCNN.tiling.choose(2000, 2000, None).margin

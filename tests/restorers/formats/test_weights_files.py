@@ -23,8 +23,7 @@ from harness.errors import ImageError, UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins import Restored, registry
 from restorers.architectures.fbcnn import FBCNN
-from restorers.architectures.ipt import IPT
-from restorers.architectures.ipt.config import IPTConfig
+from restorers.architectures.ipt import IPT, IPTConfig
 from restorers.architectures.swinir import SwinIR
 from restorers.architectures.swinir import network as swinir
 from restorers.checkpoints.format import Header, save

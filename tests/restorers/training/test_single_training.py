@@ -11,11 +11,11 @@ from harness.plugins import Restored
 from harness.plugins.training_loop import read_checkpoint
 from restorers.architectures.fbcnn import FBCNN
 from restorers.checkpoints.sources import Files
+from restorers.common.architecture import built, sized
 from restorers.training import single
 from restorers.training.batches import PatchBatches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource
-from restorers.training.sizes import built, sized
 from restorers.training.validation import restored
 
 SIZES = {

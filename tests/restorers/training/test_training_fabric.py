@@ -12,7 +12,8 @@ from training_tools import common, log, stage
 from harness.errors import HarnessError, UserError
 from restorers.training import fabric
 from restorers.training.batches import PatchBatches, Pool
-from restorers.training.fabric import BatchFeeder, Player, launched, learning_rate
+from restorers.training.fabric import Player, launched, learning_rate
+from restorers.training.feeding import BatchFeeder
 from restorers.training.recipe import ImageSource, SingleStage, Training
 
 

@@ -10,10 +10,10 @@ import yaml
 from training_tools import TINY, common, log, stage, tinted, write
 
 from harness.plugins.training_loop import read_checkpoint
+from restorers.common.architecture import built, sized
 from restorers.training.batches import PatchBatches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource, Training
-from restorers.training.sizes import built, sized
 
 WATCHED = """
 import sys

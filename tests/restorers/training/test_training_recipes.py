@@ -13,6 +13,7 @@ from training_tools import TINY, Interrupt, common, stage
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from harness.study.recipe import read_recipe
+from restorers.common.architecture import built, sized
 from restorers.common.complexity import weightless
 from restorers.jpeg.coefficients import read
 from restorers.jpeg.dct import tensors
@@ -20,7 +21,6 @@ from restorers.training import arcnn, dagn, single
 from restorers.training.batches import PatchBatch
 from restorers.training.methods import METHODS
 from restorers.training.recipe import Recipe, SingleStage, ThreeStages, checked
-from restorers.training.sizes import built, sized
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "train"
 RECIPES = {path.stem: read_recipe(path) for path in sorted(CONFIGS.glob("*.yaml"))}
@@ -58,7 +58,7 @@ def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
 @pytest.mark.parametrize("name", DAGNS)
 def test_every_recipe_of_dagn_makes_networks_that_take_its_patches(name):
     plan = checked(DAGNS[name], ThreeStages)
-    config = dagn.network_config(plan)
+    config = dagn.dagn_config(plan)
     network = weightless(lambda: dagn.dagn.DAGNNetwork(config))
     autos = (dagn.InsensitiveAutoEncoder, dagn.SensitiveAutoEncoder)
 

@@ -16,7 +16,7 @@ from tasks.classification import crops as module
 from tasks.classification.batches import CropBatches
 from tasks.classification.crops import LEAST_PIXELS, SMALLEST, UNIT, crops
 from tasks.classification.scenes_things import ScenesThings, ScenesThingsTrain
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 
 COUNT = 6
 

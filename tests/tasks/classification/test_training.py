@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 from tasks.classification.training import train
-from tasks.weights.training import check_recipe
+from tasks.weights.recipe import check_recipe
 
 ROOT = Path(__file__).parents[3]
 STEPS = 32

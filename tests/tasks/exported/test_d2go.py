@@ -11,7 +11,7 @@ from harness.errors import UserError
 from harness.images.io import read_image
 from harness.plugins import Record
 from tasks.classes import COCO_IDS
-from tasks.datasets.coco.datasets import CocoFile
+from tasks.datasets.coco.coco_file import CocoFile
 from tasks.detection.task import Detection
 from tasks.exported.model_card import ModelCard
 

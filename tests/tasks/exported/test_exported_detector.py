@@ -9,7 +9,7 @@ from model_tools import DETECTOR, opened
 from vision_tools import pixels
 
 from tasks.detection.models.faster_rcnn import FasterRCNNScenes
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import UserError
-from tasks.scenes import cache
-from tasks.scenes.classes import CLASSES, COUNTS
+from tasks.scenes import CLASSES, COUNTS, cache
 from tasks.scenes.data_set import Scenes, ScenesTrain
 from tasks.scenes.render import SPLITS, render
 

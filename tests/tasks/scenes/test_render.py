@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.scenes.noise import Rng, grain, spectral
 from tasks.scenes.render import SIZES, _edges, render
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.classification.agreement import ClassificationAgreement
-from tasks.classification.drawing import sureness
-from tasks.classification.task import Classification
+from tasks.classification.task import Classification, sureness
 from tasks.segmentation.agreement import SegmentationAgreement
 from tasks.segmentation.task import Segmentation
 

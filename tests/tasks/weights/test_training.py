@@ -149,5 +149,5 @@ def test_the_average_is_the_exponential_one():
 def test_the_shipped_recipe_trains_on_nothing_but_clean_scenes(trainer):
     recipe = shipped(trainer)
     assert recipe["trainer"] == trainer and recipe["name"] == TRAINERS[trainer][1]
-    import_module("tasks.weights.training").check_recipe(recipe, trainer)
+    import_module("tasks.weights.recipe").check_recipe(recipe, trainer)
     assert recipe["evaluate"] >= 96

@@ -13,7 +13,7 @@ from tasks.classification.models.embedded import MobileNetScenes
 from tasks.classification.scenes_things import ScenesThings
 from tasks.classification.task import Classification
 from tasks.classification.training import measure
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
 ROOT = Path(__file__).parents[4]

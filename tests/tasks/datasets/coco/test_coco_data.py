@@ -11,7 +11,8 @@ from made_data import coco, instances, note, picture
 from harness.errors import UserError
 from harness.plugins import Record
 from tasks.classes import COCO, COCO_IDS
-from tasks.datasets.coco.datasets import CocoFile, CocoVal2017
+from tasks.datasets.coco.coco_file import CocoFile
+from tasks.datasets.coco.val2017 import CocoVal2017
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
 

@@ -133,7 +133,7 @@ def evaluated(name, predictions):
         f"harness-{name}", tasks=("bbox",), distributed=False, use_fast_impl=False
     )
     evaluator.reset()
-    numbers = {entry["file_name"]: entry["id"] for entry in coco(name).content.images}
+    numbers = {image.file_name: image.id for image in coco(name).content.images}
     for image, instances in predictions.items():
         evaluator.process([{"image_id": numbers[image]}], [{"instances": instances}])
     return evaluator.evaluate(img_ids=[numbers[image] for image in predictions])["bbox"]

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.plugins import Detections
 from tasks.detection.models.faster_rcnn import FasterRCNNScenes
 from tasks.detection.task import Detection
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
 ROOT = Path(__file__).parents[4]

@@ -9,7 +9,7 @@ from vision_tools import pixels, score
 
 from harness.assets.cards import file_sha256, read_card, write_card
 from harness.errors import UserError
-from tasks.scenes.classes import CLASSES
+from tasks.scenes import CLASSES
 from tasks.segmentation.models.pspnet import PSPNetScenes
 from tasks.segmentation.task import Segmentation
 from tasks.weights.checkpoints import WEIGHTS

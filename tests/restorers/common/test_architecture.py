@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from harness.plugins import registry
-from restorers.common.sizes import configured
+from restorers.common.architecture import configured
 
 LEARNED = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
 

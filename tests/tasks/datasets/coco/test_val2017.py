@@ -9,9 +9,9 @@ from made_data import coco, instances, note
 
 from harness.errors import UserError
 from tasks.classes import COCO, COCO_IDS, VOC, canonical
-from tasks.datasets.coco.datasets import CocoFile
+from tasks.datasets.coco.coco_file import CocoFile
 from tasks.datasets.coco.masks import CATEGORIES, LABELS, voc_mask
-from tasks.datasets.coco.voc_classes import CocoVal2017Voc
+from tasks.datasets.coco.val2017 import CocoVal2017Voc
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
 NAMES = dict(zip(COCO_IDS, COCO, strict=True))

@@ -1,16 +1,17 @@
-"""COCO: boxes from an instances JSON, of val2017 or of any file in that format."""
+"""COCO val2017: its boxes, and its instances as masks of VOC's labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from harness.assets.cards import Download, data_root
 from harness.errors import UserError
-from tasks.classes import COCO, COCO_IDS
-from tasks.datasets.coco.annotation_file import Instances, checked, image_entries, load
+from harness.plugins import Json
+from tasks.classes import COCO, COCO_IDS, VOC
+from tasks.datasets.coco.annotation_file import Instances, image_entries, load
 from tasks.datasets.coco.instances import CocoInstances
 from tasks.datasets.common.files import present
 
@@ -40,69 +41,6 @@ IMAGES = Download(
 )
 IMAGE_URL = "http://images.cocodataset.org/val2017/"
 """Where one image can be had; the project publishes no checksums of them."""
-
-
-class CocoFile(CocoInstances):
-    """Any COCO instances JSON, by path.
-
-    With COCO's own categories and outlines it has VOC-labelled masks too
-    (`tasks.datasets.coco.masks`).
-
-    Args:
-        path: the ``.json`` file.
-        images: the folder of the images; by default it is looked for near the file.
-
-    Raises:
-        UserError: see `CocoInstances.content`; there are no images where they are looked for.
-    """
-
-    options: ClassVar[tuple[str, ...]] = ("images",)
-
-    @staticmethod
-    def accepts(path: Path, options: Mapping[str, str]) -> bool:
-        """Whether ``path`` is a JSON file."""
-        return path.suffix.lower() == ".json" and path.is_file()
-
-    def __init__(self, path: str | Path, images: str | None = None) -> None:
-        from tasks.datasets.coco.masks import LABELS, VERSION, drawable
-
-        file = Path(path).expanduser().resolve()
-        split = file.stem.removeprefix("instances_").strip("_.")
-        above = file.parent.parent if file.parent.name == "annotations" else file.parent
-        name = "-".join(part for part in (above.name, split) if part)
-        raw = load(file)
-        names = [entry["file_name"] for entry in image_entries(file, raw["images"])]
-        super().__init__(file, _images_folder(file, split, names, images), name)
-        self.content = checked(file, raw, self.image_size)
-        self.notice = self.content.notice
-        notes = [note for notes in self.content.annotations.values() for note in notes]
-        self._labels: tuple[str, ...] = ("background", *self.classes)
-        self._masks_version = ""
-        if drawable(self.content.categories, notes):
-            self.tasks = ("detection", "segmentation", "fidelity")
-            self._labels, self._masks_version = LABELS, VERSION
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """VOC's, where there are masks."""
-        return self._labels
-
-    def mask(self, image_id: str) -> NDArray[np.uint8]:
-        """The VOC-labelled mask, see `tasks.datasets.coco.masks.voc_mask`.
-
-        Raises:
-            KeyError: the id is not of this data set.
-        """
-        return self.voc_mask(image_id) if self._masks_version else super().mask(image_id)
-
-    def identity(self) -> dict[str, str]:
-        """The sha256 of the JSON, and how masks are drawn from it."""
-        version = {"masks": self._masks_version} if self._masks_version else {}
-        return {**super().identity(), **version}
-
-    def advice(self, limit: int | None) -> str:
-        """What to do about missing images."""
-        return "put them there, or name another folder with --images"
 
 
 class CocoVal2017(CocoInstances):
@@ -137,16 +75,16 @@ class CocoVal2017(CocoInstances):
                 "or name the data root with --data-root."
             )
         try:
-            found = super().content
+            instances = super().content
         except UserError as error:
             raise _damaged(self.name, error) from error
         official = [{"id": i, "name": name} for i, name in zip(COCO_IDS, COCO, strict=True)]
-        if list(found.categories) != official:
+        if list(instances.categories) != official:
             raise UserError(
                 f"{self.annotations} is not COCO's: its categories are others. Delete it and "
                 f"`harness fetch {self.name}`, or give the file itself as --dataset."
             )
-        return found
+        return instances
 
     @classmethod
     def prepared(cls) -> bool:
@@ -174,6 +112,41 @@ class CocoVal2017(CocoInstances):
         return f"`harness fetch {self.name}` ({size / 1e9:.2f} GB) brings it"
 
 
+class CocoVal2017Voc(CocoVal2017):
+    """COCO val2017's instances as masks of VOC's 21 labels; see `tasks.datasets.coco.masks`.
+
+    All 5000 images count, as torchvision's ``--test-only`` counts them; those without any of the
+    classes (torchvision leaves such out of training alone) are background throughout.
+    """
+
+    name = "coco-val2017-voc"
+    tasks: tuple[str, ...] = ("segmentation", "fidelity")
+    classes: tuple[str, ...] = VOC
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """The values of `classes` in `mask`."""
+        return tuple(range(1, len(VOC) + 1))
+
+    def coco(self, ids: Sequence[str]) -> Json:
+        """There are no boxes here: `CocoVal2017` has them."""
+        raise NotImplementedError(f"{self.name} has no boxes")
+
+    def mask(self, image_id: str) -> NDArray[np.uint8]:
+        """The mask of an image: (height, width) uint8, index into `labels`, 255 = ignored.
+
+        Raises:
+            KeyError: the id is not of this data set.
+        """
+        return self.voc_mask(image_id)
+
+    def identity(self) -> dict[str, str]:
+        """The sha256 of the JSON, and how masks are drawn from it."""
+        from tasks.datasets.coco.masks import VERSION
+
+        return {**super().identity(), "masks": VERSION}
+
+
 def _json_in(folder: Path) -> Path:
     return folder / "annotations" / "instances_val2017.json"
 
@@ -187,32 +160,8 @@ def _missing(limit: int | None) -> Iterator[str]:
     folder = data_root() / "coco"
     file = _json_in(folder)
     try:
-        names = [entry["file_name"] for entry in image_entries(file, load(file)["images"])][:limit]
+        names = [image.file_name for image in image_entries(file, load(file).images)][:limit]
     except UserError as error:
         raise _damaged(CocoVal2017.name, error) from error
     here = present(folder / "val2017" / name for name in names)
     return (name for name in names if folder / "val2017" / name not in here)
-
-
-def _images_folder(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
-    """The folder that holds most of the images, of those where they usually are.
-
-    Raises:
-        UserError: none holds any, or the one that was named does not.
-    """
-    if images is not None:
-        places = [Path(images).expanduser()]
-        if not places[0].is_dir():
-            what = "is a file" if places[0].exists() else "does not exist"
-            raise UserError(f"--images {images} {what}: it takes the folder of the images.")
-    else:
-        beside, above = file.parent, file.parent.parent
-        places = [beside / split, beside / "images" / split, beside / "images", beside]
-        places += [above / split, above / "images" / split, above / "images", above]
-    found = [len(present(place / name for name in names)) for place in places]
-    if not any(found):
-        raise UserError(
-            f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
-            f"{', '.join(map(str, dict.fromkeys(places)))}: name their folder with --images."
-        )
-    return places[found.index(max(found))].resolve()

@@ -1,4 +1,4 @@
-"""Networks that were trained on luma, on images in colour and in grey; imports no torch.
+"""Between 8-bit images and what networks take: tensors in colour, or luma; imports no torch itself.
 
 BT.601 luma in studio range, as Matlab's ``rgb2ycbcr`` and with it the deblocking literature:
 Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255.
@@ -7,11 +7,16 @@ Y = 16 + (65.481 R + 128.553 G + 24.966 B)/255.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import RGB
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Plane = NDArray[np.float32]
 """Luma: (height, width), float32, Y/255."""
@@ -20,6 +25,25 @@ _WEIGHTS = np.array([65.481, 128.553, 24.966], np.float32) / np.float32(255)
 _OFFSET = np.float32(16)
 _SPREAD = np.float32(255 / 219)
 """Levels of R, G and B to a level of luma where the chroma stays: 219 = 235 - 16."""
+
+
+def to_tensor(pixels: RGB, device: torch.device | None = None) -> Tensor:
+    """(1, 3, height, width) float32, 0..1, of a (height, width, 3) uint8 image.
+
+    A permuted (H, W, C) array is already laid out as channels last, which CPUs run fastest.
+    """
+    import torch
+
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device).float() / 255
+
+
+def to_pixels(image: Tensor) -> RGB:
+    """(height, width, 3) uint8 of a (1, 3, height, width) image: clamped, rounded half to even."""
+    import torch
+
+    levels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels: RGB = levels.permute(1, 2, 0).cpu().numpy()
+    return pixels
 
 
 def on_luma(pixels: RGB, grey: bool, run: Callable[[Plane], Plane]) -> RGB:

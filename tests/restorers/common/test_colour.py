@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from harness.images.fidelity import to_luma
-from restorers.common.luma import on_luma
+from restorers.common.colour import on_luma, to_pixels, to_tensor
 
 SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3))
 IMAGES = arrays(np.uint8, SHAPES)
@@ -74,3 +75,29 @@ def test_what_leaves_the_range_is_clipped():
     assert on_luma(image, False, lambda plane: plane + 1).max() == 255
     assert on_luma(image, False, lambda plane: plane - 1).min() == 0
     assert (on_luma(grey_image(), True, lambda plane: plane * 0 - 3) == 0).all()
+
+
+# --- tensors ---
+
+ANY_SIZE = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
+    lambda size: arrays(np.uint8, (*size, 3))
+)
+
+
+@given(ANY_SIZE)
+def test_an_image_survives_the_way_there_and_back(image):
+    tensor = to_tensor(image)
+
+    assert tensor.shape == (1, 3, *image.shape[:2])
+    assert np.array_equal(to_pixels(tensor), image)
+
+
+def test_channels_stay_in_order_and_values_are_clamped_and_rounded():
+    image = torch.tensor([1.7, -0.2, 0.4999])[None, :, None, None]
+
+    assert to_pixels(image).tolist() == [[[255, 0, 127]]]
+    assert to_tensor(np.array([[[255, 0, 51]]], np.uint8)).flatten().tolist() == [
+        1.0,
+        0.0,
+        np.float32(51) / np.float32(255),
+    ]

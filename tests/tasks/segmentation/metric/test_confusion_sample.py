@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as hnp
 from harness.analysis.draws import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import Record
-from tasks.segmentation.metric.confusion import confusion, to_sparse
-from tasks.segmentation.metric.sample import SegmentationSample
+from tasks.segmentation.metric.confusion import SegmentationSample, confusion, to_sparse
 from tasks.segmentation.task import Segmentation
 
 NAMES = ("background", "cat", "dog", "cup", "van")

@@ -1,0 +1,103 @@
+"""Any COCO instances JSON, by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.errors import UserError
+from tasks.datasets.coco.annotation_file import checked, image_entries, load
+from tasks.datasets.coco.instances import CocoInstances
+from tasks.datasets.common.files import present
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class CocoFile(CocoInstances):
+    """Any COCO instances JSON, by path.
+
+    With COCO's own categories and outlines it has VOC-labelled masks too
+    (`tasks.datasets.coco.masks`).
+
+    Args:
+        path: the ``.json`` file.
+        images: the folder of the images; by default it is looked for near the file.
+
+    Raises:
+        UserError: see `CocoInstances.content`; there are no images where they are looked for.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("images",)
+
+    @staticmethod
+    def accepts(path: Path, options: Mapping[str, str]) -> bool:
+        """Whether ``path`` is a JSON file."""
+        return path.suffix.lower() == ".json" and path.is_file()
+
+    def __init__(self, path: str | Path, images: str | None = None) -> None:
+        from tasks.datasets.coco.masks import LABELS, VERSION, drawable
+
+        file = Path(path).expanduser().resolve()
+        split = file.stem.removeprefix("instances_").strip("_.")
+        above = file.parent.parent if file.parent.name == "annotations" else file.parent
+        name = "-".join(part for part in (above.name, split) if part)
+        raw = load(file)
+        names = [image.file_name for image in image_entries(file, raw.images)]
+        super().__init__(file, _images_folder(file, split, names, images), name)
+        self.content = checked(file, raw, self.image_size)
+        self.notice = self.content.notice
+        notes = [note for notes in self.content.annotations.values() for note in notes]
+        self._labels: tuple[str, ...] = ("background", *self.classes)
+        self._masks_version = ""
+        if drawable(self.content.categories, notes):
+            self.tasks = ("detection", "segmentation", "fidelity")
+            self._labels, self._masks_version = LABELS, VERSION
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """VOC's, where there are masks."""
+        return self._labels
+
+    def mask(self, image_id: str) -> NDArray[np.uint8]:
+        """The VOC-labelled mask, see `tasks.datasets.coco.masks.voc_mask`.
+
+        Raises:
+            KeyError: the id is not of this data set.
+        """
+        return self.voc_mask(image_id) if self._masks_version else super().mask(image_id)
+
+    def identity(self) -> dict[str, str]:
+        """The sha256 of the JSON, and how masks are drawn from it."""
+        version = {"masks": self._masks_version} if self._masks_version else {}
+        return {**super().identity(), **version}
+
+    def advice(self, limit: int | None) -> str:
+        """What to do about missing images."""
+        return "put them there, or name another folder with --images"
+
+
+def _images_folder(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
+    """The folder that holds most of the images, of those where they usually are.
+
+    Raises:
+        UserError: none holds any, or the one that was named does not.
+    """
+    if images is not None:
+        places = [Path(images).expanduser()]
+        if not places[0].is_dir():
+            what = "is a file" if places[0].exists() else "does not exist"
+            raise UserError(f"--images {images} {what}: it takes the folder of the images.")
+    else:
+        beside, above = file.parent, file.parent.parent
+        places = [beside / split, beside / "images" / split, beside / "images", beside]
+        places += [above / split, above / "images" / split, above / "images", above]
+    counts = [len(present(place / name for name in names)) for place in places]
+    if not any(counts):
+        raise UserError(
+            f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
+            f"{', '.join(map(str, dict.fromkeys(places)))}: name their folder with --images."
+        )
+    return places[counts.index(max(counts))].resolve()
