@@ -161,7 +161,7 @@ def test_rendering_in_parallel_is_rendering_one_by_one(monkeypatch):
     alone = [
         cache._render_one(("evaluation", k, str(parallel.images()[0].path.parent))) for k in (4,)
     ]
-    assert parallel._data()[1]["images"][4] == alone[0]
+    assert parallel._data()[1].images[4] == alone[0]
 
 
 def test_rendering_says_that_it_goes_on_and_how_far_it_is(monkeypatch, caplog):

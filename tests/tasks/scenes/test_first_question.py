@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_the_first_question_may_come_from_two_threads_at_once(module, kind, ask,
                 answered.wait(0.5)
             return super().__iter__()
 
-    index = {"images": Slow([{"id": "a", "label": 4}])}
+    index = SimpleNamespace(images=Slow([SimpleNamespace(id="a", label=4)]))
     monkeypatch.setattr(f"{module}.prepared", lambda *_: (Path(), index))
     scenes = kind(count=1)
 
