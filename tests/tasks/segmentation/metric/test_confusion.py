@@ -49,8 +49,9 @@ def random_maps(seed, images=6, top=5):
 
 def measure(truths, guesses):
     task, data_set = Segmentation(), Masks(truths)
-    records = {i: Record("", outcome=task.outcome(g, data_set, i)) for i, g in guesses.items()}
-    records = json.loads(json.dumps(records))
+    outcomes = {i: task.outcome(g, data_set, i) for i, g in guesses.items()}
+    outcomes = json.loads(json.dumps(outcomes))
+    records = {i: Record(i, outcome=outcome) for i, outcome in outcomes.items()}
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
 
