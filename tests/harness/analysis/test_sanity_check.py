@@ -43,7 +43,7 @@ def run(tmp_path, gate=True, **changes):
 
 
 def measured(directory):
-    return {path.name.split(".")[0] for path in (directory.path / "records").rglob("*.jsonl")}
+    return {path.name.split(".")[0] for path in (directory.path / "records").rglob("*.jsonl*")}
 
 
 def test_a_model_far_from_its_published_score_stops_the_study_first(few, expect, tmp_path):

@@ -44,7 +44,7 @@ def fill(directory, cell, ids):
 
 
 def records_file(directory, cell=CELL):
-    return directory.records_path(cell)
+    return directory.record_file(cell).plain
 
 
 @settings(max_examples=40, deadline=None)

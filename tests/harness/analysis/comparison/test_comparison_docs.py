@@ -16,7 +16,7 @@ def embedded(tmp_path):
         (tmp_path / "run" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(EMBEDDED / part, tmp_path / "run" / part)
     for name in ("jpeg-q10", "arcnn-q10"):
-        (path,) = (EMBEDDED / "records" / "detection").glob(f"{name}.*.jsonl")
+        (path,) = (EMBEDDED / "records" / "detection").glob(f"{name}.*")
         target = tmp_path / "run" / "records" / "detection" / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)

@@ -226,7 +226,7 @@ def test_pictures_without_webp_are_the_files_themselves(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("draws", [0, 20])
 def test_a_run_of_nothing_but_jpeg(tmp_path, draws):
-    from written_runs import fidelity_run
+    from runs import fidelity_run
 
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: {"a": 30.0}}})
     found = read(build_page(run, Wanted(draws=draws)))
