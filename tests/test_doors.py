@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "mmseg", "mmengine", "pycocotools", "matplotlib", "cv2", "scipy")
 
 

@@ -3,17 +3,16 @@
 import gzip
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import EMBEDDED
 
 from harness.analysis.bootstrap import differences, load_bootstrap
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 
-EMBEDDED = Path(__file__).parents[3] / "results" / "embedded"
 NAMES = b'"background"', b'"nothing"'
 KEYS = ("detection/jpeg-q10", "detection/arcnn-q10", "segmentation/jpeg-q10")
 

@@ -4,18 +4,18 @@ import importlib.util
 import itertools
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import ROOT
 
 from harness.analysis.draws import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
 
-BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
+BENCHMARK = ROOT / "benchmarks" / "coverage.py"
 
 
 def drawn_means(values, draws=1000, seed=0):

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import DOCS
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "tutorial" / "walkthrough.md"
+DOCUMENT = DOCS / "tutorial" / "walkthrough.md"
 NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 
 

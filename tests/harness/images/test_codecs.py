@@ -3,13 +3,13 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import PIL
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DOCS, LIVE1
 from PIL import Image, features
 
 from harness.errors import ImageError, UserError
@@ -17,7 +17,6 @@ from harness.images.codecs import Avif, Jpeg2000, WebP
 from harness.images.jpeg import Jpeg, Jpeg422, Jpeg444
 from harness.plugins import registry
 
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 JPEGS = (Jpeg, Jpeg444, Jpeg422)
 OTHERS = (WebP, Avif, Jpeg2000)
 HAS_AVIF = "avif" in features.modules and features.check("avif")
@@ -228,9 +227,7 @@ def test_the_fingerprint_of_avif_names_its_encoder_and_speed():
 
 def printed():
     """Bits per pixel and PSNR by codec and quality, as the document has them."""
-    lines = (
-        (Path(__file__).parents[3] / "docs" / "reference" / "codecs.md").read_text().splitlines()
-    )
+    lines = (DOCS / "reference" / "codecs.md").read_text().splitlines()
     start = lines.index("| codec | 10 | 20 | 30 | 40 | 60 | 80 |")
     for line in lines[start + 2 : start + 8]:
         name, *cells = (cell.strip(" `") for cell in line.strip("|").split("|"))

@@ -1,17 +1,16 @@
 import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SHARED
 
 from harness.images.fidelity import fidelity, luma_fidelity, psnr, psnr_b, ssim, to_luma
 from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
 
-SHARED = Path(__file__).parents[3] / "../shared"
 LIVE1 = SHARED / "data/live1"
 TABLE_I = SHARED / "paper/table_i.csv"
 METRICS = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import LIVE1
 from pictures import psnr, textured
 from PIL import Image
 from safetensors.torch import save_file
@@ -20,7 +21,6 @@ from restorers.checkpoints.sources import SHIPPED, Cards
 from restorers.common.complexity import count_parameters
 
 QFS = (10, 20, 30, 40)
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 
 
 def random_network(seed: int = 0) -> ARCNNNetwork:

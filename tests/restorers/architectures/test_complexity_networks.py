@@ -1,11 +1,11 @@
 """What the networks cost, beside the paper's Table III, and that all of it is counted."""
 
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 import torch
 from jpeg_tools import inputs, jpeg
+from paths import DOCS
 
 from harness.plugins import registry
 from harness.report.tables.cost import read_published
@@ -22,7 +22,6 @@ from restorers.common.complexity import count_macs, jpeg_example, weightless
 
 NETWORKS = (ARCNN, DMCNN, IPT, SwinIR, QGAC, FBCNN, DAGN)
 PAPER = read_published()
-ROOT = Path(__file__).parents[3]
 
 
 @lru_cache
@@ -136,7 +135,7 @@ def test_every_restorer_with_a_network_can_be_counted():
 
 def rows(heading):
     """The cells of the table in the documents whose head begins like this, by network."""
-    text = (ROOT / "docs" / "explanation" / "baselines.md").read_text(encoding="utf-8")
+    text = (DOCS / "explanation" / "baselines.md").read_text(encoding="utf-8")
     lines = text[text.index(f"| {heading} |") :].split("\n\n", 1)[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name.split()[0].lower(): numbers for name, *numbers in cells}

@@ -1,10 +1,10 @@
 """Matlab files by path: DnCNN-3 as MatConvNet saves it, and who opens what."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import DATA
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import correlate
@@ -17,7 +17,6 @@ from restorers.formats.mat import Matlab, read_layers
 
 h5py = pytest.importorskip("h5py")
 
-DATA = Path(__file__).parents[3] / "../shared/data"
 DNCNN3 = DATA / "weights/dncnn3/DnCNN3.mat"
 WIDTHS = (1, 5, 5, 5, 1)
 

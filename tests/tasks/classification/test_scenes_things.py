@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from PIL import Image
 
 from harness.errors import UserError
@@ -194,8 +194,7 @@ def test_importing_it_is_light():
         "import sys, tasks.classification.scenes_things, tasks.classification.task; "
         "print(sorted({'torch', 'scipy', 'cv2', 'PIL', 'torchvision'} & set(sys.modules)))"
     )
-    root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -1,9 +1,9 @@
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import CONFIGS
 from safetensors.numpy import load_file
 
 from harness.assets.cards import file_sha256, read_card
@@ -11,7 +11,6 @@ from harness.errors import UserError
 from tasks.classification.training import train
 from tasks.weights.recipe import check_recipe
 
-ROOT = Path(__file__).parents[3]
 STEPS = 32
 
 
@@ -23,7 +22,7 @@ def cache_directory(tmp_path_factory):
 
 
 def shipped():
-    return yaml.safe_load((ROOT / "configs" / "train" / "mobilenet_scenes.yaml").read_text())
+    return yaml.safe_load((CONFIGS / "train" / "mobilenet_scenes.yaml").read_text())
 
 
 def tiny(**changes):

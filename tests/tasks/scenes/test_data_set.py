@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from harness.errors import UserError
@@ -148,9 +149,8 @@ def test_importing_the_package_is_light():
         "import sys, tasks.scenes; "
         "print(sorted({'torch', 'scipy', 'cv2', 'PIL', 'tasks.scenes.render'} & set(sys.modules)))"
     )
-    root = Path(__file__).parents[3]
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert result.stdout.strip() == "[]"
 

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from harness.assets.cards import file_sha256, read_card
@@ -16,7 +16,6 @@ from tasks.classification.models import torchvision_models
 from tasks.classification.task import Classification
 from tasks.datasets.folders.images import ImageFolder
 
-ROOT = Path(__file__).parents[4]
 PHOTOS = ROOT.parent / "shared" / "data" / "coco128"
 NAMES = (
     "resnet18", "resnet50", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny", "vit_b_16",

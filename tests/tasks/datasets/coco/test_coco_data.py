@@ -2,11 +2,11 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_data import coco, instances, note, picture
+from paths import DATA
 
 from harness.errors import UserError
 from harness.plugins import Record
@@ -14,13 +14,11 @@ from tasks.classes import COCO, COCO_IDS
 from tasks.datasets.coco.coco_file import CocoFile
 from tasks.datasets.coco.val2017 import CocoVal2017
 
-SHARED = Path(__file__).parents[5] / "shared" / "data"
-
 
 def shared(name):
-    if not (SHARED / name).exists():
+    if not (DATA / name).exists():
         pytest.skip(f"no {name} beside the repository")
-    return SHARED / name
+    return DATA / name
 
 
 @pytest.fixture
@@ -74,7 +72,7 @@ def test_tinycoco_by_path():
     data = CocoFile(shared("tinycoco") / "annotations" / "instances_val2017.json")
 
     assert (data.name, len(data.images())) == ("tinycoco-val2017", 6)
-    assert data.folder == (SHARED / "tinycoco" / "images" / "val2017").resolve()
+    assert data.folder == (DATA / "tinycoco" / "images" / "val2017").resolve()
     assert data.tasks == ("detection", "segmentation", "fidelity")
 
 

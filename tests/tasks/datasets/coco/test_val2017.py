@@ -1,11 +1,11 @@
 """COCO's instances as VOC-labelled masks, as torchvision's segmenters are scored on them."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_data import coco, instances, note
+from paths import DATA
 
 from harness.errors import UserError
 from tasks.classes import COCO, COCO_IDS, VOC, canonical
@@ -13,7 +13,6 @@ from tasks.datasets.coco.coco_file import CocoFile
 from tasks.datasets.coco.masks import CATEGORIES, LABELS, voc_mask
 from tasks.datasets.coco.val2017 import CocoVal2017Voc
 
-SHARED = Path(__file__).parents[5] / "shared" / "data"
 NAMES = dict(zip(COCO_IDS, COCO, strict=True))
 
 
@@ -86,11 +85,11 @@ def test_an_outline_that_is_none_is_named(outline):
                                   "tinycoco/annotations/instances_train2017.json"])  # fmt: skip
 def test_real_masks_are_pycocotools_instances_counted(name):
     """By another way: each instance by ``annToMask``; one owner a pixel gives its class."""
-    if not (SHARED / name).exists():
+    if not (DATA / name).exists():
         pytest.skip(f"no {name} beside the repository")
     from pycocotools import coco as pycocotools
 
-    reference, data = pycocotools.COCO(SHARED / name), CocoFile(SHARED / name)
+    reference, data = pycocotools.COCO(DATA / name), CocoFile(DATA / name)
     seen = set()
     for number, entry in sorted(reference.imgs.items())[:40]:
         notes = reference.loadAnns(reference.getAnnIds(number, catIds=list(CATEGORIES)))

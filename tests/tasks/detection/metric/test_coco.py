@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DATA
 
 from harness.errors import HarnessError
 from harness.plugins import DataSet, Record
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection, Detections
 
-DATA = Path(__file__).parents[4] / "../shared/data"
 ANNOTATIONS = [
     "coco128/instances_train2017.json",
     "tinycoco/annotations/instances_train2017.json",

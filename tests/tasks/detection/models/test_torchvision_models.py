@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from coco_tools import pictures
+from paths import ROOT
 from PIL import Image
 from torchvision.models import get_model, get_model_weights
 
@@ -27,7 +28,6 @@ from tasks.detection.models.torchvision_models import (
     _built,
 )
 
-ROOT = Path(__file__).parents[4]
 ALL = [
     FasterRCNNResNet50FPN,
     FasterRCNNResNet50FPNV2,

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from harness.assets.cards import Card, file_sha256, read_card, write_card
 from harness.errors import ImageError, UserError
 from harness.plugins import registry
 from tasks.segmentation.models.mmseg_models import MMSegFile, PSPNetR50, PSPNetR101
 from tasks.segmentation.task import Segmentation
-
-ROOT = Path(__file__).parents[4]
 
 CONFIG = """
 norm = dict(type="SyncBN", requires_grad=True)

@@ -1,10 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import ROOT
 from vision_tools import pixels, score
 
 from harness.assets.cards import file_sha256, read_card, write_card
@@ -14,7 +14,6 @@ from tasks.segmentation.models.pspnet import PSPNetScenes
 from tasks.segmentation.task import Segmentation
 from tasks.weights.checkpoints import WEIGHTS
 
-ROOT = Path(__file__).parents[4]
 CARD = WEIGHTS / "pspnet_scenes.yaml"
 
 
