@@ -11,7 +11,7 @@ from harness.errors import UserError
 from tasks.classes import COCO, COCO_IDS, VOC, canonical
 from tasks.datasets.coco.coco_file import CocoFile
 from tasks.datasets.coco.masks import CATEGORIES, LABELS, voc_mask
-from tasks.datasets.coco.val2017 import CocoVal2017Voc
+from tasks.datasets.coco.val2017 import CocoVal2017, CocoVal2017Voc
 
 NAMES = dict(zip(COCO_IDS, COCO, strict=True))
 
@@ -153,3 +153,68 @@ def test_val2017_with_vocs_labels_counts_every_image(tmp_path, monkeypatch):
     before = data.fingerprint()
     path.write_text(json.dumps(official([])))
     assert CocoVal2017Voc().fingerprint() != before
+
+
+@pytest.fixture
+def val2017(tmp_path, monkeypatch):
+    """A data root with a COCO val2017 of three images."""
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    content = instances()
+    names = zip(COCO_IDS, COCO, strict=True)
+    content["categories"] = [{"id": i, "name": name} for i, name in names][::-1]
+    coco(tmp_path / "coco", content)
+    return tmp_path / "coco"
+
+
+def test_val2017_below_the_data_root(val2017):
+    data = CocoVal2017()
+
+    assert CocoVal2017.prepared()
+    assert (data.name, data.classes, data.categories) == ("coco-val2017", COCO, COCO_IDS)
+    assert data.images()[0].path == val2017 / "val2017" / "0003.jpg"
+    assert len(data.coco(["0007.jpg"])["annotations"]) == 2
+
+    (val2017 / "val2017" / "0007.jpg").unlink()
+    assert not CocoVal2017.prepared()
+    CocoVal2017().available(2)
+    with pytest.raises(
+        UserError,
+        match=r"0007\.jpg first: `harness fetch coco-val2017` \(1\.07 GB"
+        r"\) brings it, or run on the first 2 with --limit 2",
+    ):
+        CocoVal2017().available()  # fmt: skip
+    (val2017 / "val2017" / "0003.jpg").unlink()
+    with pytest.raises(UserError, match=r"first 2 .*`harness fetch coco-val2017 --limit 2` brings"):
+        CocoVal2017().available(2)
+
+
+def test_val2017_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    data = CocoVal2017()
+
+    assert not CocoVal2017.prepared()
+    assert data.classes == COCO  # known without the file
+    with pytest.raises(
+        UserError,
+        match=r"^coco-val2017 is not on this machine: `harness fetch "
+        rf"coco-val2017` \(1\.07 GB\) brings it to {tmp_path}, or "
+        r"name the data root with --data-root\.$",
+    ):
+        data.available(8)  # fmt: skip
+
+
+def test_a_file_of_other_categories_is_not_val2017(val2017):
+    coco(val2017, instances())
+    with pytest.raises(UserError, match=r"is not COCO's: its categories are others"):
+        CocoVal2017().images()
+
+
+def test_damaged_annotations_of_val2017_say_how_to_mend_them(val2017):
+    file = val2017 / "annotations" / "instances_val2017.json"
+    file.write_text('{"images": [')
+
+    advice = r"is not JSON .*delete it and `harness fetch coco-val2017`\.$"
+    with pytest.raises(UserError, match=advice):
+        CocoVal2017().available(1)
+    with pytest.raises(UserError, match=advice):
+        CocoVal2017.prepared()
