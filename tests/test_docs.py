@@ -21,6 +21,8 @@ from harness.records.run_directory import RunDirectory
 from harness.report.tables.building import build_table
 from harness.report.tables.render import render_text
 
+pytestmark = pytest.mark.integration
+
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((DOCS).rglob("*.md"))]
 HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
@@ -52,6 +54,7 @@ def workplace(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_the_documents_commands_run(workplace, line):
     words = shlex.split(line, comments=True)
@@ -75,6 +78,7 @@ def test_the_documents_commands_run(workplace, line):
     assert done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands("sh"))
 def test_commands_that_need_a_download_are_understood(line):
     """They cannot run here, but their options and names are those of the command."""

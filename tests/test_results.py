@@ -15,6 +15,8 @@ from harness.records.run_directory import RunDirectory
 from harness.study.plan import make_plan
 from harness.study.study import Study, read_study
 
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
 EMBEDDED = RunDirectory(ROOT / "results" / "embedded")
 SOME = 6
 """Images recomputed, of those committed."""

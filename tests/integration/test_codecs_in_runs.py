@@ -24,6 +24,8 @@ from harness.report.tables.long_form import long_form
 from harness.study.plan import make_plan
 from harness.study.study import Cell, Study
 
+pytestmark = pytest.mark.integration
+
 
 def study(**changes):
     few = {"dataset": "scenes", "task": "fidelity", "restorers": "jpeg", "limit": 1, "qf": [10, 40]}

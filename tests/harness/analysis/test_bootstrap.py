@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 NAMES = b'"background"', b'"nothing"'
 KEYS = ("detection/jpeg-q10", "detection/arcnn-q10", "segmentation/jpeg-q10")
 

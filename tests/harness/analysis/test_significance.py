@@ -52,6 +52,7 @@ def test_marks_say_which_differences_are_not_significant(directory):
     assert row.marks == {other: SAME_AS_BEST, "fbcnn": SAME_AS_JPEG}
 
 
+@pytest.mark.slow
 def test_the_best_of_equals_is_seldom_called_better(tmp_path):
     """The best is chosen by the same numbers, so all pairs of a line are corrected for."""
     draw = np.random.default_rng(3)

@@ -19,6 +19,8 @@ import harness as library
 from harness.images.io import write_png
 from harness.study.study import Study
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ from evaluations import evaluate, figures
 
 import harness as library
 
+pytestmark = pytest.mark.integration
+
 
 def blur(strength=1.0):
     import torch
@@ -111,6 +113,7 @@ class Net(torch.nn.Module):
     assert isinstance(torch.__version__, str)
 
 
+@pytest.mark.slow
 def test_a_modules_hash_is_the_same_in_another_process():
     code = """
 import functools, sys, torch

@@ -11,6 +11,8 @@ from PIL import Image, ImageFilter
 import harness as library
 from harness.plugins import Restorer
 
+pytestmark = pytest.mark.integration
+
 
 def identity(rgb):
     return rgb

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from paths import DOCS
 
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
 DOCUMENT = DOCS / "tutorial" / "walkthrough.md"
 NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 

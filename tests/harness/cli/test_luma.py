@@ -12,6 +12,8 @@ from paths import WEIGHTS
 from harness.images.io import write_png
 from restorers.checkpoints.sources import SHIPPED
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def fidelity(harness, tmp_path):

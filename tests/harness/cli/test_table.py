@@ -8,6 +8,8 @@ from runs import table_run
 from harness.report.tables.cost import CostRow, CostTable
 from harness.tools import cost as harness_cost
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def runs(tmp_path):

@@ -170,6 +170,7 @@ def test_444_keeps_the_colours_that_420_loses():
     assert psnr(full, image) > psnr(half, image) + 0.3 > psnr(quarter, image) + 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("qf", "gain"), [(10, 0.27), (20, 0.39), (30, 0.47), (40, 0.54)])
 def test_444_gains_on_photographs(qf, gain):
     """The mean over LIVE1 that `docs/reference/codecs.md` gives."""
@@ -235,6 +236,7 @@ def printed():
         yield name, dict(zip((10, 20, 30, 40, 60, 80), values, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "by_quality"), printed(), ids=lambda part: part)
 def test_the_documents_table_is_what_live1_gives(name, by_quality):
     if not LIVE1.is_dir():

@@ -51,6 +51,7 @@ def live1():
     return means
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qf", PINNED)
 def test_live1_gives_the_pinned_figures(live1, qf):
     assert live1[qf] == pytest.approx(PINNED[qf], abs=6e-4)
@@ -257,6 +258,7 @@ def test_channels_that_differ_count_by_their_rounded_mean():
 KNOWN_Y = {10: 27.77, 20: 30.07, 30: 31.41, 40: 32.35}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qf", KNOWN_Y)
 def test_live1_gives_the_known_luma_figures_of_jpeg(qf):
     if not LIVE1.is_dir():

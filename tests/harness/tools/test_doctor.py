@@ -22,6 +22,8 @@ from harness.tools import doctor
 from harness.tools import selftest as trials
 from harness.tools.doctor import examine
 
+pytestmark = pytest.mark.integration
+
 HARNESS = Path(sys.executable).with_name("harness")
 
 
@@ -236,6 +238,7 @@ def test_a_trial_of_a_damaged_plugin_raises_what_the_doctor_calls_broken(fakes):
     assert not isinstance(error.value, UserError)
 
 
+@pytest.mark.slow
 def test_what_ships_works(tmp_path):
     """The command itself: every restorer and embedded model runs, nothing is downloaded."""
     done = subprocess.run(

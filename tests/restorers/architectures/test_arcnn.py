@@ -157,6 +157,7 @@ def test_shipped_checkpoints_beat_jpeg_on_a_synthetic_image(shipped, qf):
     assert np.mean(gains) > 0.6  # measured: about 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LIVE1.is_dir(), reason="LIVE1 is not beside this repository")
 @pytest.mark.parametrize("qf", QFS)
 def test_on_photographs_each_checkpoint_is_better_at_its_own_qf_than_distant_ones(shipped, qf):

@@ -33,6 +33,7 @@ def rounded(count, unit, digits=1):
     return round(count / unit, digits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [DMCNN, FBCNN, DAGN, QGAC])
 def test_convolutional_networks_cost_what_table_iii_says(network):
     cost, paper = published(network), PAPER[network.name]
@@ -42,6 +43,7 @@ def test_convolutional_networks_cost_what_table_iii_says(network):
         assert rounded(cost.parameters, 1e6) == paper.params_m
 
 
+@pytest.mark.slow
 def test_swinir_has_table_iiis_parameters_and_a_sixteenth_of_its_operations():
     cost = published(SwinIR)
 
@@ -51,6 +53,7 @@ def test_swinir_has_table_iiis_parameters_and_a_sixteenth_of_its_operations():
     assert cost.macs / 518**2 == pytest.approx(787.993e9 / 256**2, rel=0.001)
 
 
+@pytest.mark.slow
 def test_ipt_has_a_hundredth_more_parameters_than_table_iii_and_three_quarters_of_its_operations():
     one, whole = IPT.cost("published", 48, 48), published(IPT)
 

@@ -11,6 +11,8 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import registry
 from restorers.checkpoints.sources import SHIPPED
 
+pytestmark = pytest.mark.slow
+
 SEVEN = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
 CROP = 176
 LIMIT_MB = 36

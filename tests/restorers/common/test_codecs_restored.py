@@ -115,6 +115,7 @@ def crops(grey):
         yield np.repeat(image[..., 1:2], 3, axis=2) if grey else image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVEN)
 @pytest.mark.parametrize("codec", [Jpeg444(), Jpeg422(), Jpeg444().as_grey()], ids=str)
 def test_every_network_gains_on_jpeg_of_any_subsampling(name, codec):

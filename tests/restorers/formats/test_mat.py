@@ -180,6 +180,7 @@ def test_a_damaged_file_is_refused(small):
         Matlab.open(small).prepare(10)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DNCNN3.is_file(), reason="the authors' weights are not in ../shared")
 def test_the_authors_network_is_computed_right_and_restores_photographs():
     import torch

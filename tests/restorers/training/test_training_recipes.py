@@ -38,6 +38,7 @@ def batch_of(side, coefficients):
     return PatchBatch(image, image, torch.tensor([10]), planes).to(torch.device("meta"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINGLE)
 def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
     plan = checked(SINGLE[name], SingleStage)

@@ -75,6 +75,7 @@ def test_small_things_and_things_beside_larger_ones_are_left_out():
     assert len(crops(mask, [big], [1], [400])) == 1
 
 
+@pytest.mark.slow
 def test_pictures_are_pixels_of_the_scenes_and_labels_their_things(things):
     scenes = {image.id: image for image in things.scenes.images()}
     assert len(things.images()) > 2 * COUNT
@@ -95,6 +96,7 @@ def test_pictures_are_pixels_of_the_scenes_and_labels_their_things(things):
         things.label("evaluation-99999-0")
 
 
+@pytest.mark.slow
 def test_it_is_a_data_set_of_classification_and_says_it_is_rendered(things):
     assert things.classes == CLASSES and things.tasks == ("classification", "fidelity")
     assert things.default_models["classification"] == "mobilenet_scenes"

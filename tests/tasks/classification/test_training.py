@@ -66,6 +66,7 @@ def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(tmp_path
     assert card.sha256 == file_sha256(whole.parent / card.file)
 
 
+@pytest.mark.slow
 def test_the_card_has_the_accuracy_on_uncompressed_pictures(tmp_path, monkeypatch):
     from tasks.classification import scenes_things
 

@@ -33,6 +33,7 @@ def no_rendering(monkeypatch):
     return forbid
 
 
+@pytest.mark.slow
 def test_images_are_the_rendered_pixels_as_png(cache_directory):
     data_set = Scenes(count=3)
     references = data_set.images()
@@ -54,6 +55,7 @@ def test_a_second_use_renders_nothing_and_agrees(no_rendering):
         Scenes(count=3).images()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["index", "image", "mask", "missing", "annotations"])
 def test_a_damaged_cache_is_rendered_again(damage):
     whole = Scenes(count=2)
@@ -155,6 +157,7 @@ def test_importing_the_package_is_light():
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_rendering_in_parallel_is_rendering_one_by_one(monkeypatch):
     monkeypatch.setattr(cache.os, "cpu_count", lambda: 2)
     parallel = Scenes(count=9)

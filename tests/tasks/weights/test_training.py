@@ -11,6 +11,8 @@ from paths import CONFIGS
 from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 TRAINERS = {
     "faster_rcnn": ("tasks.detection.training", "faster_rcnn_scenes"),
     "pspnet": ("tasks.segmentation.training", "pspnet_scenes"),

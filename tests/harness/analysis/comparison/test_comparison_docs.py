@@ -22,6 +22,7 @@ def embedded(tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_the_row_in_the_document_is_printed_and_the_hint_is_a_command(harness, embedded):
     """Its p is corrected over ten comparisons there, over one here."""
     text = (DOCS / "guides" / "comparing.md").read_text()

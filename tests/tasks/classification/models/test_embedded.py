@@ -16,6 +16,8 @@ from tasks.classification.training import measure
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 CARD = WEIGHTS / "mobilenet_scenes.yaml"
 
 

@@ -54,6 +54,7 @@ def saved(tmp_path_factory):
     return save
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_large", "efficientnet_b0"])
 def test_it_equals_torchvision_called_directly_bit_for_bit(name, saved):
     import torch
@@ -75,6 +76,7 @@ def test_it_equals_torchvision_called_directly_bit_for_bit(name, saved):
     assert not np.array_equal(found[0], found[1])
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_answers(saved):
     images = [np.asarray(image) for image in photos(4)]
     model = wrapper("resnet18").make(str(saved("resnet18")[0]))
@@ -135,6 +137,7 @@ def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
         wrapper("resnet18").make("nowhere.pth")
 
 
+@pytest.mark.slow
 def test_own_weights_are_told_apart_and_must_fit(saved, tmp_path):
     import torch
     from torchvision.models import resnet18

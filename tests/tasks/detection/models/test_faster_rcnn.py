@@ -15,6 +15,8 @@ from tasks.detection.task import Detection
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 CARD = WEIGHTS / "faster_rcnn_scenes.yaml"
 
 

@@ -121,6 +121,7 @@ MAPS = st.tuples(st.integers(1, 10), st.integers(1, 10)).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MAPS, min_size=1, max_size=4))
 def test_equals_mmsegmentation_on_any_maps(pairs):

@@ -121,6 +121,7 @@ def test_configs_that_need_what_is_not_installed_say_so(folder):
     assert "do not fit" in sentence(wheel("fast_scnn_8xb4-160k_cityscapes-512x1024.py"))
 
 
+@pytest.mark.slow
 def test_cityscapes_has_no_background_and_does_not_fit_other_data(tmp_path, few_scenes):
     import torch
 
@@ -136,6 +137,7 @@ def test_cityscapes_has_no_background_and_does_not_fit_other_data(tmp_path, few_
         Segmentation().fit(model, few_scenes)
 
 
+@pytest.mark.slow
 def test_the_published_pspnets_load_files_of_their_layout(tmp_path, monkeypatch):
     import torch
 

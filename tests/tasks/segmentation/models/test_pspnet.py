@@ -22,6 +22,7 @@ def model():
     return PSPNetScenes()
 
 
+@pytest.mark.slow
 def test_it_knows_the_things_and_compression_hides_some(model, few_scenes):
     clean = score(Segmentation(), model, few_scenes)
     compressed = score(Segmentation(), model, few_scenes, 10)
@@ -38,6 +39,7 @@ def test_the_card_tells_the_truth_about_the_shipped_weights():
     assert log[-1].startswith(f"{card.recipe['steps']},")
 
 
+@pytest.mark.slow
 def test_a_class_map_is_repeatable_and_of_the_images_size(model, few_scenes):
     for reference in few_scenes.images()[3:6]:
         image = pixels(reference)
@@ -66,6 +68,7 @@ def test_other_weights_than_the_cards_are_refused(tmp_path):
         model.predict(np.zeros((32, 32, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_fingerprint_needs_no_torch():
     code = (
         "import sys; from tasks.segmentation.models.pspnet import PSPNetScenes as M; "
