@@ -9,7 +9,6 @@ over the images, and of the whole command with its imports and its table.
 
 from __future__ import annotations
 
-import json
 import resource
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness.engine.workers import default_workers
+from harness.records.run_directory import RunDirectory
 
 
 def main() -> None:
@@ -35,10 +35,11 @@ def main() -> None:
         wall = time.perf_counter() - began
         stages: Counter[str] = Counter()
         stamps = []
-        for path in Path(folder).glob("records/**/*.jsonl"):
-            stamps.append(path.stat())
-            for line in path.read_text().splitlines():
-                stages.update(json.loads(line)["seconds"])
+        directory = RunDirectory(Path(folder))
+        for cell in directory.manifest().cells:
+            stamps.append(directory.record_file(cell).compact.stat())
+            for record in directory.records(cell).values():
+                stages.update(record.seconds)
         started = (Path(folder) / "manifest.json").stat().st_mtime
         process_images = max(stamp.st_mtime for stamp in stamps) - started
     # Several images are walked at a time: the time during which a core was in a forward pass.

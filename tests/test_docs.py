@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from manifests import manifest_json
+from paths import CONFIGS, DOCS, ROOT
 
 from harness.assets.cards import read_card
 from harness.images.io import write_png
@@ -20,8 +21,9 @@ from harness.records.run_directory import RunDirectory
 from harness.report.tables.building import build_table
 from harness.report.tables.render import render_text
 
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+pytestmark = pytest.mark.integration
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((DOCS).rglob("*.md"))]
 HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
 
@@ -52,6 +54,7 @@ def workplace(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_the_documents_commands_run(workplace, line):
     words = shlex.split(line, comments=True)
@@ -59,7 +62,7 @@ def test_the_documents_commands_run(workplace, line):
         # Training takes minutes to hours: here only that the recipe is there and is one.
         from harness.study.recipe import read_recipe
 
-        read_recipe(ROOT / "configs" / "train" / f"{words[2]}.yaml")
+        read_recipe(CONFIGS / "train" / f"{words[2]}.yaml")
         return
     assert words[0] == "harness", f"a command that is not run by the tests: {line}"
     if words[1] == "run":
@@ -75,6 +78,7 @@ def test_the_documents_commands_run(workplace, line):
     assert done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands("sh"))
 def test_commands_that_need_a_download_are_understood(line):
     """They cannot run here, but their options and names are those of the command."""
@@ -121,7 +125,7 @@ def pages(navigation):
 
 def test_the_navigation_names_every_page_once():
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
-    written = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    written = [path.relative_to(DOCS).as_posix() for path in (DOCS).rglob("*.md")]
 
     assert [next(iter(part)) for part in site["nav"] if isinstance(part, dict)] == [
         "Tutorial", "Guides", "Reference", "Explanation"
@@ -133,7 +137,7 @@ def test_the_navigation_names_every_page_once():
     ("page", "package"), [("python", "harness"), ("interfaces", "harness.plugins")]
 )
 def test_the_reference_has_every_public_name(page, package):
-    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text()
+    text = (DOCS / "reference" / f"{page}.md").read_text()
     described = re.findall(rf"^::: {re.escape(package)}\.(\w+)$", text, re.M)
     public = {name for name in importlib.import_module(package).__all__ if name[0] != "_"}
     if package == "harness":
@@ -161,7 +165,7 @@ KNOWN = {None: 23.39, 10: 11.87, 20: 18.07, 30: 20.58, 40: 22.00}
 
 @pytest.mark.parametrize("name", ["coco128", "tinycoco"])
 def test_the_photographs_table_is_that_of_its_csv(name):
-    document = (ROOT / "docs" / "explanation" / "photographs.md").read_text()
+    document = (DOCS / "explanation" / "photographs.md").read_text()
     text = document.split(f"<!-- results: {name} -->")[1]
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     columns, rows = lines[0][3:], {int(line[2]): line[3:] for line in lines[1:5]}
@@ -217,7 +221,7 @@ def test_the_readmes_output_of_the_main_command_is_the_embedded_studys_qf_10():
 
 
 def test_the_table_of_the_shipped_checkpoints_is_what_their_cards_say():
-    text = (ROOT / "docs" / "guides" / "training.md").read_text()
+    text = (DOCS / "guides" / "training.md").read_text()
     compared = 0
     for name in ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn"):
         line = re.search(rf"^\| {name} \|(.*)\|$", text, re.M)
@@ -255,7 +259,7 @@ def test_the_readmes_python_works(tmp_path, monkeypatch):
 
 
 def test_the_plugin_of_the_documents_works(tmp_path):
-    text = (ROOT / "docs" / "guides" / "plugins.md").read_text()
+    text = (DOCS / "guides" / "plugins.md").read_text()
     code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
     points = re.search(r"```toml\n(.*?)```", text, re.S).group(1)
     points = points.replace("project.entry-points.", "").replace('"', "")

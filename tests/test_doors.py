@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "mmseg", "mmengine", "pycocotools", "matplotlib", "cv2", "scipy")
 
 
@@ -35,6 +35,7 @@ assert not loaded, loaded
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

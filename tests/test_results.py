@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from manifests import manifest_json
+from paths import CONFIGS, ROOT
 
 from harness.analysis.metrics import measure
 from harness.engine import local
@@ -15,7 +15,8 @@ from harness.records.run_directory import RunDirectory
 from harness.study.plan import make_plan
 from harness.study.study import Study, read_study
 
-ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
 EMBEDDED = RunDirectory(ROOT / "results" / "embedded")
 SOME = 6
 """Images recomputed, of those committed."""
@@ -35,7 +36,7 @@ def manifest():
 @pytest.fixture(scope="module")
 def recomputed(tmp_path_factory):
     """The first images of the committed study, at QF 10, computed again."""
-    study = read_study(ROOT / "configs" / "embedded.yaml", {"qf": ["10"], "limit": SOME})
+    study = read_study(CONFIGS / "embedded.yaml", {"qf": ["10"], "limit": SOME})
     plan = make_plan(study)
     directory = RunDirectory(tmp_path_factory.mktemp("again"))
     local.run(plan, directory)
@@ -58,7 +59,7 @@ def without_times(records):
 
 
 def test_the_committed_study_is_the_configured_one_and_complete(manifest):
-    wanted = read_study(ROOT / "configs" / "embedded.yaml", {})
+    wanted = read_study(CONFIGS / "embedded.yaml", {})
     held = Study.model_validate(manifest["study"])
 
     assert (held.task, held.qf, held.dataset) == (wanted.task, wanted.qf, wanted.dataset)

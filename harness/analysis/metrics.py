@@ -124,10 +124,10 @@ def _metrics(
 def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
     """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
-    records = directory.records_path(cell)
-    for path in (records, directory.truth_path(cell.task)):
-        if path.is_file():
-            digest.update(path.read_bytes())
+    digest.update(directory.record_file(cell).content_hash().encode())
+    truth = directory.truth_path(cell.task)
+    if truth.is_file():
+        digest.update(truth.read_bytes())
     return digest.hexdigest()
 
 

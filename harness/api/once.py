@@ -33,6 +33,7 @@ def forget(directory: RunDirectory, cells: list[CellEntry]) -> None:
         stem = f"{cell.key}.{cell.fingerprint[:12]}"
         kept = (directory.path / "metrics", ".json"), (directory.path / "statistics", ".npz")
         files = [folder / f"{stem}{suffix}" for folder, suffix in kept]
-        for path in (*files, directory.records_path(cell)):
+        directory.record_file(cell).delete()
+        for path in files:
             with contextlib.suppress(OSError):  # it may never have been written
                 path.unlink()

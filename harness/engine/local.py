@@ -105,6 +105,7 @@ def run(
                     check(directory, plan.tasks)
         finally:
             progress.stop()
+        directory.compact()
     return Outcome(total, count, failed)
 
 

@@ -64,7 +64,8 @@ class Record:
         if self.outcome is not None:
             known["outcome"] = self.outcome
         if self.seconds:
-            known["seconds"] = dict(self.seconds)
+            # Microseconds: what is finer is noise, and noise does not compress.
+            known["seconds"] = {stage: round(time, 6) for stage, time in self.seconds.items()}
         if self.error is not None:
             known["error"] = self.error
         return known

@@ -1,13 +1,11 @@
-"""The run directory: manifest, ground truth and one append-only file of records a cell.
+"""The run directory: manifest, ground truth and one file of records a cell.
 
 Layout::
 
     manifest.json            study, identity, environment, data set, cells and their fingerprints
     truth/<task>.json.gz     what a metric needs besides the records
-    records/<task>/<restorer>-q10.<fingerprint>.jsonl
-
-A record is one line of JSON, appended in a single write. A kill can at worst leave a torn last
-line, which is dropped and computed again.
+    records/<task>/<restorer>-q10.<fingerprint>.jsonl      of a cell that is being computed
+    records/<task>/<restorer>-q10.<fingerprint>.jsonl.xz   of a finished one, compacted
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import errno
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,15 +24,11 @@ from harness.errors import HarnessError, UserError
 from harness.plugins.record import Record
 from harness.plugins.types import Json
 from harness.records.atomic import finite, write_atomic, writing
-from harness.records.schema import FORMAT, CellFiles, Manifest
+from harness.records.record_file import RecordFile, record_line
+from harness.records.schema import FORMAT, READABLE, CellFiles, Manifest
 
 _HANDLES = 128
 """Record files kept open at once: a large grid has more cells than a process may open files."""
-
-
-def _line(record: Record) -> bytes:
-    # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
-    return (json.dumps(finite(record.to_json()), separators=(",", ":")) + "\n").encode()
 
 
 class RunDirectory:
@@ -79,10 +73,11 @@ class RunDirectory:
             raise HarnessError(f"{self.manifest_path} cannot be read: {error}.") from error
         if not isinstance(written, dict):
             raise HarnessError(f"{self.manifest_path} cannot be read: it is no JSON object.")
-        if written.get("format") != FORMAT:
+        if written.get("format") not in READABLE:
+            readable = " and ".join(map(str, READABLE))
             raise UserError(
                 f"{self.path} was written in format {written.get('format')}, this version reads "
-                f"{FORMAT}. Use the version that wrote it, or another --output."
+                f"{readable}. Use the version that wrote it, or another --output."
             )
         try:
             return Manifest.model_validate(written)
@@ -137,43 +132,55 @@ class RunDirectory:
 
     # -- records ----------------------------------------------------------------------------
 
-    def records_path(self, cell: CellFiles) -> Path:
+    def record_file(self, cell: CellFiles) -> RecordFile:
         """The file of a cell's records."""
-        return self.path / "records" / f"{cell.key}.{cell.fingerprint[:12]}.jsonl"
+        stem = f"{cell.key}.{cell.fingerprint[:12]}"
+        folder = self.path / "records"
+        return RecordFile(plain=folder / f"{stem}.jsonl", compact=folder / f"{stem}.jsonl.xz")
 
     def records(self, cell: CellFiles) -> dict[str, Record]:
-        """The records of a cell by image id. A torn last line is left out.
-
-        Raises:
-            HarnessError: a line before the last is damaged (the file and line are named).
-        """
-        return self._read(self.records_path(cell))[0]
+        """The records of a cell by image id; see `RecordFile.read`."""
+        return self.record_file(cell).read()
 
     def resume(self, cell: CellFiles) -> dict[str, Record]:
-        """The records of a cell, after cutting a torn last line off its file."""
-        path = self.records_path(cell)
-        found, whole, size = self._read(path)
-        if whole < size:
-            with writing(path):
-                os.truncate(path, whole)
-        return found
+        """The records of a cell, after mending what a kill left; see `RecordFile.resume`."""
+        return self.record_file(cell).resume()
 
     def append(self, cell: CellFiles, record: Record) -> None:
         """Add the record of one image, in one write."""
-        path = self.records_path(cell)
-        data = _line(record)
-        with writing(path):
-            handle = self._handle(path)
+        file = self.record_file(cell)
+        data = record_line(record)
+        with writing(file.plain):
+            handle = self._handle(file)
             if os.write(handle, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def drop_failed(self, cell: CellFiles) -> None:
         """Forget the failed records of a cell, so that those images are tried again."""
-        path = self.records_path(cell)
-        held = self.resume(cell).values()
-        kept = [record for record in held if not record.failed]
-        if len(kept) < len(held):
-            write_atomic(path, b"".join(map(_line, kept)))
+        file = self.record_file(cell)
+        records = file.resume().values()
+        kept = [record for record in records if not record.failed]
+        if len(kept) < len(records):
+            file.replace(kept)
+
+    def compact(self) -> int:
+        """Compact the files of the cells that have a record of every image; how many there were.
+
+        The manifest is raised to the present format first: an older harness would take the cells
+        for empty. Nothing else may be writing here (see `locked`).
+        """
+        manifest = self.manifest()
+        images = manifest.data_set.ids
+        count = len(images) or manifest.data_set.images
+
+        def finished(records: Collection[str]) -> bool:
+            return len(records) >= count > 0 and all(image in records for image in images)
+
+        self.close()
+        files = [self.record_file(cell) for cell in manifest.cells]
+        if manifest.format < FORMAT and any(finished(file.read()) for file in files):
+            self.write_manifest(manifest)
+        return sum(file.compact_if(finished, images) for file in files)
 
     def close(self) -> None:
         """Flush to the disk and close."""
@@ -212,8 +219,10 @@ class RunDirectory:
             self.close()
             os.close(handle)
 
-    def _handle(self, path: Path) -> int:
+    def _handle(self, file: RecordFile) -> int:
+        path = file.plain
         if path not in self._open:
+            file.open_up()
             if len(self._open) >= _HANDLES:
                 self._close_oldest()
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,23 +233,3 @@ class RunDirectory:
         handle = self._open.pop(next(iter(self._open)))
         os.fsync(handle)
         os.close(handle)
-
-    @staticmethod
-    def _read(path: Path) -> tuple[dict[str, Record], int, int]:
-        """Records by image, the length of the whole lines, and the length of the file."""
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return {}, 0, 0
-        whole = data.rfind(b"\n") + 1
-        found: dict[str, Record] = {}
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
-            try:
-                record = Record.from_json(json.loads(line))
-                found[record.image] = record
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise HarnessError(
-                    f"{path}, line {number} is damaged. "
-                    "Delete that line and run the study again: the image is computed again."
-                ) from error
-        return found, whole, len(data)

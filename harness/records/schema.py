@@ -10,8 +10,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from harness.plugins.types import Json
 from harness.study.study import Cell, Condition
 
-FORMAT = 1
+FORMAT = 2
 """The schema's version: raised when an older harness could misread what is written."""
+
+READABLE = (1, 2)
+"""The versions that are read. In the first, no cell's file is compact."""
 
 
 class CellFiles(Protocol):
@@ -169,5 +172,5 @@ class Manifest(_Entry):
     )
 
     def to_json(self) -> Json:
-        """What is written down."""
-        return self.model_dump(by_alias=True)
+        """What is written down, in the present format whatever it was read from."""
+        return self.model_dump(by_alias=True) | {"format": FORMAT}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import append, manifest_json, write_manifest
+from manifests import manifest_json
+from runs import RunBuilder, fidelity_record
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -22,6 +23,8 @@ from harness.report.tables.comparison_export import frame
 from harness.report.tables.long_form import long_form
 from harness.study.plan import make_plan
 from harness.study.study import Cell, Study
+
+pytestmark = pytest.mark.integration
 
 
 def study(**changes):
@@ -102,26 +105,18 @@ def test_a_directory_from_before_there_were_several_codecs_can_be_read():
 
 
 def test_compare_pairs_within_a_codec(world, directory):
-    plan = world.plan(qfs=(10,), restorers=[world.fake])
-    cells = [
-        Cell("fidelity", "fake", "", codec, 10, name, {"r": name})
-        for codec in ("jpeg", "webp")
-        for name in ("a", "b")
-    ]
-    for cell, psnr in zip(cells, (30.0, 31.0, 40.0, 44.0), strict=True):
-        figures = {"psnr": psnr, "ssim": 0.5, "psnr_b": psnr}
-        append(directory, cell, {"image": "x", "outcome": {}, "fidelity": figures, "bpp": 1.0})
-    directory.close()
-    write_manifest(
-        directory,
-        {
-            "identity": {"codecs": {"jpeg": {}, "webp": {}}},
-            "data_set": {"name": "fake", "images": 1, "of": 1},
-            "models": {"fidelity": ""},
-            "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-            "study": plan.study.model_dump(mode="json"),
-        },
+    run = RunBuilder(
+        directory.path,
+        task="fidelity",
+        dataset="fake",
+        identity={"codecs": {"jpeg": {}, "webp": {}}},
+        study=world.plan(qfs=(10,), restorers=[world.fake]).study.model_dump(mode="json"),
     )
+    values = {"jpeg": {"a": 30.0, "b": 31.0}, "webp": {"a": 40.0, "b": 44.0}}
+    for codec, psnrs in values.items():
+        for name, psnr in psnrs.items():
+            run.cell(name, 10, [fidelity_record("x", psnr)], codec=codec, inputs={"r": name})
+    run.write()
     found = compare(*parse_operands("a", "b", directory))
     table = frame(found)
     psnr = table[table["metric"] == "PSNR"].set_index("codec")["difference"]

@@ -9,6 +9,8 @@ from PIL.ExifTags import Base
 
 from harness.images.io import read_image
 
+pytestmark = pytest.mark.integration
+
 ORIENTATIONS = range(1, 9)
 
 

@@ -1,16 +1,15 @@
 """COCO annotations beside the repository, and detectors that are wrong in known ways."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import DATA
 
 from harness.plugins import Record, VisionModel
 from tasks.datasets.coco.coco_file import CocoFile
 from tasks.detection.task import Detections
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 FILES = {
     "coco128": ("coco128/instances_train2017.json", "coco128/images"),
     "tinycoco-train": (

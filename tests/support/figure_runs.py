@@ -1,22 +1,14 @@
 """A small segmentation run with known numbers, for the tests of figures."""
 
 import numpy as np
-from manifests import append, write_manifest
+from runs import RunBuilder
 
-from harness.records.run_directory import RunDirectory
-from harness.study.study import Cell
+from harness.plugins import Record
+from harness.records.schema import RestorerEntry
 
-RESTORERS = {
-    "original": {"multi_model": None, "year": 9999, "reference": True},
-    "jpeg": {"multi_model": None, "year": 9999, "reference": False},
-    "arcnn": {"multi_model": True, "year": 2015, "reference": False},
-    "dagn": {"multi_model": False, "year": 2024, "reference": False},
-    "my/long/folder/of-weights/best.safetensors": {
-        "multi_model": False, "year": 9999, "reference": False
-    },
-}  # fmt: skip
+LONG = "my/long/folder/of-weights/best.safetensors"
 SHARES = {"original": 0.9, "jpeg": 0.4, "arcnn": 0.5, "dagn": 0.3,
-          "my/long/folder/of-weights/best.safetensors": 0.45}  # fmt: skip
+          LONG: 0.45}  # fmt: skip
 """The share of pixels found at QF 10: arcnn helps, dagn harms."""
 
 CLASSES = ["background", "apple", "bee"]
@@ -33,36 +25,26 @@ def counts(generator, share):
 
 def make_run(path, qfs=(10, 20, 30, 40), leave_out=(), images=12, of=12, seconds=True):
     """Write a run directory; the same arguments write the same one."""
-    directory = RunDirectory(path)
-    ids = [f"image-{k:02}" for k in range(images)]
-    names = [name for name in RESTORERS if name not in leave_out]
-    cells = []
-    for name in names:
-        for qf in (None,) if name == "original" else qfs:
-            codec = "" if qf is None else "jpeg"
-            cell = Cell("segmentation", "scenes", "pspnet", codec, qf, name, {})
-            cells.append(cell)
-            generator = np.random.default_rng([len(name), qf or 0])
-            for k, image in enumerate(ids):
-                share = SHARES[name] + (qf or 0) / 100
-                record = {"image": image, "outcome": counts(generator, share), "fidelity": {}}
-                record["bpp"] = 0.05 * (qf or 100) + 0.01 * k
-                if seconds:
-                    record["seconds"] = {"restore": 0.01 * len(name) + 0.001 * k}
-                append(directory, cell, record)
-    directory.close()
-    directory.write_truth("segmentation", {"classes": CLASSES})
-    write_manifest(
-        directory,
-        {
-            "study": {},
-            "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
-            "models": {"segmentation": "pspnet"},
-            "data_set": {"name": "scenes", "images": images, "of": of},
-            "restorers": {name: RESTORERS[name] for name in names},
-            "environments": [{"processor": "Abacus 3", "threads": 1}],
-            "absent": {},
-            "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        },
+    run = RunBuilder(
+        path,
+        model="pspnet",
+        total=of,
+        restorers={LONG: RestorerEntry(multi_model=False)},
+        environments=({"processor": "Abacus 3", "threads": 1},),
     )
-    return directory
+    for name in SHARES:
+        if name in leave_out:
+            continue
+        for qf in (None,) if name == "original" else qfs:
+            generator = np.random.default_rng([len(name), qf or 0])
+            records = [
+                Record(
+                    image=f"image-{k:02}",
+                    bpp=0.05 * (qf or 100) + 0.01 * k,
+                    outcome=counts(generator, SHARES[name] + (qf or 0) / 100),
+                    seconds={"restore": 0.01 * len(name) + 0.001 * k} if seconds else {},
+                )
+                for k in range(images)
+            ]
+            run.cell(name, qf, records)
+    return run.write(CLASSES)

@@ -1,24 +1,16 @@
 """A run directory written by hand that has everything a page can show."""
 
 import numpy as np
-from manifests import append, write_manifest
 from PIL import Image
+from runs import RESTORERS, RunBuilder
 
-from harness.records.run_directory import RunDirectory
+from harness.plugins import Record
 from harness.report.panel_index import Panel, View, write_index
-from harness.study.study import Cell
 
 QFS = (10, 20)
 GAINS = {"jpeg": 0, "arcnn": 12, "dagn": -12, "fbcnn": 0}
 """Pixels of a hundred that a restorer finds more than jpeg."""
 
-RESTORERS = {
-    "original": {"multi_model": None, "year": 9999, "reference": True},
-    "jpeg": {"multi_model": None, "year": 9999, "reference": False},
-    "arcnn": {"multi_model": True, "year": 2015, "reference": False},
-    "dagn": {"multi_model": False, "year": 2024, "reference": False},
-    "fbcnn": {"multi_model": False, "year": 2021, "reference": False},
-}
 STUDY = {
     "name": "by hand", "task": ["segmentation", "fidelity"], "dataset": "scenes", "qf": [10, 20],
     "restorers": ["original", "jpeg", "arcnn", "dagn", "fbcnn"], "limit": 30, "codec": ["jpeg"],
@@ -40,54 +32,54 @@ def page_run(path, images=30, names=None, restorers=None, failing="image-003"):
         restorers: other names for some restorers.
         failing: the image that failed; none if it is none of them.
     """
-    found = RunDirectory(path)
     ids = list(names or (f"image-{k:03}" for k in range(images)))
     called = {name: (restorers or {}).get(name, name) for name in RESTORERS}
+    run = RunBuilder(
+        path,
+        model="pspnet_scenes",
+        ids=ids,
+        total=128,
+        restorers={called[name]: known for name, known in RESTORERS.items()},
+        identity={"images": "x", "data": {"version": "1"}},
+        harness="0.1.0",
+        created="2026-01-02T03:04:05+00:00",
+        updated="2026-01-02T04:05:06+00:00",
+        study=STUDY,
+        environments=({"packages": {"torch": "2.0"}, "cores": 2},),
+    )
     rng = np.random.default_rng(0)
     base = rng.integers(30, 50, len(ids))
-    cells = [Cell("segmentation", "scenes", "pspnet_scenes", "", None, called["original"], {})]
-    for image in ids:
-        append(found, cells[0], {"image": image, "bpp": 24.0, "outcome": counts(90)})
+    originals = [Record(image, bpp=24.0, outcome=counts(90)) for image in ids]
+    run.cell(called["original"], None, originals)
+    measured = {}
     for restorer, gain in GAINS.items():
         for qf in QFS:
             noise = rng.integers(-3, 4, len(ids))
-            for task, model in (("segmentation", "pspnet_scenes"), ("fidelity", "")):
-                cell = Cell(task, "scenes", model, "jpeg", qf, called[restorer], {})
-                cells.append(cell)
-                for k, image in enumerate(ids):
-                    record = _record(image, restorer, qf, k, base[k] + gain + noise[k])
-                    if (image, restorer, qf) == (failing, "arcnn", 10):
-                        record = {"image": image, "error": f"{image}: out of memory <b>&"}
-                    append(found, cell, record)
-    found.close()
-    cells.sort(key=lambda cell: cell.task, reverse=True)
-    found.write_truth("segmentation", {"classes": ["background", "thing", "other"]})
-    write_manifest(found, {
-            "harness": "0.1.0",
-            "created": "2026-01-02T03:04:05+00:00",
-            "updated": "2026-01-02T04:05:06+00:00",
-            "study": STUDY,
-            "identity": {
-                "images": "x", "data": {"version": "1"},
-                "codecs": {"jpeg": {"codec": "jpeg", "subsampling": "4:2:0"}},
-            },
-            "models": {"segmentation": "pspnet_scenes", "fidelity": ""},
-            "data_set": {"name": "scenes", "images": len(ids), "of": 128, "ids": ids},
-            "restorers": {called[name]: known for name, known in RESTORERS.items()},
-            "environments": [{"packages": {"torch": "2.0"}, "cores": 2}],
-            "absent": {},
-            "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        }
-    )  # fmt: skip
-    return found
+            records = [
+                _record(image, restorer, qf, k, base[k] + gain + noise[k])
+                for k, image in enumerate(ids)
+            ]
+            if restorer == "arcnn" and qf == 10:
+                records = [_failed(one) if one.image == failing else one for one in records]
+            measured[restorer, qf] = records
+    for task in ("segmentation", "fidelity"):
+        for (restorer, qf), records in measured.items():
+            run.cell(called[restorer], qf, records, task=task)
+    return run.write(["background", "thing", "other"])
+
+
+def _failed(record):
+    return Record(record.image, error=f"{record.image}: out of memory <b>&")
 
 
 def _record(image, restorer, qf, k, right):
-    psnr = "inf" if k == 5 and restorer == "fbcnn" else 25 + qf / 10 + right / 20
-    return {
-        "image": image, "bpp": 0.2 + qf / 100 + k / 1000, "outcome": counts(int(right) + qf),
-        "fidelity": {"psnr": psnr, "ssim": 0.7 + right / 1000, "psnr_b": 24.0 + qf / 10},
-    }  # fmt: skip
+    psnr = np.inf if k == 5 and restorer == "fbcnn" else 25 + qf / 10 + right / 20
+    return Record(
+        image=image,
+        bpp=0.2 + qf / 100 + k / 1000,
+        outcome=counts(int(right) + qf),
+        fidelity={"psnr": psnr, "ssim": 0.7 + right / 1000, "psnr_b": 24.0 + qf / 10},
+    )
 
 
 def add_panels(directory, count=2, side=48, fingerprint=""):

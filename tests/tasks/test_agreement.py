@@ -40,6 +40,7 @@ boxes = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(boxes, max_size=6), min_size=1, max_size=3))
 def test_the_uncompressed_images_agree_with_themselves(images):
     """Scores are told apart: with ties, which of two equal boxes comes first is nobody's claim."""

@@ -4,18 +4,18 @@ import importlib.util
 import itertools
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import ROOT
 
 from harness.analysis.draws import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
 
-BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
+BENCHMARK = ROOT / "benchmarks" / "coverage.py"
 
 
 def drawn_means(values, draws=1000, seed=0):
@@ -136,6 +136,7 @@ COVERED = {
 """Percent: 95 less what the percentile interval is known to lack, and the simulation's error."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "images"), COVERED)
 def test_the_interval_holds_the_truth_as_often_as_it_says(kind, images):
     contributions, truth = samples(kind, 1500, images)
@@ -160,6 +161,7 @@ def benchmark():
     return module
 
 
+@pytest.mark.slow
 def test_an_ap_like_metric_needs_the_correction_and_its_difference_does_not(benchmark):
     make = benchmark.average_precision
     # Enough for a truth known to 4 % of the standard error of 64 images. In 3000 simulations:

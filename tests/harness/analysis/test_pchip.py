@@ -21,6 +21,7 @@ def sets_of_points(draw):
     return first + np.cumsum(gaps, axis=1), np.cumsum(signs * steps, axis=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(sets_of_points())
 def test_the_slopes_are_scipys(points):
@@ -31,6 +32,7 @@ def test_the_slopes_are_scipys(points):
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9 * steepest)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(sets_of_points(), st.floats(0, 1), st.floats(0, 1))
 def test_the_integral_is_scipys(points, a, b):

@@ -43,7 +43,7 @@ def run(tmp_path, gate=True, **changes):
 
 
 def measured(directory):
-    return {path.name.split(".")[0] for path in (directory.path / "records").rglob("*.jsonl")}
+    return {path.name.split(".")[0] for path in (directory.path / "records").rglob("*.jsonl*")}
 
 
 def test_a_model_far_from_its_published_score_stops_the_study_first(few, expect, tmp_path):
@@ -152,6 +152,7 @@ def test_a_study_is_not_stopped_by_another_task_of_its_directory(few, expect, tm
     assert measured(directory) == {"original-original", "jpeg-q10"}
 
 
+@pytest.mark.slow
 def test_the_embedded_models_are_held_against_what_their_cards_say(few):
     """Of four images the card says nothing; of all 128 it does."""
     from tasks.detection.models.faster_rcnn import FasterRCNNScenes

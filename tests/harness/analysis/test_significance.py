@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from runs import fidelity_run
 from scipy import stats
-from written_runs import fidelity_run
 
 from harness.analysis.bootstrap import differences, load_bootstrap
 from harness.analysis.draws import resample_weights
@@ -52,6 +52,7 @@ def test_marks_say_which_differences_are_not_significant(directory):
     assert row.marks == {other: SAME_AS_BEST, "fbcnn": SAME_AS_JPEG}
 
 
+@pytest.mark.slow
 def test_the_best_of_equals_is_seldom_called_better(tmp_path):
     """The best is chosen by the same numbers, so all pairs of a line are corrected for."""
     draw = np.random.default_rng(3)
@@ -187,7 +188,7 @@ def test_the_cache_is_of_its_records_draws_and_seed(directory):
     assert not np.array_equal(first.draws["PSNR"], other.draws["PSNR"])
     assert len(load_bootstrap(directory, draws=70)["fidelity/arcnn-q10"].draws["PSNR"]) == 70
     cell = next(c for c in directory.manifest().cells if c.restorer == "arcnn")
-    path = directory.records_path(cell)
+    path = directory.record_file(cell).plain
     path.write_bytes(path.read_bytes().split(b"\n", 1)[1])  # an image less
     assert len(load_bootstrap(directory, draws=50)["fidelity/arcnn-q10"].images) == 59
 

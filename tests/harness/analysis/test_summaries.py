@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from manifests import append, write_manifest
+from runs import RunBuilder, pixel_record
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
 from harness.analysis.draws import resample_weights
@@ -16,25 +16,12 @@ from harness.analysis.summaries import (
     summary_lines,
     summary_notes,
 )
-from harness.records.run_directory import RunDirectory
+from harness.plugins import Record
 from harness.report.tables.summary_text import render_summary
-from harness.study.study import Cell
 
 IMAGES = 40
 QFS = (10, 20, 30, 40)
 DRAWS = 200
-KNOWN = {"multi_model": None, "year": 9999, "reference": False}
-RESTORERS = {
-    "original": {**KNOWN, "reference": True},
-    "jpeg": KNOWN,
-    "arcnn": {**KNOWN, "multi_model": True},
-    "dagn": {**KNOWN, "multi_model": False},
-}
-
-
-def outcome(right):
-    """Confusion counts of 1000 pixels of one class: mIoU right/2000, the background's IoU is 0."""
-    return {"classes": 2, "counts": [[1, 1, int(right)], [1, 0, 1000 - int(right)]]}
 
 
 def write_run(path, pixels, bpp=None, skip=()):
@@ -45,31 +32,17 @@ def write_run(path, pixels, bpp=None, skip=()):
         bpp: QF to (images,) bits per pixel.
         skip: (restorer, QF, number of an image that failed).
     """
-    found = RunDirectory(path)
-    cells = []
+    run = RunBuilder(path, model="pspnet")
     for (name, qf), values in pixels.items():
-        cell = Cell("segmentation", "scenes", "pspnet", "jpeg", qf, name, {})
-        cells.append({"key": cell.key, **cell.as_json()})
+        records = []
         for image, value in enumerate(values):
-            record = {"image": f"{image:03}", "outcome": outcome(value), "fidelity": {}}
-            record["bpp"] = 1.0 if bpp is None or qf is None else float(bpp[qf][image])
             if (name, qf, image) in skip:
-                record = {"image": f"{image:03}", "error": "torn"}
-            append(found, cell, record)
-    found.close()
-    found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    write_manifest(
-        found,
-        {
-            "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
-            "models": {"segmentation": "pspnet"},
-            "data_set": {"name": "scenes", "images": IMAGES, "of": IMAGES},
-            "restorers": RESTORERS,
-            "absent": {},
-            "cells": cells,
-        },
-    )
-    return found
+                records.append(Record(f"{image:03}", error="torn"))
+                continue
+            size = 1.0 if bpp is None or qf is None else float(bpp[qf][image])
+            records.append(pixel_record(f"{image:03}", value, of=1000, bpp=size))
+        run.cell(name, qf, records)
+    return run.write(["background", "thing"])
 
 
 @pytest.fixture
@@ -124,7 +97,8 @@ def test_who_does_nothing_recovers_nothing_and_who_undoes_it_all(tmp_path, pixel
 
     for one in numbers(found, kind="recovered"):
         assert [one.value, *one.interval] == pytest.approx([100.0 * (one.restorer == "arcnn")] * 3)
-    kinds = {name: {s.kind for s in numbers(found, restorer=name)} for name in RESTORERS}
+    known = ("original", "jpeg", "arcnn", "dagn")
+    kinds = {name: {s.kind for s in numbers(found, restorer=name)} for name in known}
     assert kinds["original"] == {"mPC"}
     assert kinds["jpeg"] == {"mPC", "rPC"}
     assert numbers(found, restorer="arcnn", kind="rPC")[0].value == pytest.approx(100)

@@ -9,17 +9,17 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from paths import ROOT
 
 import harness as library
 from harness.images.io import write_png
 from harness.study.study import Study
 
-ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import harness as library
 from harness.images.io import read_image, write_png
 from harness.report.panel_index import read_index
 
+pytestmark = pytest.mark.integration
+
 
 def names(panels):
     return [[view.restorer for view in panel.views] for panel in panels]

@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import DOCS
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "tutorial" / "walkthrough.md"
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
+DOCUMENT = DOCS / "tutorial" / "walkthrough.md"
 NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 
 

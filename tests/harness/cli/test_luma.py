@@ -3,16 +3,16 @@
 import csv
 import functools
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import WEIGHTS
 
 from harness.images.io import write_png
 from restorers.checkpoints.sources import SHIPPED
 
-WEIGHTS = Path(__file__).parents[3] / "../shared/data/weights"
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

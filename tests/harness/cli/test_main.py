@@ -18,6 +18,8 @@ from PIL import Image
 from harness.cli import main as cli
 from harness.images.io import write_png
 
+pytestmark = pytest.mark.integration
+
 HARNESS = Path(sys.executable).with_name("harness")
 
 
@@ -114,6 +116,7 @@ def test_flags_lie_over_the_study_and_show_study_prints_the_merger(harness, tmp_
     assert merged["restorers"] == ["all"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -267,6 +270,7 @@ def test_help_answers(harness, arguments):
     assert "Usage: harness" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_stops_cleanly_says_how_to_go_on_and_does(tmp_path, number):
     photos = tmp_path / "photos"

@@ -8,6 +8,8 @@ from harness.images.io import write_png
 from tasks import scenes
 from tasks.scenes.data_set import Scenes
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def photos(tmp_path):
@@ -25,6 +27,7 @@ def values(out):
     return {row[0]: [float(cell.strip("*+†‡")) for cell in row[4:]] for row in rows if "10" in row}
 
 
+@pytest.mark.slow
 def test_a_folder_without_labels_is_scored_by_agreement(harness, photos):
     code, out, err = harness(
         *("run", "--task", "detection,segmentation", "--dataset", photos, "--qf", 10),

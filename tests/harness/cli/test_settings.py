@@ -7,6 +7,8 @@ import pytest
 from harness.assets.cards import data_root, settings, settings_path
 from harness.errors import UserError
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def places(monkeypatch, tmp_path):

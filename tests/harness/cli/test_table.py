@@ -3,10 +3,12 @@ import io
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
-from table_runs import write_run
+from runs import table_run
 
 from harness.report.tables.cost import CostRow, CostTable
 from harness.tools import cost as harness_cost
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def runs(tmp_path):
     """Two run directories, ``live1`` and ``bsd500``, in the folder the command runs in."""
     for name in ("live1", "bsd500"):
         values = {("jpeg", 10): 26.0, ("arcnn", 10): 27.0}
-        write_run(tmp_path / name, "fidelity", "", values, name)
+        table_run(tmp_path / name, "fidelity", "", values, name)
     return tmp_path
 
 
@@ -93,7 +95,7 @@ def test_a_summary_says_what_is_missing_and_of_which_intervals_it_is(harness, ru
 
 @pytest.mark.parametrize("number", [[], ["--number", "I"]])
 def test_one_image_has_neither_intervals_nor_tests_and_it_is_said(harness, tmp_path, number):
-    write_run(tmp_path / "one", "fidelity", "", {("jpeg", 10): 26.0}, images=("a",))
+    table_run(tmp_path / "one", "fidelity", "", {("jpeg", 10): 26.0}, images=("a",))
     _, out, _ = harness("table", "one", *number, "--draws", 20)
 
     assert "no intervals and no tests: one image has none" in out.splitlines()

@@ -3,13 +3,13 @@
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import PIL
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DOCS, LIVE1
 from PIL import Image, features
 
 from harness.errors import ImageError, UserError
@@ -17,7 +17,6 @@ from harness.images.codecs import Avif, Jpeg2000, WebP
 from harness.images.jpeg import Jpeg, Jpeg422, Jpeg444
 from harness.plugins import registry
 
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 JPEGS = (Jpeg, Jpeg444, Jpeg422)
 OTHERS = (WebP, Avif, Jpeg2000)
 HAS_AVIF = "avif" in features.modules and features.check("avif")
@@ -171,6 +170,7 @@ def test_444_keeps_the_colours_that_420_loses():
     assert psnr(full, image) > psnr(half, image) + 0.3 > psnr(quarter, image) + 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("qf", "gain"), [(10, 0.27), (20, 0.39), (30, 0.47), (40, 0.54)])
 def test_444_gains_on_photographs(qf, gain):
     """The mean over LIVE1 that `docs/reference/codecs.md` gives."""
@@ -228,9 +228,7 @@ def test_the_fingerprint_of_avif_names_its_encoder_and_speed():
 
 def printed():
     """Bits per pixel and PSNR by codec and quality, as the document has them."""
-    lines = (
-        (Path(__file__).parents[3] / "docs" / "reference" / "codecs.md").read_text().splitlines()
-    )
+    lines = (DOCS / "reference" / "codecs.md").read_text().splitlines()
     start = lines.index("| codec | 10 | 20 | 30 | 40 | 60 | 80 |")
     for line in lines[start + 2 : start + 8]:
         name, *cells = (cell.strip(" `") for cell in line.strip("|").split("|"))
@@ -238,6 +236,7 @@ def printed():
         yield name, dict(zip((10, 20, 30, 40, 60, 80), values, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "by_quality"), printed(), ids=lambda part: part)
 def test_the_documents_table_is_what_live1_gives(name, by_quality):
     if not LIVE1.is_dir():

@@ -1,17 +1,16 @@
 import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SHARED
 
 from harness.images.fidelity import fidelity, luma_fidelity, psnr, psnr_b, ssim, to_luma
 from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
 
-SHARED = Path(__file__).parents[3] / "../shared"
 LIVE1 = SHARED / "data/live1"
 TABLE_I = SHARED / "paper/table_i.csv"
 METRICS = {"PSNR": "psnr", "SSIM": "ssim", "PSNR-B": "psnr_b"}
@@ -52,6 +51,7 @@ def live1():
     return means
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qf", PINNED)
 def test_live1_gives_the_pinned_figures(live1, qf):
     assert live1[qf] == pytest.approx(PINNED[qf], abs=6e-4)
@@ -258,6 +258,7 @@ def test_channels_that_differ_count_by_their_rounded_mean():
 KNOWN_Y = {10: 27.77, 20: 30.07, 30: 31.41, 40: 32.35}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qf", KNOWN_Y)
 def test_live1_gives_the_known_luma_figures_of_jpeg(qf):
     if not LIVE1.is_dir():

@@ -1,18 +1,16 @@
 import pickle
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import LIVE1
 from PIL import Image
 
 from harness.errors import ImageError, UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins import checked_qf
-
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 
 # ITU-T T.81 Annex K, tables K.1 and K.2, in natural order.
 LUMA = """16 11 10 16 24 40 51 61  12 12 14 19 26 58 60 55  14 13 16 24 40 57 69 56

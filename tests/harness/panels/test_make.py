@@ -136,7 +136,9 @@ def test_a_view_that_is_spoilt_or_drawn_otherwise_is_made_again(copy, monkeypatc
 def test_another_outcome_than_the_recorded_one_is_marked(copy):
     shutil.rmtree(copy.path / "panels")
     [cell] = [c for c in copy.manifest().cells if c.restorer == "jpeg"]
-    path = copy.records_path(cell)
+    file = copy.record_file(cell)
+    file.open_up()
+    path = file.plain
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
         line["outcome"]["scores"][0] += 0.01
@@ -154,9 +156,9 @@ def test_another_version_than_the_runs_is_named(copy):
     manifest = manifest_json(copy)
     for cell in manifest["cells"]:
         if cell["restorer"] == "jpeg":
-            old = copy.records_path(CellEntry.model_validate(cell))
+            old = copy.record_file(CellEntry.model_validate(cell)).compact
             cell["inputs"]["torch"], cell["fingerprint"] = "1.0", "0" * 64
-            old.rename(copy.records_path(CellEntry.model_validate(cell)))
+            old.rename(copy.record_file(CellEntry.model_validate(cell)).compact)
     write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
 
     make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)

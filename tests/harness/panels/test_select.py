@@ -1,17 +1,13 @@
 """Which images panels show, from records alone."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manifests import write_manifest
+from runs import RunBuilder, fidelity_record
 
 from harness.errors import UserError
 from harness.panels.select import PanelRequest, choose, split
-from harness.records.run_directory import RunDirectory
-from harness.records.schema import CellEntry
 
 PSNR = {  # by restorer; the images are a, b, c, d, e
     "jpeg": (30.0, 30.0, 30.0, 30.0, 30.0),
@@ -24,34 +20,20 @@ IDS = tuple("abcde")
 @pytest.fixture
 def records(tmp_path):
     """A run directory of the task fidelity, written by hand."""
-    directory = RunDirectory(tmp_path / "run")
-    cells = []
+    run = RunBuilder(
+        tmp_path / "run",
+        task="fidelity",
+        ids=IDS,
+        study={"task": ["fidelity"], "restorers": list(PSNR)},
+    )
     for name, values in PSNR.items():
         for qf in (10, 20):
-            key = f"fidelity/{name}-q{qf}"
-            cell = {"key": key, "task": "fidelity", "dataset": "d", "model": "", "codec": "jpeg",
-                    "qf": qf, "restorer": name, "fingerprint": "f" * 64, "inputs": {}}  # fmt: skip
-            cells.append(cell)
-            lines = [
-                json.dumps({
-                    "image": image, "bpp": 1.0, "outcome": {},
-                    "fidelity": {"psnr": value + qf, "ssim": 0.9, "psnr_b": value},
-                })
+            records = [
+                fidelity_record(image, value + qf, psnr_b=value)
                 for image, value in zip(IDS, values, strict=True)
-            ]  # fmt: skip
-            path = directory.records_path(CellEntry.model_validate(cell))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(lines) + "\n")
-    write_manifest(directory, {
-        "study": {"task": ["fidelity"], "restorers": list(PSNR)},
-        "identity": {"codecs": {"jpeg": {}}},
-        "models": {"fidelity": ""},
-        "data_set": {"name": "d", "images": 5, "of": 5, "ids": list(IDS)},
-        "restorers": {n: {"multi_model": True, "year": 1, "reference": False} for n in PSNR},
-        "cells": cells,
-        "absent": {},
-    })  # fmt: skip
-    return directory
+            ]
+            run.cell(name, qf, records)
+    return run.write()
 
 
 def chosen(directory, **request):

@@ -37,6 +37,7 @@ def log(directory):
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [3, 7, 10, 27, 39])
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path, stop_after):
     whole, expected, _ = make(tmp_path / "whole", 40)

@@ -30,7 +30,7 @@ RECORDS = st.dictionaries(
             "predicted_qf": FLOATS,
             "fidelity": st.dictionaries(st.text(max_size=4), st.floats(allow_nan=False)),
             "outcome": st.fixed_dictionaries({"boxes": st.lists(FLOATS, max_size=4)}),
-            "seconds": st.dictionaries(st.text(max_size=4), FLOATS),
+            "seconds": st.dictionaries(st.text(max_size=4), FLOATS.map(lambda t: round(t, 6))),
         }
     ),
     max_size=6,
@@ -44,7 +44,7 @@ def fill(directory, cell, ids):
 
 
 def records_file(directory, cell=CELL):
-    return directory.records_path(cell)
+    return directory.record_file(cell).plain
 
 
 @settings(max_examples=40, deadline=None)

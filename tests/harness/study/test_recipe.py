@@ -1,13 +1,10 @@
-from pathlib import Path
-
 import pytest
 import yaml
+from paths import CONFIGS, ROOT
 
 from harness.errors import UserError
 from harness.plugins import registry
 from harness.study import recipe as recipes
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -96,7 +93,7 @@ def test_an_unknown_recipe_is_answered_with_the_known_ones(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "configs" / "train").glob("*.yaml")), ids=lambda path: path.stem
+    "path", sorted((CONFIGS / "train").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_every_shipped_recipe_names_a_trainer_and_itself(path):
     recipe = recipes.read_recipe(path)
@@ -105,9 +102,7 @@ def test_every_shipped_recipe_names_a_trainer_and_itself(path):
     assert recipe["name"] == path.stem
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_study_is_valid(path):
     from harness.study.study import read_study
 

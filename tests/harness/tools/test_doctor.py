@@ -1,6 +1,5 @@
 """What ``harness doctor`` finds, in a small world of plugins of every kind of health."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -9,129 +8,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
+import unwell
+from unwell import (
+    Fine,
+    Sweepings,
+    card,
+    entries,
+)
 
-from harness.assets.cards import Download
 from harness.errors import HarnessError, UserError
-from harness.images.jpeg import Jpeg
 from harness.plugins import registry
-from harness.plugins.registry import Entry, Registry
 from harness.tools import doctor
 from harness.tools import selftest as trials
 from harness.tools.doctor import examine
 
+pytestmark = pytest.mark.integration
+
 HARNESS = Path(sys.executable).with_name("harness")
-CARDS = {}
-"""The cards of the fakes, by the fake's name."""
-
-
-class Fine:
-    """A restorer that does nothing well."""
-
-    @classmethod
-    def cards(cls):
-        return CARDS.get(cls.__name__, [])
-
-    def prepare(self, qf):
-        if qf == 20:
-            raise UserError("there is none for QF 20")
-
-    def restore(self, compressed):
-        return compressed.pixels
-
-
-class Cropping(Fine):
-    def restore(self, compressed):
-        return compressed.pixels[1:]
-
-
-class Fetched(Fine):
-    """One whose weights its authors publish."""
-
-    def prepare(self, qf=None):
-        raise UserError("The weights are not on this machine: `harness fetch net`.")
-
-    def predict(self, image):
-        raise AssertionError("it has no weights")
-
-
-class Changed(Fetched):
-    """One whose shipped weights somebody has changed."""
-
-
-class Needy(Fetched):
-    """One that needs something else, too."""
-
-    def prepare(self, qf=None):
-        raise UserError("This model needs bricks; install them with: a trowel.")
-
-
-class Seeing(Fine):
-    """A vision model."""
-
-    def prepare(self):
-        pass
-
-    def predict(self, image):
-        assert image.shape == (32, 32, 3) and image.dtype == np.uint8
-        return "a cat"
-
-
-class Blinded(Seeing):
-    def predict(self, image):
-        raise UserError("no light")
-
-
-class Broom:
-    name = "broom"
-
-    @classmethod
-    def downloads(cls, limit=None):
-        yield from ()
-
-    @classmethod
-    def prepared(cls):
-        return True
-
-
-class Sweepings(Broom):
-    """A data set to be fetched; what comes second is known when the first is here."""
-
-    @classmethod
-    def downloads(cls, limit=None):
-        yield Download("http://example.org/a", "a", size=3_000_000)
-        raise UserError("the first is not here")
-
-    @classmethod
-    def prepared(cls):
-        return False
-
-
-class Missing(Jpeg):
-    def __post_init__(self):
-        raise UserError("no library for that")
-
-
-class Lossy(Jpeg):
-    def compress(self, image, qf):
-        return SimpleNamespace(pixels=image[:3])
-
-
-def entries(kind, **targets):
-    return Registry(kind, [Entry(n, t if ":" in t else f"{__name__}:{t}", "fakes 1") for n, t in
-                           targets.items()])  # fmt: skip
-
-
-def card(path, content=b"weights", **fields):
-    """A card, and its file beside it where there is content."""
-    about = {
-        "name": path.stem, "file": f"{path.stem}.bin", "licence": "MIT", "source": "here",
-        "sha256": hashlib.sha256(b"weights").hexdigest(), **fields,
-    }  # fmt: skip
-    path.write_text(yaml.safe_dump(about))
-    if content is not None:
-        path.with_suffix(".bin").write_bytes(content)
-    return path
 
 
 @pytest.fixture
@@ -140,7 +33,7 @@ def fakes(tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("HARNESS_DATA", raising=False)
-    monkeypatch.setattr(sys.modules[__name__], "CARDS", {})
+    monkeypatch.setattr(unwell, "CARDS", {})
     kinds = ("restorers", "codecs", "tasks", "datasets", "formats", "model_formats",
              "checkpoints", "trainers")  # fmt: skip
     held = dict.fromkeys(kinds, entries("thing"))
@@ -177,7 +70,7 @@ def test_a_restorer_is_run_at_the_qualities_it_has(fakes):
 
 def test_what_makes_another_size_or_cannot_be_imported_is_broken_and_stops_nothing(fakes):
     fakes.held["restorers"] = entries(
-        "restorer", a="Cropping", b="no_such_module:Thing", c=f"{__name__}:Fine"
+        "restorer", a="Cropping", b="no_such_module:Thing", c="unwell:Fine"
     )
     found, well = findings()
     assert found["restorers", "a"] == ("broken", "It made uint8 (31, 32, 3) of an image of 32×32.")
@@ -189,11 +82,11 @@ def test_what_makes_another_size_or_cannot_be_imported_is_broken_and_stops_nothi
 
 def test_published_weights_that_are_not_here_are_absent_and_changed_shipped_ones_broken(fakes):
     url = "http://example.org/net.bin"
-    CARDS["Fetched"] = [
+    unwell.CARDS["Fetched"] = [
         card(fakes.folder / f"net-q{qf}.yaml", None, url=url, size=2_500_000) for qf in (10, 20)
     ]
-    CARDS["Changed"] = [card(fakes.folder / "own.yaml", b"weighty")]
-    CARDS["Fine"] = [card(fakes.folder / "fine-small.yaml")]
+    unwell.CARDS["Changed"] = [card(fakes.folder / "own.yaml", b"weighty")]
+    unwell.CARDS["Fine"] = [card(fakes.folder / "fine-small.yaml")]
     fakes.held["restorers"] = entries("restorer", net="Fetched", own="Changed", fine="Fine")
     for quick in (False, True):
         found, well = findings(quick)
@@ -212,7 +105,7 @@ def test_weights_that_were_fetched_are_looked_for_in_the_cache(fakes):
     there = fakes.folder / "cache" / "weights" / "net.bin"
     there.parent.mkdir(parents=True)
     there.write_bytes(b"weights")
-    CARDS["Fine"] = [card(fakes.folder / "net.yaml", None, url="http://example.org/net.bin")]
+    unwell.CARDS["Fine"] = [card(fakes.folder / "net.yaml", None, url="http://example.org/net.bin")]
     fakes.held["restorers"] = entries("restorer", net="Fine")
     assert findings()[0]["weights of restorers", "net"][0] == "ok"
     there.write_bytes(b"half")
@@ -223,8 +116,8 @@ def test_weights_that_were_fetched_are_looked_for_in_the_cache(fakes):
 
 def test_vision_models_are_listed_by_task_and_tried_if_their_weights_are_here(fakes):
     url = {"url": "http://example.org/net.bin", "size": 5_000_000}
-    CARDS["Fetched"] = CARDS["Needy"] = [card(fakes.folder / "net.yaml", None, **url)]
-    CARDS["Seeing"] = CARDS["Blinded"] = [card(fakes.folder / "eye.yaml")]
+    unwell.CARDS["Fetched"] = unwell.CARDS["Needy"] = [card(fakes.folder / "net.yaml", None, **url)]
+    unwell.CARDS["Seeing"] = unwell.CARDS["Blinded"] = [card(fakes.folder / "eye.yaml")]
     fakes.held["tasks"] = entries("task", looking="Fine", judging="Fine")
     fakes.models["looking"] = entries(
         "model", eye="Seeing", net="Fetched", wall="Needy", mole="Blinded"
@@ -345,6 +238,7 @@ def test_a_trial_of_a_damaged_plugin_raises_what_the_doctor_calls_broken(fakes):
     assert not isinstance(error.value, UserError)
 
 
+@pytest.mark.slow
 def test_what_ships_works(tmp_path):
     """The command itself: every restorer and embedded model runs, nothing is downloaded."""
     done = subprocess.run(

@@ -61,6 +61,7 @@ def job(restorer):
     return TimingJob(restorer, "published", 32, "cpu", 1, 2, 60)
 
 
+@pytest.mark.slow
 def test_a_network_is_measured_in_a_process_of_its_own():
     found = measure(job("arcnn"))
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import LIVE1
 from pictures import psnr, textured
 from PIL import Image
 from safetensors.torch import save_file
@@ -20,7 +21,6 @@ from restorers.checkpoints.sources import SHIPPED, Cards
 from restorers.common.complexity import count_parameters
 
 QFS = (10, 20, 30, 40)
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 
 
 def random_network(seed: int = 0) -> ARCNNNetwork:
@@ -157,6 +157,7 @@ def test_shipped_checkpoints_beat_jpeg_on_a_synthetic_image(shipped, qf):
     assert np.mean(gains) > 0.6  # measured: about 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LIVE1.is_dir(), reason="LIVE1 is not beside this repository")
 @pytest.mark.parametrize("qf", QFS)
 def test_on_photographs_each_checkpoint_is_better_at_its_own_qf_than_distant_ones(shipped, qf):

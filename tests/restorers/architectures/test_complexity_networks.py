@@ -1,11 +1,11 @@
 """What the networks cost, beside the paper's Table III, and that all of it is counted."""
 
 from functools import lru_cache
-from pathlib import Path
 
 import pytest
 import torch
 from jpeg_tools import inputs, jpeg
+from paths import DOCS
 
 from harness.plugins import registry
 from harness.report.tables.cost import read_published
@@ -22,7 +22,6 @@ from restorers.common.complexity import count_macs, jpeg_example, weightless
 
 NETWORKS = (ARCNN, DMCNN, IPT, SwinIR, QGAC, FBCNN, DAGN)
 PAPER = read_published()
-ROOT = Path(__file__).parents[3]
 
 
 @lru_cache
@@ -34,6 +33,7 @@ def rounded(count, unit, digits=1):
     return round(count / unit, digits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [DMCNN, FBCNN, DAGN, QGAC])
 def test_convolutional_networks_cost_what_table_iii_says(network):
     cost, paper = published(network), PAPER[network.name]
@@ -43,6 +43,7 @@ def test_convolutional_networks_cost_what_table_iii_says(network):
         assert rounded(cost.parameters, 1e6) == paper.params_m
 
 
+@pytest.mark.slow
 def test_swinir_has_table_iiis_parameters_and_a_sixteenth_of_its_operations():
     cost = published(SwinIR)
 
@@ -52,6 +53,7 @@ def test_swinir_has_table_iiis_parameters_and_a_sixteenth_of_its_operations():
     assert cost.macs / 518**2 == pytest.approx(787.993e9 / 256**2, rel=0.001)
 
 
+@pytest.mark.slow
 def test_ipt_has_a_hundredth_more_parameters_than_table_iii_and_three_quarters_of_its_operations():
     one, whole = IPT.cost("published", 48, 48), published(IPT)
 
@@ -136,7 +138,7 @@ def test_every_restorer_with_a_network_can_be_counted():
 
 def rows(heading):
     """The cells of the table in the documents whose head begins like this, by network."""
-    text = (ROOT / "docs" / "explanation" / "baselines.md").read_text(encoding="utf-8")
+    text = (DOCS / "explanation" / "baselines.md").read_text(encoding="utf-8")
     lines = text[text.index(f"| {heading} |") :].split("\n\n", 1)[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name.split()[0].lower(): numbers for name, *numbers in cells}

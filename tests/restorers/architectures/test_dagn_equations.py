@@ -40,6 +40,7 @@ def test_the_published_size_has_table_iiis_parameters():
     assert round(total / 1e6, 1) == 109.9
 
 
+@pytest.mark.slow
 def test_the_published_size_costs_what_table_iii_says():
     macs = macs_at(DAGNNetwork, (1, 3, 512, 512))
     as_profiled = macs_at(DAGNNetwork, (1, 3, 512, 512), transposed_by_output=True)
@@ -47,6 +48,7 @@ def test_the_published_size_costs_what_table_iii_says():
     assert as_profiled == pytest.approx(952.8e9, rel=0.002)
 
 
+@pytest.mark.slow
 def test_the_small_size_is_that_of_the_small_fbcnn_it_is_compared_with(tmp_path):
     fbcnn = lambda: build(SMALL_FBCNN)  # noqa: E731 - both are counted alike
     parameters = count_parameters(DAGNNetwork(SMALL).parts().values())
@@ -58,6 +60,7 @@ def test_the_small_size_is_that_of_the_small_fbcnn_it_is_compared_with(tmp_path)
     assert (tmp_path / "small.safetensors").stat().st_size < 8_000_000
 
 
+@pytest.mark.slow
 def test_the_encoder_is_torchvisions_resnet50_but_for_the_last_stride():
     from torchvision.models import resnet50
 
@@ -76,6 +79,7 @@ def test_the_encoder_is_torchvisions_resnet50_but_for_the_last_stride():
     assert features.shape == (1, 2048, 4, 4)
 
 
+@pytest.mark.slow
 def test_the_auto_encoders_other_parts_are_as_published():
     decoder = on_meta(lambda: ImageDecoder(PUBLISHED))
     kinds = [

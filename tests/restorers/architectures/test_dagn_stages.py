@@ -112,6 +112,7 @@ def descend(parameters, loss, steps=12, lr=2e-3):
     return values
 
 
+@pytest.mark.slow
 def test_each_stages_loss_falls():
     torch.manual_seed(0)
     c, o = pair(count=4)
@@ -142,6 +143,7 @@ def test_each_stages_loss_falls():
         assert values[-1] < values[0] - 0.005, (name, values)
 
 
+@pytest.mark.slow
 def test_the_encoder_learns_to_deceive_the_discriminator():
     torch.manual_seed(0)
     auto, (c, o) = InsensitiveAutoEncoder(TINY), pair(count=4)

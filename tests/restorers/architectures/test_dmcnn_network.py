@@ -203,6 +203,7 @@ def test_halving_averages_and_rounds_up():
     assert halved(image, 1)[0, 0].tolist() == [[3, 5, 6.5], [10.5, 12.5, 14]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["multi-scale", "l1"])
 def test_a_few_steps_restore_what_compression_took(loss):
     torch.manual_seed(0)

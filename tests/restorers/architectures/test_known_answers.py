@@ -3,17 +3,17 @@
 A minute on one core: the figures are means over all 29 whole images.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from paths import DATA
 from PIL import Image
 
 from harness.images.fidelity import psnr, to_luma
 from harness.images.jpeg import Jpeg
 from restorers.architectures.arcnn import ARCNN
 
-DATA = Path(__file__).parents[3] / "../shared/data"
+pytestmark = pytest.mark.slow
+
 WEIGHTS = DATA / "weights/arcnn"
 KNOWN = {10: (27.77, 28.96), 20: (30.07, 31.29), 30: (31.41, 32.67), 40: (32.35, 33.61)}
 """../shared/data/README.md: PSNR in dB of JPEG and of AR-CNN."""

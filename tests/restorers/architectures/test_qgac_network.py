@@ -214,6 +214,7 @@ def test_similarity_is_one_for_equals_and_falls_with_noise():
     torch.testing.assert_close(correction_loss(dark, light), 0.4 - 0.05 * found)
 
 
+@pytest.mark.slow
 def test_a_few_steps_restore_what_compression_took_at_two_qualities():
     torch.manual_seed(0)
     network = QGACNetwork(replace(TINY, blocks=16, latent=4))

@@ -1,10 +1,9 @@
 """The shipped checkpoints restore: photographs they were not trained on come out nearer."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from paths import LIVE1
 from PIL import Image
 
 from harness.images.fidelity import psnr
@@ -12,7 +11,8 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import registry
 from restorers.checkpoints.sources import SHIPPED
 
-LIVE1 = Path(__file__).parents[4] / "shared" / "data" / "live1"
+pytestmark = pytest.mark.slow
+
 SEVEN = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
 CROP = 176
 LIMIT_MB = 36

@@ -21,6 +21,8 @@ from restorers.checkpoints.format import Header, save
 from restorers.checkpoints.sources import SHIPPED
 from restorers.common.complexity import count_parameters
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("restorer", "side", "millions", "name", "wrap"),

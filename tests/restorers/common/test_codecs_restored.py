@@ -1,11 +1,10 @@
 """Which restorers run on which codec's files, and that they do well on JPEG of any subsampling."""
 
-from pathlib import Path
-
 import numpy as np
 import PIL
 import pytest
 import torch
+from paths import LIVE1
 from pictures import textured
 from PIL import Image, features
 from torch import nn
@@ -27,7 +26,6 @@ from restorers.checkpoints.format import Header, save
 from restorers.formats.spandrel import Spandrel
 from restorers.formats.torchscript import TorchScriptRestorer
 
-LIVE1 = Path(__file__).parents[4] / "shared" / "data" / "live1"
 SEVEN = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
 BLIND = ("fbcnn", "dagn")
 
@@ -117,6 +115,7 @@ def crops(grey):
         yield np.repeat(image[..., 1:2], 3, axis=2) if grey else image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEVEN)
 @pytest.mark.parametrize("codec", [Jpeg444(), Jpeg422(), Jpeg444().as_grey()], ids=str)
 def test_every_network_gains_on_jpeg_of_any_subsampling(name, codec):

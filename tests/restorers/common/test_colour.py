@@ -20,6 +20,7 @@ def grey_image(height=6, width=7, seed=0):
     return np.repeat(plane[..., None], 3, axis=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(IMAGES, st.booleans())
 def test_a_network_that_changes_nothing_changes_no_pixel(image, grey):

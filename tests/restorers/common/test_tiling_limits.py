@@ -67,6 +67,7 @@ def test_what_the_shipped_networks_see_lies_within_the_margin():
     assert 14 < seen <= SwinIR.tiling.choose(2000, 2000, None).margin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restorer", [FBCNN, DAGN, DMCNN, QGAC, SwinIR])
 def test_in_tiles_as_large_as_they_are_by_default_nothing_changes(restorer):
     """At the size that ships; the strip is as wide as two tiles."""
@@ -106,6 +107,7 @@ def restores(restorer, network, image, tile):
     return network(files, image) if tile is None else network.tiled(files, image, tile)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restorer", [FBCNN, DAGN, DMCNN, QGAC])
 def test_published_networks_take_two_gigabytes_at_most(restorer):
     """Activations alone, in decimal gigabytes."""

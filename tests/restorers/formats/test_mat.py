@@ -1,10 +1,10 @@
 """Matlab files by path: DnCNN-3 as MatConvNet saves it, and who opens what."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import DATA
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import correlate
@@ -17,7 +17,6 @@ from restorers.formats.mat import Matlab, read_layers
 
 h5py = pytest.importorskip("h5py")
 
-DATA = Path(__file__).parents[3] / "../shared/data"
 DNCNN3 = DATA / "weights/dncnn3/DnCNN3.mat"
 WIDTHS = (1, 5, 5, 5, 1)
 
@@ -181,6 +180,7 @@ def test_a_damaged_file_is_refused(small):
         Matlab.open(small).prepare(10)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DNCNN3.is_file(), reason="the authors' weights are not in ../shared")
 def test_the_authors_network_is_computed_right_and_restores_photographs():
     import torch

@@ -182,6 +182,7 @@ def test_variants_that_are_not_ours_run_by_spandrel(tmp_path):
     assert np.array_equal(restorer.restore(compressed), expected)  # padded as its authors do
 
 
+@pytest.mark.slow
 def test_a_grey_fbcnn_predicts_the_qf_of_colour_images_too(tmp_path):
     torch.manual_seed(0)
     grey = architectures.FBCNN.FBCNN(in_nc=1, out_nc=1, nc=[4, 4, 8, 512], nb=2)

@@ -3,7 +3,6 @@ import sys
 import tempfile
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jpeg_tools import inputs, jpeg, libjpegs_planes, locate_file, picture
+from paths import LIVE1
 from PIL import Image
 
 from harness.errors import ImageError, UserError
@@ -31,7 +31,6 @@ from restorers.jpeg.dct import (
     upsample,
 )
 
-LIVE1 = Path(__file__).parents[3] / "../shared/data/live1"
 SIDES = st.integers(1, 70)
 QFS = st.integers(1, 100)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from paths import CONFIGS
 from pictures import textured
 from PIL import Image
 from safetensors.torch import load_file
@@ -24,7 +25,7 @@ from restorers.training.data import (
     source_version,
 )
 
-CONFIGS = Path(__file__).parents[3] / "configs" / "train"
+RECIPES = CONFIGS / "train"
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +204,7 @@ def test_sources_are_drawn_by_their_shares():
 
 @pytest.mark.parametrize("qf", [10, 20, 30, 40])
 def test_shipped_weights_come_from_the_shipped_recipes(qf):
-    recipe = yaml.safe_load((CONFIGS / f"arcnn-q{qf}.yaml").read_text())
+    recipe = yaml.safe_load((RECIPES / f"arcnn-q{qf}.yaml").read_text())
     assert read_card(WEIGHTS / f"arcnn-q{qf}.yaml").recipe == recipe
     with (WEIGHTS / f"arcnn-q{qf}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

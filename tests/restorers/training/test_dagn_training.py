@@ -21,6 +21,8 @@ from restorers.architectures.dagn import DAGN
 from restorers.checkpoints.sources import Files
 from restorers.training import dagn
 
+pytestmark = pytest.mark.slow
+
 STEPS = {"insensitive": 10, "sensitive": 10, "restoration": 20}
 
 

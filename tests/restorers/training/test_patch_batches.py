@@ -49,6 +49,7 @@ def equal(one, two):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
@@ -70,6 +71,7 @@ def test_a_batch_is_a_function_of_seed_step_and_process(small, seed, step, rank,
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(step=st.integers(0, 10**6), low=st.integers(1, 100), more=st.integers(0, 99))
 def test_shapes_ranges_and_quality_factors(small, step, low, more):

@@ -18,6 +18,8 @@ from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource
 from restorers.training.validation import restored
 
+pytestmark = pytest.mark.slow
+
 SIZES = {
     "fbcnn": {"widths": [4, 6, 8, 10], "blocks": 1, "qf_width": 8},
     "swinir": {"width": 6, "depths": [2], "heads": [2], "window": 8, "image": 48},

@@ -64,6 +64,7 @@ def test_a_damaged_image_is_one_sentence_from_a_loaders_process_too(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(steps=st.integers(1, 200), warm_up=st.integers(1, 60))
 def test_the_learning_rate_rises_and_falls(steps, warm_up):

@@ -15,6 +15,8 @@ from restorers.training.batches import PatchBatches, Pool
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource, Training
 
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
 WATCHED = """
 import sys
 from pathlib import Path

@@ -2,12 +2,12 @@
 
 import re
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from paths import CONFIGS, DOCS
 from training_tools import TINY, Interrupt, common, stage
 
 from harness.errors import UserError
@@ -22,8 +22,7 @@ from restorers.training.batches import PatchBatch
 from restorers.training.methods import METHODS
 from restorers.training.recipe import Recipe, SingleStage, ThreeStages, checked
 
-CONFIGS = Path(__file__).parents[3] / "configs" / "train"
-RECIPES = {path.stem: read_recipe(path) for path in sorted(CONFIGS.glob("*.yaml"))}
+RECIPES = {path.stem: read_recipe(path) for path in sorted((CONFIGS / "train").glob("*.yaml"))}
 OURS = {name: recipe for name, recipe in RECIPES.items() if "learning_rate" not in recipe}
 SINGLE = {name: recipe for name, recipe in OURS.items() if recipe["trainer"] in METHODS}
 DAGNS = {name: recipe for name, recipe in OURS.items() if recipe["trainer"] == "dagn"}
@@ -39,6 +38,7 @@ def batch_of(side, coefficients):
     return PatchBatch(image, image, torch.tensor([10]), planes).to(torch.device("meta"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINGLE)
 def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
     plan = checked(SINGLE[name], SingleStage)
@@ -187,7 +187,7 @@ def test_arcnns_trainer_says_the_same_of_a_missing_folder(images, tmp_path):
         arcnn.train(recipe, tmp_path, Interrupt())
 
 
-DOCUMENT = (CONFIGS.parents[1] / "docs" / "guides" / "training.md").read_text()
+DOCUMENT = (DOCS / "guides" / "training.md").read_text()
 
 
 def test_the_documents_table_of_shipped_checkpoints_names_every_recipe_and_its_start():

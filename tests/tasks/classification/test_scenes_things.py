@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from PIL import Image
 
 from harness.errors import UserError
@@ -75,6 +75,7 @@ def test_small_things_and_things_beside_larger_ones_are_left_out():
     assert len(crops(mask, [big], [1], [400])) == 1
 
 
+@pytest.mark.slow
 def test_pictures_are_pixels_of_the_scenes_and_labels_their_things(things):
     scenes = {image.id: image for image in things.scenes.images()}
     assert len(things.images()) > 2 * COUNT
@@ -95,6 +96,7 @@ def test_pictures_are_pixels_of_the_scenes_and_labels_their_things(things):
         things.label("evaluation-99999-0")
 
 
+@pytest.mark.slow
 def test_it_is_a_data_set_of_classification_and_says_it_is_rendered(things):
     assert things.classes == CLASSES and things.tasks == ("classification", "fidelity")
     assert things.default_models["classification"] == "mobilenet_scenes"
@@ -194,8 +196,7 @@ def test_importing_it_is_light():
         "import sys, tasks.classification.scenes_things, tasks.classification.task; "
         "print(sorted({'torch', 'scipy', 'cv2', 'PIL', 'torchvision'} & set(sys.modules)))"
     )
-    root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"

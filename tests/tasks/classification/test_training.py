@@ -1,9 +1,9 @@
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import CONFIGS
 from safetensors.numpy import load_file
 
 from harness.assets.cards import file_sha256, read_card
@@ -11,7 +11,6 @@ from harness.errors import UserError
 from tasks.classification.training import train
 from tasks.weights.recipe import check_recipe
 
-ROOT = Path(__file__).parents[3]
 STEPS = 32
 
 
@@ -23,7 +22,7 @@ def cache_directory(tmp_path_factory):
 
 
 def shipped():
-    return yaml.safe_load((ROOT / "configs" / "train" / "mobilenet_scenes.yaml").read_text())
+    return yaml.safe_load((CONFIGS / "train" / "mobilenet_scenes.yaml").read_text())
 
 
 def tiny(**changes):
@@ -67,6 +66,7 @@ def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(tmp_path
     assert card.sha256 == file_sha256(whole.parent / card.file)
 
 
+@pytest.mark.slow
 def test_the_card_has_the_accuracy_on_uncompressed_pictures(tmp_path, monkeypatch):
     from tasks.classification import scenes_things
 

@@ -1,12 +1,12 @@
 """The card itself: what is read, what is refused, and what enters the fingerprint."""
 
 import hashlib
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from model_tools import CLASSIFIER, DETECTOR, SEGMENTER, opened, write_card
+from paths import CONFIGS, DOCS
 
 from harness.assets.cards import Card
 from harness.errors import UserError
@@ -15,8 +15,6 @@ from tasks.classes import COCO, COCO_IDS, VOC
 from tasks.exported.card import KINDS
 from tasks.exported.fields import Input, InputSize
 from tasks.exported.model_card import ModelCard
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_card_says_what_the_model_is(tmp_path):
@@ -233,7 +231,7 @@ def test_the_published_score_feeds_the_clean_gate(tmp_path):
     assert model.expected(SimpleNamespace(name="voc2012"), "mAP") is None
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "models").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "models").glob("*.yaml")), ids=str)
 def test_the_cards_in_configs_are_valid(path):
     card = ModelCard.open(path).card
     assert card.licence
@@ -242,7 +240,7 @@ def test_the_cards_in_configs_are_valid(path):
 
 
 def test_the_cards_in_the_documents_are_valid(tmp_path):
-    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
+    text = (DOCS / "guides" / "model_cards.md").read_text()
     cards = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
     (tmp_path / "imagenet_classes.txt").write_text("tench\ngoldfish\n")
     found = set()
@@ -255,7 +253,7 @@ def test_the_cards_in_the_documents_are_valid(tmp_path):
 
 
 def test_the_documents_name_every_field():
-    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
+    text = (DOCS / "guides" / "model_cards.md").read_text()
     for kind in KINDS.values():
         fields = {**kind.model_fields, **Input.model_fields, **InputSize.model_fields}
         fields.update(kind.model_fields["output"].annotation.model_fields)
@@ -263,7 +261,7 @@ def test_the_documents_name_every_field():
 
 
 def test_the_documents_d2go_is_the_card():
-    text = (ROOT / "docs" / "guides" / "model_cards.md").read_text()
+    text = (DOCS / "guides" / "model_cards.md").read_text()
     shown = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
-    kept = yaml.safe_load((ROOT / "configs" / "models" / "d2go.yaml").read_text())
+    kept = yaml.safe_load((CONFIGS / "models" / "d2go.yaml").read_text())
     assert shown == {name: kept[name] for name in shown}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import CONFIGS, ROOT
 from PIL import Image
 
 from harness.errors import UserError
@@ -15,8 +16,7 @@ from tasks.datasets.coco.coco_file import CocoFile
 from tasks.detection.task import Detection
 from tasks.exported.model_card import ModelCard
 
-ROOT = Path(__file__).parents[3]
-CARD = ROOT / "configs" / "models" / "d2go.yaml"
+CARD = CONFIGS / "models" / "d2go.yaml"
 COCO128 = ROOT.parent / "shared" / "data" / "coco128"
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 
+@pytest.mark.slow
 def test_an_onnx_export_of_torchvisions_finds_what_the_network_finds(tmp_path, few_scenes):
     reference = FasterRCNNScenes()
     reference.prepare()

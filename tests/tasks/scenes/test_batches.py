@@ -35,6 +35,7 @@ def test_no_boxes_turn_into_no_boxes():
     assert turned_boxes([], (3, 4), (True, True, True)).shape == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_batch_depends_on_seed_and_step_alone(data_set):
     batches = SceneBatches(data_set, 2, seed=5, masks=True)
     batches(3)
@@ -60,6 +61,7 @@ def test_a_batch_is_what_a_network_wants(data_set):
     assert len(shapes) > 1
 
 
+@pytest.mark.slow
 def test_augmentation_keeps_the_finest_detail(data_set):
     """No blur, noise or compression: turned back, an image is the original times a gain."""
     batch = SceneBatches(data_set, 1, seed=2)(0)

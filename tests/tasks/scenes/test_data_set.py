@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from harness.errors import UserError
@@ -32,6 +33,7 @@ def no_rendering(monkeypatch):
     return forbid
 
 
+@pytest.mark.slow
 def test_images_are_the_rendered_pixels_as_png(cache_directory):
     data_set = Scenes(count=3)
     references = data_set.images()
@@ -53,6 +55,7 @@ def test_a_second_use_renders_nothing_and_agrees(no_rendering):
         Scenes(count=3).images()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["index", "image", "mask", "missing", "annotations"])
 def test_a_damaged_cache_is_rendered_again(damage):
     whole = Scenes(count=2)
@@ -148,13 +151,13 @@ def test_importing_the_package_is_light():
         "import sys, tasks.scenes; "
         "print(sorted({'torch', 'scipy', 'cv2', 'PIL', 'tasks.scenes.render'} & set(sys.modules)))"
     )
-    root = Path(__file__).parents[3]
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_rendering_in_parallel_is_rendering_one_by_one(monkeypatch):
     monkeypatch.setattr(cache.os, "cpu_count", lambda: 2)
     parallel = Scenes(count=9)

@@ -41,6 +41,7 @@ def blocks(image):
     return tiles.mean((1, 3, 4)).ravel().round(3).tolist()
 
 
+@pytest.mark.slow
 def test_pixels_and_ground_truth_are_pinned(scenes):
     """Bit for bit where the pin was made; elsewhere a last digit of a float may round otherwise."""
     truth = hashlib.sha256()
@@ -126,6 +127,7 @@ def test_all_classes_and_sizes_occur(scenes):
     assert longest.max() >= 100
 
 
+@pytest.mark.slow
 def test_colour_alone_does_not_tell_the_class():
     """A nearest-mean classifier on mean colours stays far from knowing the ten classes."""
     colours, labels = [], []

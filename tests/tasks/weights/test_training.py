@@ -1,17 +1,18 @@
 import csv
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import CONFIGS
 
 from harness.assets.cards import file_sha256, read_card
 from harness.errors import UserError
 
-ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.slow
+
 TRAINERS = {
     "faster_rcnn": ("tasks.detection.training", "faster_rcnn_scenes"),
     "pspnet": ("tasks.segmentation.training", "pspnet_scenes"),
@@ -27,7 +28,7 @@ def cache_directory(tmp_path_factory):
 
 
 def shipped(trainer):
-    return yaml.safe_load((ROOT / "configs" / "train" / f"{TRAINERS[trainer][1]}.yaml").read_text())
+    return yaml.safe_load((CONFIGS / "train" / f"{TRAINERS[trainer][1]}.yaml").read_text())
 
 
 def tiny(trainer, **changes):

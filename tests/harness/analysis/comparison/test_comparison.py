@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 import scipy.stats
-from compared import fidelity_run, psnrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import append, manifest_json, write_manifest
+from manifests import manifest_json, write_manifest
+from runs import RunBuilder, fidelity_run, pixel_record, psnrs
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.movers import movers
@@ -19,7 +19,6 @@ from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
 from harness.report.tables.comparison import show
 from harness.report.tables.comparison_export import COLUMNS, as_json, frame
-from harness.study.study import Cell
 
 
 @pytest.fixture(scope="module")
@@ -176,38 +175,15 @@ def test_the_mean_over_the_qfs_is_on_the_images_that_all_of_them_have(tmp_path):
     ]  # fmt: skip
 
 
-def counts(right):
-    """Confusion counts of 100 pixels of one class, ``right`` of them found."""
-    return {"classes": 2, "counts": [[1, 1, right], [1, 0, 100 - right]]}
-
-
 @pytest.fixture
 def directory(tmp_path):
     """A segmentation run of three like images at two QFs, with known mIoU."""
-    found = RunDirectory(tmp_path / "seg")
+    run = RunBuilder(tmp_path / "seg", model="pspnet", total=128)
     pixels = {"original": {None: 80}, "jpeg": {10: 30, 20: 50}, "dagn": {10: 50, 20: 40}}
-    cells = {
-        Cell("segmentation", "scenes", "pspnet", "" if qf is None else "jpeg", qf, name, {}): right
-        for name, qfs in pixels.items()
-        for qf, right in qfs.items()
-    }
-    for cell, right in cells.items():
-        for image in "abc":
-            append(found, cell, {"image": image, "outcome": counts(right), "fidelity": {}})
-    found.close()
-    found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    write_manifest(
-        found,
-        {
-            "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
-            "models": {"segmentation": "pspnet"},
-            "data_set": {"name": "scenes", "images": 3, "of": 128},
-            "restorers": {},
-            "absent": {},
-            "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        },
-    )
-    return found
+    for name, qfs in pixels.items():
+        for qf, right in qfs.items():
+            run.cell(name, qf, [pixel_record(image, right) for image in "abc"])
+    return run.write(["background", "thing"])
 
 
 def test_fractions_are_in_percent_and_the_difference_is_per_qf(directory):

@@ -1,11 +1,10 @@
 """What docs/guides/comparing.md shows is what the command prints."""
 
 import shutil
-from pathlib import Path
 
 import pytest
+from paths import DOCS, ROOT
 
-ROOT = Path(__file__).parents[4]
 EMBEDDED = ROOT / "results" / "embedded"
 
 
@@ -16,16 +15,17 @@ def embedded(tmp_path):
         (tmp_path / "run" / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(EMBEDDED / part, tmp_path / "run" / part)
     for name in ("jpeg-q10", "arcnn-q10"):
-        (path,) = (EMBEDDED / "records" / "detection").glob(f"{name}.*.jsonl")
+        (path,) = (EMBEDDED / "records" / "detection").glob(f"{name}.*")
         target = tmp_path / "run" / "records" / "detection" / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_the_row_in_the_document_is_printed_and_the_hint_is_a_command(harness, embedded):
     """Its p is corrected over ten comparisons there, over one here."""
-    text = (ROOT / "docs" / "guides" / "comparing.md").read_text()
+    text = (DOCS / "guides" / "comparing.md").read_text()
     shown = next(line for line in text.splitlines() if line.startswith("detection     mAP")).split()
 
     code, out, _ = harness("compare", "jpeg", "arcnn", "--run", embedded, "--task", "detection")

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
-from compared import CODEC, fidelity_run, psnrs
 from manifests import manifest_json, write_manifest
+from runs import JPEG_LIBRARY as CODEC
+from runs import fidelity_run, psnrs
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -142,7 +143,9 @@ def test_other_image_lists_are_refused_unless_told(tmp_path):
     fidelity_run(tmp_path / "two", {"jpeg": {10: psnrs([30, 31])}, "arcnn": {10: psnrs([30, 39])}})
     sides = parse_operands(str(tmp_path / "one"), str(tmp_path / "two"), None)
 
-    with pytest.raises(UserError, match=r"3 images of fake \(.*\) against 2 images of fake .*--co"):
+    with pytest.raises(
+        UserError, match=r"3 images of written \(.*\) against 2 images of written .*--co"
+    ):
         compare(*sides)
     found = compare(*sides, common_images=True)
     assert {row.images for row in found.rows} == {2}

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import scipy.stats
-from compared import fidelity_run, psnrs
+from runs import fidelity_run, psnrs
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -76,6 +76,7 @@ def known_tasks(monkeypatch):
     monkeypatch.setattr(registry, "tasks", lambda: found)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("known_tasks")
 def test_without_any_loss_it_fails_as_rarely_as_it_says(tmp_path):
     """Five rows, 0.025 for all of them together; a fixed seed, so the count is what it is."""

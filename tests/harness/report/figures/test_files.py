@@ -27,6 +27,7 @@ def test_every_kind_is_there(figures):
     assert {figure.name.partition("-")[0] for figure in figures} == set(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_text_is_large_enough_and_on_the_page(figures, width):
     for figure in figures:
@@ -49,6 +50,7 @@ def test_text_is_large_enough_and_on_the_page(figures, width):
                 assert page.y0 <= box.y0 and box.y1 <= page.y1, (figure.name, text.get_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["pdf", "svg", "png"])
 def test_the_same_run_gives_the_same_bytes_whatever_the_users_settings(
     directory, figures, format, monkeypatch
@@ -112,6 +114,7 @@ def test_captions_say_what_was_measured_on_what(figures):
     assert "Abacus 3" in captions["cost"]
 
 
+@pytest.mark.slow
 def test_the_command_prints_its_files_and_what_it_cannot_draw(harness, tmp_path):
     run = make_run(tmp_path / "run", qfs=(10,)).path
     code, out, err = harness("figures", run, "--draws", 20, "--format", "svg,png")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from figure_runs import make_run
 from matplotlib.collections import LineCollection
-from table_runs import write_run
+from runs import table_run
 
 from harness.analysis.bd import bd_frame
 from harness.analysis.bootstrap import differences, load_bootstrap
@@ -189,7 +189,7 @@ def test_another_qf_can_be_asked_for(material):
 
 def test_of_luma_alone_the_psnr_of_luma_is_drawn(tmp_path):
     values = {("jpeg", 10): 30.5, ("jpeg", 20): 32.5, ("arcnn", 10): 32.0, ("arcnn", 20): 34.0}
-    run = write_run(tmp_path / "run", "fidelity", "", values)
+    run = table_run(tmp_path / "run", "fidelity", "", values)
     for path in run.path.rglob("*.jsonl"):
         text = path.read_text().replace('"bpp"', '"seconds": {"restore": 0.1}, "bpp"')
         for name in ("psnr", "ssim", "psnr_b"):

@@ -1,15 +1,13 @@
 """Training curves: what a log says, and what it does not."""
 
-from pathlib import Path
-
 import pytest
+from paths import ROOT
 
 from harness.errors import UserError
 from harness.report.figures.figure import to_svg
 from harness.report.figures.style import settings
 from harness.report.figures.training import find_logs, training_figure
 
-ROOT = Path(__file__).parents[4]
 SHIPPED = sorted(ROOT.glob("*/weights/*.csv"))
 
 LOG = """step,loss,loss_a,validation_psnr,validation_gain,seconds_per_step

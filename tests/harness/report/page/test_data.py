@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manifests import append, manifest_json, write_manifest
 from page_runs import STUDY, page_run
-from written_runs import fidelity_run
+from runs import fidelity_run
 
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest

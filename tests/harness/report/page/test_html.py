@@ -161,6 +161,7 @@ def test_ids_are_unique_and_every_link_leads_somewhere(tmp_path):
     assert all(given.get("alt") is not None for tag, given in found.elements if tag == "img")
 
 
+@pytest.mark.slow
 def test_too_many_images_are_left_out_and_it_is_said(tmp_path, monkeypatch):
     run = page_run(tmp_path / "run", 5)
     whole = build_page(run, Wanted(draws=0))
@@ -172,6 +173,7 @@ def test_too_many_images_are_left_out_and_it_is_said(tmp_path, monkeypatch):
     assert "too many numbers of single images for one page (5 images)" in read(short).text
 
 
+@pytest.mark.slow
 def test_pictures_are_made_smaller_then_left_out(tmp_path, monkeypatch):
     run = page_run(tmp_path / "run", 5)
     add_panels(run, 3, 64)
@@ -226,7 +228,7 @@ def test_pictures_without_webp_are_the_files_themselves(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("draws", [0, 20])
 def test_a_run_of_nothing_but_jpeg(tmp_path, draws):
-    from written_runs import fidelity_run
+    from runs import fidelity_run
 
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: {"a": 30.0}}})
     found = read(build_page(run, Wanted(draws=draws)))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manifests import append, manifest_json, write_manifest
+from runs import RunBuilder, pixel_record
 
 from harness.analysis.metrics import latest_run, measure
 from harness.plugins import registry
@@ -16,49 +17,19 @@ from harness.report.tables.render import render_markdown, render_text
 from harness.report.tables.table import Row, Table
 from harness.study.study import Cell
 
-RESTORERS = {
-    "original": {"multi_model": None, "year": 9999, "reference": True},
-    "jpeg": {"multi_model": None, "year": 9999, "reference": False},
-    "arcnn": {"multi_model": True, "year": 2015, "reference": False},
-    "dagn": {"multi_model": False, "year": 2024, "reference": False},
-    "fbcnn": {"multi_model": False, "year": 2021, "reference": False},
-}
 TRUE, FALSE = 0, 1
-
-
-def counts(right):
-    """Confusion counts of 100 pixels of one class, ``right`` of them found."""
-    return {"classes": 2, "counts": [[1, 1, right], [1, 0, 100 - right]]}
 
 
 @pytest.fixture
 def directory(tmp_path):
     """A segmentation run of three images at two QFs, with known mIoU."""
-    found = RunDirectory(tmp_path / "run")
+    run = RunBuilder(tmp_path / "run", model="pspnet", total=128)
     pixels = {"jpeg": (30, 50), "arcnn": (45, 60), "fbcnn": (40, 60), "dagn": (50, 40)}
-    cells = [Cell("segmentation", "scenes", "pspnet", "jpeg", None, "original", {})]
-    values = [80]
+    run.cell("original", None, [pixel_record(image, 80) for image in "abc"])
     for restorer, right in pixels.items():
         for qf, value in zip((10, 20), right, strict=True):
-            cells.append(Cell("segmentation", "scenes", "pspnet", "jpeg", qf, restorer, {}))
-            values.append(value)
-    for cell, value in zip(cells, values, strict=True):
-        for image in ("a", "b", "c"):
-            append(found, cell, {"image": image, "outcome": counts(value), "fidelity": {}})
-    found.close()
-    found.write_truth("segmentation", {"classes": ["background", "thing"]})
-    write_manifest(
-        found,
-        {
-            "identity": {"codec": {"codec": "jpeg", "subsampling": "4:2:0"}},
-            "models": {"segmentation": "pspnet"},
-            "data_set": {"name": "scenes", "images": 3, "of": 128},
-            "restorers": RESTORERS,
-            "absent": {},
-            "cells": [{"key": cell.key, **cell.as_json()} for cell in cells],
-        },
-    )
-    return found
+            run.cell(restorer, qf, [pixel_record(image, value) for image in "abc"])
+    return run.write(["background", "thing"])
 
 
 def expected(right):
@@ -191,7 +162,7 @@ def test_the_metric_cache_follows_the_records(directory):
     cell = Cell("segmentation", "scenes", "pspnet", "jpeg", 10, "jpeg", {})
     before = measure(directory, [cell.key])[0].metrics["mIoU"]
     assert (directory.path / "metrics").is_dir()
-    append(directory, cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
+    directory.append(cell, pixel_record("d", 100))
     directory.close()
 
     after = measure(directory, [cell.key])[0].metrics["mIoU"]
@@ -206,7 +177,7 @@ def test_a_record_appended_while_a_table_is_made_does_not_spoil_the_cache(direct
 
     def reading_while_a_run_goes_on(self, *condition):
         found = read(self, *condition)
-        append(self, cell, {"image": "d", "outcome": counts(100), "fidelity": {}})
+        self.append(cell, pixel_record("d", 100))
         return found
 
     monkeypatch.setattr(RunDirectory, "records", reading_while_a_run_goes_on)

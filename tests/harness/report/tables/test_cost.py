@@ -202,6 +202,7 @@ def command(monkeypatch, capsys, tmp_path):
     return call
 
 
+@pytest.mark.slow
 def test_the_command_prints_csv_alone_to_standard_output(command):
     code, out, err = command(
         "--size", 32, "--restorers", "arcnn,arcnn", "--repeats", 1, "--threads", 1,

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 from manifests import manifest_json, write_manifest
-from table_runs import IMAGES, write_run
+from runs import IMAGES, table_run
 
 from harness.analysis.merge_runs import join
 from harness.errors import UserError
@@ -20,11 +20,11 @@ from harness.study.study import read_study
 @pytest.fixture
 def live1(tmp_path):
     values = {("jpeg", 10): 26.0, ("jpeg", 20): 28.0, ("arcnn", 10): 27.0, ("mine_50%", 10): 27.5}
-    return write_run(tmp_path / "live1", "fidelity", "", values)
+    return table_run(tmp_path / "live1", "fidelity", "", values)
 
 
 def segmentation(path, values, **more):
-    return write_run(path, "segmentation", "pspnet", values, **more)
+    return table_run(path, "segmentation", "pspnet", values, **more)
 
 
 def row(sheet, *labels):
@@ -121,7 +121,7 @@ def test_the_papers_figures_stand_beside_and_are_never_the_measured_ones(live1):
 
 def test_every_published_figure_of_the_data_is_shown_once(tmp_path):
     runs = [
-        write_run(tmp_path / name, "fidelity", "", {("jpeg", 10): 26.0}, name)
+        table_run(tmp_path / name, "fidelity", "", {("jpeg", 10): 26.0}, name)
         for name in ("LIVE1", "bsd500")
     ]
     frame = sheet_frame(build_numbered(LAYOUTS["I"], runs, 0, published=True))
@@ -203,7 +203,7 @@ def test_runs_of_other_images_are_not_joined_in_one_row(tmp_path):
 def test_the_ablation_has_dagns_variants_alone(tmp_path):
     names = ("jpeg", "dagn", "dagn:tiny-baseline", "dagn:tiny-cigm", "dagn:tiny-dagn")
     values = {(name, 10): 26.0 + index for index, name in enumerate(names)}
-    run = write_run(tmp_path / "v", "fidelity", "", values)
+    run = table_run(tmp_path / "v", "fidelity", "", values)
 
     sheet = build_numbered(LAYOUTS["V"], [run], 0)
 
@@ -217,7 +217,7 @@ def test_the_ablation_has_dagns_variants_alone(tmp_path):
 
 def test_two_sizes_of_one_variant_are_refused(tmp_path):
     values = {("dagn:tiny-cigm", 10): 26.0, ("dagn:small-cigm", 10): 27.0}
-    run = write_run(tmp_path / "v", "fidelity", "", values)
+    run = table_run(tmp_path / "v", "fidelity", "", values)
 
     with pytest.raises(UserError, match="two sizes of one column of Table V"):
         build_numbered(LAYOUTS["V"], [run], 0)

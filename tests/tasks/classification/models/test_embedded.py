@@ -1,10 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import DOCS, ROOT
 from vision_tools import pixels, score
 
 from harness.assets.cards import file_sha256, read_card, write_card
@@ -16,7 +16,8 @@ from tasks.classification.training import measure
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
-ROOT = Path(__file__).parents[4]
+pytestmark = pytest.mark.slow
+
 CARD = WEIGHTS / "mobilenet_scenes.yaml"
 
 
@@ -109,7 +110,7 @@ def test_a_fingerprint_needs_no_torch():
 
 
 def test_the_documents_figure_is_the_cards():
-    text = (ROOT / "docs" / "reference" / "classification.md").read_text()
+    text = (DOCS / "reference" / "classification.md").read_text()
     line = next(line for line in text.splitlines() if line.startswith("| original |"))
     assert (
         line.split("|")[2].split("/")[0].strip() == f"{100 * read_card(CARD).measured['top-1']:.1f}"

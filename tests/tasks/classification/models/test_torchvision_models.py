@@ -3,10 +3,10 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from harness.assets.cards import file_sha256, read_card
@@ -16,7 +16,6 @@ from tasks.classification.models import torchvision_models
 from tasks.classification.task import Classification
 from tasks.datasets.folders.images import ImageFolder
 
-ROOT = Path(__file__).parents[4]
 PHOTOS = ROOT.parent / "shared" / "data" / "coco128"
 NAMES = (
     "resnet18", "resnet50", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny", "vit_b_16",
@@ -55,6 +54,7 @@ def saved(tmp_path_factory):
     return save
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_large", "efficientnet_b0"])
 def test_it_equals_torchvision_called_directly_bit_for_bit(name, saved):
     import torch
@@ -76,6 +76,7 @@ def test_it_equals_torchvision_called_directly_bit_for_bit(name, saved):
     assert not np.array_equal(found[0], found[1])
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_answers(saved):
     images = [np.asarray(image) for image in photos(4)]
     model = wrapper("resnet18").make(str(saved("resnet18")[0]))
@@ -136,6 +137,7 @@ def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
         wrapper("resnet18").make("nowhere.pth")
 
 
+@pytest.mark.slow
 def test_own_weights_are_told_apart_and_must_fit(saved, tmp_path):
     import torch
     from torchvision.models import resnet18

@@ -2,36 +2,21 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_data import coco, instances, note, picture
+from paths import DATA
 
 from harness.errors import UserError
-from harness.plugins import Record
 from tasks.classes import COCO, COCO_IDS
 from tasks.datasets.coco.coco_file import CocoFile
-from tasks.datasets.coco.val2017 import CocoVal2017
-
-SHARED = Path(__file__).parents[5] / "shared" / "data"
 
 
 def shared(name):
-    if not (SHARED / name).exists():
+    if not (DATA / name).exists():
         pytest.skip(f"no {name} beside the repository")
-    return SHARED / name
-
-
-@pytest.fixture
-def val2017(tmp_path, monkeypatch):
-    """A data root with a COCO val2017 of three images."""
-    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
-    content = instances()
-    names = zip(COCO_IDS, COCO, strict=True)
-    content["categories"] = [{"id": i, "name": name} for i, name in names][::-1]
-    coco(tmp_path / "coco", content)
-    return tmp_path / "coco"
+    return DATA / name
 
 
 def test_images_come_by_id_and_annotations_with_them(tmp_path):
@@ -74,7 +59,7 @@ def test_tinycoco_by_path():
     data = CocoFile(shared("tinycoco") / "annotations" / "instances_val2017.json")
 
     assert (data.name, len(data.images())) == ("tinycoco-val2017", 6)
-    assert data.folder == (SHARED / "tinycoco" / "images" / "val2017").resolve()
+    assert data.folder == (DATA / "tinycoco" / "images" / "val2017").resolve()
     assert data.tasks == ("detection", "segmentation", "fidelity")
 
 
@@ -112,97 +97,6 @@ def test_only_json_files_are_accepted(tmp_path):
     assert CocoFile.accepts(path, {})
     assert not CocoFile.accepts(path.parent, {})
     assert not CocoFile.accepts(path.with_suffix(".yaml"), {})
-
-
-def broken(content, change):
-    """The content after ``change``; a change may give other content altogether."""
-    changed = change(content)
-    return content if changed is None else changed
-
-
-def first(kind, **values):
-    return lambda content: content[kind][0].update(values)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda c: {"images": []}, r"no COCO instances file: it has no annotations, categories"),
-        (lambda c: [1], r"it has no images, annotations, categories"),
-        (lambda c: {**c, "images": {}}, r"images is no list of objects"),
-        (lambda c: {**c, "images": []}, r"lists no image"),
-        (lambda c: {**c, "categories": []}, r"lists no category"),
-        (first("images", file_name=3), r'needs an id and a file_name, and one is {"id": 7'),
-        (first("images", id=3), r"1 times two or more images have one id, 3 first"),
-        (first("images", file_name="0003.jpg"), r"images have one file_name, '0003.jpg' first"),
-        (first("categories", id=1), r"categories have one id, 1 first"),
-        (first("categories", id="x"), r"a category needs an integer id and a name"),
-        (first("annotations", id=2), r"annotations have one id, 2 first"),
-        (first("annotations", image_id=99), r"1 of 3 annotations are of no image that is listed, "
-                                            r"annotation 1 first, of image_id 99"),
-        (first("annotations", category_id=2), r"no category .*annotation 1 .*category_id 2"),
-        (first("annotations", bbox=[1, 2, 3]), r"are not four finite numbers, annotation 1 first"),
-        (first("annotations", bbox=[1, 2, 3, float("nan")]), r"are not four finite numbers"),
-        (first("annotations", bbox=[1, 2, 0, 5]), r"have no area, annotation 1 first, on 0007.jpg"),
-        (first("annotations", bbox=[1, 2, 5, -5]), r"have no area"),
-        (first("annotations", bbox=[40, 2, 5, 5]), r"1 of 3 annotations lie outside their images, "
-                                                   r"annotation 1 first, on 0007.jpg \(40×30\)"),
-        (first("annotations", bbox=[-9, 2, 9, 5]), r"lie outside their images"),
-        (first("annotations", iscrowd="yes"), r"the iscrowd of 1 of 3 annotations is not 0 or 1, "
-                                              r'annotation 1 first: it is "yes"'),
-        (first("annotations", iscrowd="0"), r"of 3 annotations is not 0 or 1, .*: it is \"0\"\."),
-        (first("annotations", iscrowd=2), r"annotation 1 first: it is 2\."),
-        (first("annotations", area=True), r"annotation 1 first: it is true\."),
-        (first("annotations", area=10**400), r"is not a finite number, 0 or more, annotation 1"),
-        (first("annotations", bbox=[1, 2, 3, 10**400]), r"are not four finite numbers"),
-        (first("annotations", area="120"), r"the area of 1 of 3 annotations is not a finite num"),
-        (first("annotations", area=float("nan")), r"annotation 1 first: it is NaN"),
-        (first("annotations", area=-1), r"annotation 1 first: it is -1"),
-        (first("categories", name="person"), r"categories have one name, 'person' first: give"),
-    ],
-)  # fmt: skip
-def test_bad_annotations_are_one_sentence(tmp_path, change, sentence):
-    path = coco(tmp_path, instances())
-    path.write_text(json.dumps(broken(instances(), change)))
-
-    with pytest.raises(UserError, match=sentence) as caught:
-        CocoFile(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_areas_and_crowds_are_as_the_metric_counts_them(tmp_path):
-    content = instances()
-    first, second, third = content["annotations"]
-    first.update(area=None, iscrowd=None)
-    second.update(iscrowd=True)
-    del third["area"], third["iscrowd"]
-    third["bbox"] = [30, 20, 9, 8]
-    notes = CocoFile(coco(tmp_path, content)).coco(["0007.jpg", "0003.jpg"])["annotations"]
-
-    assert [(n["area"], n["iscrowd"]) for n in notes] == [(120, 0), (1200, 1), (72, 0)]
-    assert all(type(n["iscrowd"]) is int for n in notes)
-
-
-@pytest.mark.parametrize("field", ["iscrowd", "area"])
-def test_a_null_does_not_stop_the_metric(tmp_path, field):
-    from tasks.detection.task import Detection, Detections
-
-    content = instances()
-    content["annotations"] = [{**content["annotations"][0], field: None}]
-    truth = CocoFile(coco(tmp_path, content)).coco(["0007.jpg"])
-    found = Detections(np.float32([[2, 3, 12, 15]]), np.float32([1]), np.array([18]))
-
-    metrics = Detection().metrics({"0007.jpg": Record("", outcome=found.to_json())}, truth)
-
-    assert metrics["mAP"] == pytest.approx(1)
-
-
-def test_what_is_no_json_says_so(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text("{'images': ")
-    with pytest.raises(UserError, match=r"a\.json is not JSON \(Expecting property name"):
-        CocoFile(path)
 
 
 def test_boxes_over_the_border_count_and_are_told(tmp_path):
@@ -334,60 +228,6 @@ def test_the_fingerprint_is_of_the_contents_and_not_of_the_place(tmp_path):
     content["annotations"].pop()
     data.annotations.write_text(json.dumps(content))
     assert CocoFile(data.annotations).fingerprint()["annotations"] != before["annotations"]
-
-
-def test_val2017_below_the_data_root(val2017):
-    data = CocoVal2017()
-
-    assert CocoVal2017.prepared()
-    assert (data.name, data.classes, data.categories) == ("coco-val2017", COCO, COCO_IDS)
-    assert data.images()[0].path == val2017 / "val2017" / "0003.jpg"
-    assert len(data.coco(["0007.jpg"])["annotations"]) == 2
-
-    (val2017 / "val2017" / "0007.jpg").unlink()
-    assert not CocoVal2017.prepared()
-    CocoVal2017().available(2)
-    with pytest.raises(
-        UserError,
-        match=r"0007\.jpg first: `harness fetch coco-val2017` \(1\.07 GB"
-        r"\) brings it, or run on the first 2 with --limit 2",
-    ):
-        CocoVal2017().available()  # fmt: skip
-    (val2017 / "val2017" / "0003.jpg").unlink()
-    with pytest.raises(UserError, match=r"first 2 .*`harness fetch coco-val2017 --limit 2` brings"):
-        CocoVal2017().available(2)
-
-
-def test_val2017_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
-    data = CocoVal2017()
-
-    assert not CocoVal2017.prepared()
-    assert data.classes == COCO  # known without the file
-    with pytest.raises(
-        UserError,
-        match=r"^coco-val2017 is not on this machine: `harness fetch "
-        rf"coco-val2017` \(1\.07 GB\) brings it to {tmp_path}, or "
-        r"name the data root with --data-root\.$",
-    ):
-        data.available(8)  # fmt: skip
-
-
-def test_a_file_of_other_categories_is_not_val2017(val2017):
-    coco(val2017, instances())
-    with pytest.raises(UserError, match=r"is not COCO's: its categories are others"):
-        CocoVal2017().images()
-
-
-def test_damaged_annotations_of_val2017_say_how_to_mend_them(val2017):
-    file = val2017 / "annotations" / "instances_val2017.json"
-    file.write_text('{"images": [')
-
-    advice = r"is not JSON .*delete it and `harness fetch coco-val2017`\.$"
-    with pytest.raises(UserError, match=advice):
-        CocoVal2017().available(1)
-    with pytest.raises(UserError, match=advice):
-        CocoVal2017.prepared()
 
 
 def test_reading_many_images_asks_each_folder_once(tmp_path, monkeypatch):

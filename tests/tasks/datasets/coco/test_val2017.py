@@ -1,19 +1,18 @@
 """COCO's instances as VOC-labelled masks, as torchvision's segmenters are scored on them."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_data import coco, instances, note
+from paths import DATA
 
 from harness.errors import UserError
 from tasks.classes import COCO, COCO_IDS, VOC, canonical
 from tasks.datasets.coco.coco_file import CocoFile
 from tasks.datasets.coco.masks import CATEGORIES, LABELS, voc_mask
-from tasks.datasets.coco.val2017 import CocoVal2017Voc
+from tasks.datasets.coco.val2017 import CocoVal2017, CocoVal2017Voc
 
-SHARED = Path(__file__).parents[5] / "shared" / "data"
 NAMES = dict(zip(COCO_IDS, COCO, strict=True))
 
 
@@ -86,11 +85,11 @@ def test_an_outline_that_is_none_is_named(outline):
                                   "tinycoco/annotations/instances_train2017.json"])  # fmt: skip
 def test_real_masks_are_pycocotools_instances_counted(name):
     """By another way: each instance by ``annToMask``; one owner a pixel gives its class."""
-    if not (SHARED / name).exists():
+    if not (DATA / name).exists():
         pytest.skip(f"no {name} beside the repository")
     from pycocotools import coco as pycocotools
 
-    reference, data = pycocotools.COCO(SHARED / name), CocoFile(SHARED / name)
+    reference, data = pycocotools.COCO(DATA / name), CocoFile(DATA / name)
     seen = set()
     for number, entry in sorted(reference.imgs.items())[:40]:
         notes = reference.loadAnns(reference.getAnnIds(number, catIds=list(CATEGORIES)))
@@ -154,3 +153,68 @@ def test_val2017_with_vocs_labels_counts_every_image(tmp_path, monkeypatch):
     before = data.fingerprint()
     path.write_text(json.dumps(official([])))
     assert CocoVal2017Voc().fingerprint() != before
+
+
+@pytest.fixture
+def val2017(tmp_path, monkeypatch):
+    """A data root with a COCO val2017 of three images."""
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    content = instances()
+    names = zip(COCO_IDS, COCO, strict=True)
+    content["categories"] = [{"id": i, "name": name} for i, name in names][::-1]
+    coco(tmp_path / "coco", content)
+    return tmp_path / "coco"
+
+
+def test_val2017_below_the_data_root(val2017):
+    data = CocoVal2017()
+
+    assert CocoVal2017.prepared()
+    assert (data.name, data.classes, data.categories) == ("coco-val2017", COCO, COCO_IDS)
+    assert data.images()[0].path == val2017 / "val2017" / "0003.jpg"
+    assert len(data.coco(["0007.jpg"])["annotations"]) == 2
+
+    (val2017 / "val2017" / "0007.jpg").unlink()
+    assert not CocoVal2017.prepared()
+    CocoVal2017().available(2)
+    with pytest.raises(
+        UserError,
+        match=r"0007\.jpg first: `harness fetch coco-val2017` \(1\.07 GB"
+        r"\) brings it, or run on the first 2 with --limit 2",
+    ):
+        CocoVal2017().available()  # fmt: skip
+    (val2017 / "val2017" / "0003.jpg").unlink()
+    with pytest.raises(UserError, match=r"first 2 .*`harness fetch coco-val2017 --limit 2` brings"):
+        CocoVal2017().available(2)
+
+
+def test_val2017_that_is_not_here_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", str(tmp_path))
+    data = CocoVal2017()
+
+    assert not CocoVal2017.prepared()
+    assert data.classes == COCO  # known without the file
+    with pytest.raises(
+        UserError,
+        match=r"^coco-val2017 is not on this machine: `harness fetch "
+        rf"coco-val2017` \(1\.07 GB\) brings it to {tmp_path}, or "
+        r"name the data root with --data-root\.$",
+    ):
+        data.available(8)  # fmt: skip
+
+
+def test_a_file_of_other_categories_is_not_val2017(val2017):
+    coco(val2017, instances())
+    with pytest.raises(UserError, match=r"is not COCO's: its categories are others"):
+        CocoVal2017().images()
+
+
+def test_damaged_annotations_of_val2017_say_how_to_mend_them(val2017):
+    file = val2017 / "annotations" / "instances_val2017.json"
+    file.write_text('{"images": [')
+
+    advice = r"is not JSON .*delete it and `harness fetch coco-val2017`\.$"
+    with pytest.raises(UserError, match=advice):
+        CocoVal2017().available(1)
+    with pytest.raises(UserError, match=advice):
+        CocoVal2017.prepared()

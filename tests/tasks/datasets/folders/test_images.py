@@ -6,11 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from paths import LIVE1
 
 from harness.errors import UserError
 from tasks.datasets.folders.images import SUFFIXES, ImageFolder
-
-LIVE1 = Path(__file__).parents[4] / "../shared/data/live1"
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """VOC 2012 and folders in its layout: masks, boxes, lists, names."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from made_data import palette, picture, voc, xml
+from paths import VOC2012
 
 from harness.errors import UserError
 from harness.plugins import Record
 from tasks.classes import VOC
 from tasks.datasets.folders.masks import MaskFolder
 from tasks.datasets.voc.datasets import Voc2012, Voc2012Detection, VocFolder
-
-SHARED = Path(__file__).parents[5] / "shared" / "data" / "voc2012"
 
 
 @pytest.fixture
@@ -299,11 +297,11 @@ def test_the_fingerprint_is_of_images_and_annotations(root):
 
 
 def test_real_palette_masks_are_read_as_indices(tmp_path):
-    if not SHARED.exists():
+    if not VOC2012.exists():
         pytest.skip("no voc2012 beside the repository")
     for folder, suffix in (("JPEGImages", "jpg"), ("SegmentationClass", "png")):
         (tmp_path / folder).mkdir()
-        for path in SHARED.glob(f"*.{suffix}"):
+        for path in VOC2012.glob(f"*.{suffix}"):
             shutil.copy(path, tmp_path / folder)
     data = VocFolder(tmp_path)
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DATA
 
 from harness.errors import HarnessError
 from harness.plugins import DataSet, Record
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection, Detections
 
-DATA = Path(__file__).parents[4] / "../shared/data"
 ANNOTATIONS = [
     "coco128/instances_train2017.json",
     "tinycoco/annotations/instances_train2017.json",
@@ -144,6 +144,7 @@ def same(a, b):
     np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ANNOTATIONS)
 def test_equals_pycocotools_on_coco(file, tmp_path):
     if not (DATA / file).is_file():
@@ -214,6 +215,7 @@ def test_unknown_images_are_refused_in_one_sentence():
         Detection().metrics({}, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(7)))
 def test_the_order_of_records_does_not_matter(order):
@@ -223,6 +225,7 @@ def test_the_order_of_records_does_not_matter(order):
     np.testing.assert_equal(measure(shuffled, truth), measure(dict(found), truth))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([1, 4, 9])), min_size=1))
 def test_an_image_of_false_positives_never_helps(wrong):

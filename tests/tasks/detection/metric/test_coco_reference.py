@@ -16,6 +16,8 @@ from pycocotools.cocoeval import COCOeval
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection
 
+pytestmark = pytest.mark.slow
+
 
 def truth_file(name):
     return json.loads(annotations(name)[0].read_text())

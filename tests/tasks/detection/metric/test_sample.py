@@ -155,6 +155,7 @@ def data_sets(draw):
     return found, truth, weights
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data_sets())
 def test_any_draw_is_pycocotools_on_the_data_set_written_out(drawn):
@@ -164,6 +165,7 @@ def test_any_draw_is_pycocotools_on_the_data_set_written_out(drawn):
         same(*rows(sampled(found, truth), [weights]), slowly(found, truth, weights))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data_sets())
 def test_the_undrawn_sample_and_every_image_alone_have_the_tasks_metrics(drawn):
@@ -185,6 +187,7 @@ def coco(request):
     return guesses(truth, 3), truth
 
 
+@pytest.mark.slow
 def test_coco_is_pycocotools_undrawn_and_drawn(coco):
     found, truth = coco
     assert any(note["iscrowd"] for note in truth["annotations"])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from harness.assets.cards import read_card
 from harness.errors import UserError
 from tasks.detection.models.detectron2_models import R50FPN, X101FPN, Detectron2File, R50FPNLong
 from tasks.detection.models.detectron2_weights import check_md5
-
-ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture

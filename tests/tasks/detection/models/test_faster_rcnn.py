@@ -1,10 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import ROOT
 from vision_tools import pixels, score
 
 from harness.assets.cards import file_sha256, read_card, write_card
@@ -15,7 +15,8 @@ from tasks.detection.task import Detection
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 
-ROOT = Path(__file__).parents[4]
+pytestmark = pytest.mark.slow
+
 CARD = WEIGHTS / "faster_rcnn_scenes.yaml"
 
 

@@ -6,6 +6,8 @@ from vision_tools import pixels
 
 from tasks.detection.models.faster_rcnn import FasterRCNNScenes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("shape", [(10, 640, 3), (640, 10, 3)])
 def test_a_slim_image_first_leaves_the_next_predictions_as_they_were(few_scenes, shape):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from coco_tools import pictures
+from paths import ROOT
 from PIL import Image
 from torchvision.models import get_model, get_model_weights
 
@@ -27,7 +28,6 @@ from tasks.detection.models.torchvision_models import (
     _built,
 )
 
-ROOT = Path(__file__).parents[4]
 ALL = [
     FasterRCNNResNet50FPN,
     FasterRCNNResNet50FPNV2,
@@ -80,6 +80,7 @@ def same(a, b):
     return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("boxes", "scores", "labels"))
 
 
+@pytest.mark.slow
 def test_predictions_are_torchvisions_own_bit_for_bit(model, file, monkeypatch):
     module, transform = official(SMALL, torch.load(file, weights_only=True), monkeypatch)
     dropped = 0
@@ -96,6 +97,7 @@ def test_predictions_are_torchvisions_own_bit_for_bit(model, file, monkeypatch):
     assert dropped  # some of what it found was of COCO's unused ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", ALL)
 def test_networks_are_built_as_torchvision_builds_them_for_weights(cls, monkeypatch):
     """Without weights torchvision normalises otherwise: another layer, another epsilon."""
@@ -130,6 +132,7 @@ def test_the_first_image_decides_nothing(file, model):
     assert same(fresh.predict(image), model.predict(image))
 
 
+@pytest.mark.slow
 def test_threads_do_not_disturb_each_other(model):
     images = [read_image(path) for path in pictures("coco128", 4)]
     alone = [model.predict(image) for image in images]
@@ -152,6 +155,7 @@ def test_only_published_weights_have_a_published_score(model):
     assert model.expected(Coco(), "mAP") is None
 
 
+@pytest.mark.slow
 def test_own_weights_are_named_and_fingerprinted(model, file, tmp_path):
     assert model.name == f"{SMALL.name}:random"
     assert SMALL().name == SMALL.name
@@ -177,6 +181,7 @@ def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
         SMALL.make("nowhere.pth")
 
 
+@pytest.mark.slow
 def test_weights_for_other_classes_are_refused(file, tmp_path):
     module = get_model(SMALL.name, weights=None, weights_backbone=None, num_classes=21)
     torch.save(module.state_dict(), tmp_path / "voc.pth")

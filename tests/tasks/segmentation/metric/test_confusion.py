@@ -121,6 +121,7 @@ PAIRS = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PAIRS, min_size=1, max_size=5), st.randoms())
 def test_counts_add_up_and_neither_order_nor_grouping_matters(pairs, random):

@@ -56,6 +56,7 @@ MAPS = st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(MAPS, st.integers(0, 3)), min_size=1, max_size=4))
 def test_any_draw_is_mmsegmentation_on_the_list_drawn(drawn):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from paths import VOC2012
 
 from harness.plugins import DataSet, Record
 from tasks.classes import VOC
 from tasks.segmentation.task import Segmentation
-
-PAIRS = Path(__file__).parents[5] / "shared" / "data" / "voc2012"
 
 
 class Masks(DataSet):
@@ -89,11 +86,11 @@ def voc():
     """The masks of three VOC images, and what a middling segmenter might say of them."""
     from PIL import Image
 
-    if not PAIRS.is_dir():
-        pytest.skip(f"no VOC masks at {PAIRS}")
+    if not VOC2012.is_dir():
+        pytest.skip(f"no VOC masks at {VOC2012}")
     rng = np.random.default_rng(0)
     truths, guesses = {}, {}
-    for path in sorted(PAIRS.glob("*.png")):
+    for path in sorted(VOC2012.glob("*.png")):
         with Image.open(path) as image:
             truth = np.array(image)
         guess = np.roll(truth, (7, -11), axis=(0, 1))
@@ -124,6 +121,7 @@ MAPS = st.tuples(st.integers(1, 10), st.integers(1, 10)).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MAPS, min_size=1, max_size=4))
 def test_equals_mmsegmentation_on_any_maps(pairs):

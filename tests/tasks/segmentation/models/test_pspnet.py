@@ -1,10 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from paths import ROOT
 from vision_tools import pixels, score
 
 from harness.assets.cards import file_sha256, read_card, write_card
@@ -14,7 +14,6 @@ from tasks.segmentation.models.pspnet import PSPNetScenes
 from tasks.segmentation.task import Segmentation
 from tasks.weights.checkpoints import WEIGHTS
 
-ROOT = Path(__file__).parents[4]
 CARD = WEIGHTS / "pspnet_scenes.yaml"
 
 
@@ -23,6 +22,7 @@ def model():
     return PSPNetScenes()
 
 
+@pytest.mark.slow
 def test_it_knows_the_things_and_compression_hides_some(model, few_scenes):
     clean = score(Segmentation(), model, few_scenes)
     compressed = score(Segmentation(), model, few_scenes, 10)
@@ -39,6 +39,7 @@ def test_the_card_tells_the_truth_about_the_shipped_weights():
     assert log[-1].startswith(f"{card.recipe['steps']},")
 
 
+@pytest.mark.slow
 def test_a_class_map_is_repeatable_and_of_the_images_size(model, few_scenes):
     for reference in few_scenes.images()[3:6]:
         image = pixels(reference)
@@ -67,6 +68,7 @@ def test_other_weights_than_the_cards_are_refused(tmp_path):
         model.predict(np.zeros((32, 32, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_fingerprint_needs_no_torch():
     code = (
         "import sys; from tasks.segmentation.models.pspnet import PSPNetScenes as M; "

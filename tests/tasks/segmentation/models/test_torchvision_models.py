@@ -13,6 +13,8 @@ from harness.errors import ImageError, UserError
 from harness.plugins import registry
 from tasks.segmentation.models.torchvision_models import LRASPPMobileNet, TorchvisionSegmenter
 
+pytestmark = pytest.mark.slow
+
 NAMES = (
     "fcn_resnet50 fcn_resnet101 deeplabv3_resnet50 deeplabv3_resnet101 "
     "deeplabv3_mobilenet_v3_large lraspp_mobilenet_v3_large"
