@@ -92,8 +92,8 @@ def list_conditions(results: list[CellResult]) -> list[Condition]:
     """The codecs and QFs of the results, codecs as they come, QFs rising; [None] without any."""
     conditions = [result.condition for result in results if result.condition is not None]
     codecs = list(dict.fromkeys(codec for codec, _ in conditions))
-    found: list[Condition] = [*sorted(set(conditions), key=lambda p: (codecs.index(p[0]), p[1]))]
-    return found or [None]
+    ordered: list[Condition] = [*sorted(set(conditions), key=lambda c: (codecs.index(c[0]), c[1]))]
+    return ordered or [None]
 
 
 def _metrics(
@@ -107,18 +107,23 @@ def _metrics(
     path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
     if state is not None:
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            held = json.loads(path.read_text(encoding="utf-8"))
-            if held["state"] == state:
-                return {name: float(value) for name, value in held["metrics"].items()}
+            cached = json.loads(path.read_text(encoding="utf-8"))
+            if cached["state"] == state:
+                return {name: float(value) for name, value in cached["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))
     if state is not None:
-        # Only a cache: a run directory that cannot be written to can still be read.
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps({"state": state, "metrics": finite(metrics)}))
-            temporary.replace(path)
+        content = json.dumps({"state": state, "metrics": finite(metrics)})
+        write_cache(path, content.encode())
     return metrics
+
+
+def write_cache(path: Path, content: bytes) -> None:
+    """A file that only saves time: a run directory that cannot be written to can still be read."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
 def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
@@ -140,6 +145,11 @@ def printed(value: float | None, digits: int, sign: str = "-") -> str:
     return f"{value:{sign}.{digits}f}"
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things in words: ``1 pair``, ``2 pairs``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def scaled(task: Any, metric: str, value: float) -> float:
     """``value`` in the unit that is printed: percent, unless the task names decimals for it."""
     return value if metric in task.digits else 100.0 * value
@@ -156,6 +166,6 @@ def latest_run(root: Path) -> Path | None:
 
     One of several data sets of a study lies a folder deeper than the study of one.
     """
-    found = (*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json"))
-    manifests = sorted(found, key=lambda path: path.stat().st_mtime)
+    paths = (*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json"))
+    manifests = sorted(paths, key=lambda path: path.stat().st_mtime)
     return manifests[-1].parent if manifests else None

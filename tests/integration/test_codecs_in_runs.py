@@ -16,10 +16,10 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Identity
-from harness.report.tables.building import build_table
+from harness.report.tables.build import build_table
 from harness.report.tables.comparison import show
-from harness.report.tables.comparison_export import frame
-from harness.report.tables.long_form import long_form
+from harness.report.tables.comparison import frame
+from harness.report.tables.frames import long_form
 from harness.study.plan import make_plan
 from harness.study.study import Cell, Study
 

@@ -12,7 +12,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.interpolate import PchipInterpolator
 
-from harness.analysis.pchip import integral, slopes
+from harness.analysis.bd_rate import integral, slopes
 
 
 @st.composite

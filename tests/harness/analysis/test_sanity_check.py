@@ -6,7 +6,7 @@ from harness.engine import local
 from harness.errors import HarnessError
 from harness.plugins import Expected
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import build_table
+from harness.report.tables.build import build_table
 from harness.study.plan import make_plan
 from harness.study.study import Study
 from tasks import scenes

@@ -7,7 +7,7 @@ import pytest
 from manifests import append, write_manifest
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.analysis.summaries import (
     SUMMARY_COLUMNS,
     recovered_lines,
@@ -17,7 +17,7 @@ from harness.analysis.summaries import (
     summary_notes,
 )
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.summary_text import render_summary
+from harness.report.tables.summary import render_summary
 from harness.study.study import Cell
 
 IMAGES = 40

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from manifests import append, manifest_json, write_manifest
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.movers import movers
+from harness.analysis.comparison.results import movers
 from harness.analysis.comparison.operands import parse_operands
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
 from harness.report.tables.comparison import show
-from harness.report.tables.comparison_export import COLUMNS, as_json, frame
+from harness.report.tables.comparison import COLUMNS, as_json, frame
 from harness.study.study import Cell
 
 

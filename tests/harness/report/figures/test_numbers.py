@@ -16,7 +16,7 @@ from harness.report.figures import per_class as classes
 from harness.report.figures import rate_distortion as rate
 from harness.report.figures.recovered import recovered_shares
 from harness.report.figures.style import settings
-from harness.report.tables.long_form import long_form
+from harness.report.tables.frames import long_form
 
 DRAWS = 60
 PLACE = ("segmentation", "jpeg")

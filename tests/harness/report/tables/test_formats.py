@@ -19,10 +19,10 @@ from harness.report.tables.cost import CostTable
 from harness.report.tables.excel import render_workbook
 from harness.report.tables.html import render_html
 from harness.report.tables.latex import escape, render_latex
-from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
-from harness.report.tables.sheet import Sheet, SheetLine, sheet_from_table
-from harness.report.tables.sheet_frame import sheet_frame
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
+from harness.report.tables.text import render_sheet_markdown, render_sheet_text
+from harness.report.tables.model import Sheet, SheetLine, sheet_from_table
+from harness.report.tables.frames import sheet_frame
+from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
 
 LONG = pd.DataFrame({"restorer": ["=1+1", "b"], "value": [1.5, math.nan], "qf": [10, None]})
 

@@ -8,12 +8,12 @@ from table_runs import IMAGES, write_run
 
 from harness.analysis.merge_runs import join
 from harness.errors import UserError
-from harness.report.tables.numbered import build_numbered
-from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
+from harness.report.tables.paper import build_numbered
+from harness.report.tables.text import render_sheet_markdown, render_sheet_text
 from harness.report.tables.paper_layouts import LAYOUTS, roman_number
-from harness.report.tables.published import FOLDER, read_figures
-from harness.report.tables.sheet import DIFFERENCE, PUBLISHED, spans
-from harness.report.tables.sheet_frame import COLUMNS, COMPARED, sheet_frame
+from harness.report.tables.paper_layouts import FOLDER, read_figures
+from harness.report.tables.model import DIFFERENCE, PUBLISHED, spans
+from harness.report.tables.frames import COLUMNS, COMPARED, sheet_frame
 from harness.study.study import read_study
 
 
