@@ -49,17 +49,12 @@ class CellResult:
         return None if self.cell.qf is None else (self.cell.codec, self.cell.qf)
 
 
-def measure(
-    directory: RunDirectory,
-    keys: Collection[str] | None = None,
-    only: Collection[str] | None = None,
-) -> list[CellResult]:
+def measure(directory: RunDirectory, keys: Collection[str] | None = None) -> list[CellResult]:
     """Compute the metrics of the cells of a run directory.
 
     Args:
         directory: the records.
         keys: the cells wanted (`Cell.key`); all by default.
-        only: image ids to restrict to, for paired comparisons.
 
     Returns:
         One result a cell, in the manifest's order; cells without records are left out.
@@ -73,16 +68,14 @@ def measure(
         task = tasks.get(cell.task)()
         # Taken before the records are read: what a run appends in between is of a later state,
         # so that a number is never cached for more records than it was made from.
-        state = cell_state_hash(directory, cell, task.version) if only is None else None
+        state = cell_state_hash(directory, cell, task.version)
         records = directory.records(cell)
-        if only is not None:
-            records = {image: record for image, record in records.items() if image in only}
         good = {image: record for image, record in records.items() if not record.failed}
         if not records:
             continue
         failed = {image: r.error for image, r in records.items() if r.error is not None}
         metrics = _metrics(directory, task, cell, good, state) if good else {}
-        expected = len(only) if only is not None else int(manifest.data_set.images)
+        expected = manifest.data_set.images
         bpp = math.fsum(r.bpp or 0.0 for r in good.values()) / max(len(good), 1)
         results.append(CellResult(cell, metrics, len(good), failed, expected, bpp))
     return results
@@ -101,19 +94,17 @@ def _metrics(
     task: Any,
     cell: CellEntry,
     records: dict[str, Record],
-    state: str | None,
+    state: str,
 ) -> dict[str, float]:
-    """The task's metrics, from the cache when it is of the same ``state`` (None: no cache)."""
+    """The task's metrics, from the cache when it is of the same ``state``."""
     path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
-    if state is not None:
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            cached = json.loads(path.read_text(encoding="utf-8"))
-            if cached["state"] == state:
-                return {name: float(value) for name, value in cached["metrics"].items()}
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        cached = json.loads(path.read_text(encoding="utf-8"))
+        if cached["state"] == state:
+            return {name: float(value) for name, value in cached["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))
-    if state is not None:
-        content = json.dumps({"state": state, "metrics": finite(metrics)})
-        write_cache(path, content.encode())
+    content = json.dumps({"state": state, "metrics": finite(metrics)})
+    write_cache(path, content.encode())
     return metrics
 
 

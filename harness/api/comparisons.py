@@ -74,8 +74,8 @@ def comparison_frame(comparisons: Sequence[Comparison], top: int) -> ShownFrame:
     import pandas as pd
 
     from harness.api.shown import shown
-    from harness.report.tables.comparison import comparison_frame as frame
     from harness.report.tables.comparison import render_comparison
+    from harness.report.tables.comparison_data import comparison_frame as frame
 
     text = "\n".join(render_comparison(c, largest_changes(c, top), "text") for c in comparisons)
     frames = [frame(comparison) for comparison in comparisons]

@@ -60,6 +60,7 @@ def compare(
     from harness.analysis.comparison.regression_gate import judge
     from harness.analysis.comparison.results import largest_changes
     from harness.report.tables import comparison as tables
+    from harness.report.tables import comparison_data as data
 
     check_format(format, tables.FORMATS)
     _check_points(fail_below, draws)
@@ -80,9 +81,9 @@ def compare(
         judgement = judge(comparison, fail_below, names, allow_missing)
     changes = largest_changes(comparison, top)
     if format == "csv":
-        write(tables.comparison_frame(comparison).to_csv(index=False))
+        write(data.comparison_frame(comparison).to_csv(index=False))
     elif format == "json":
-        write(tables.comparison_json(comparison, changes, judgement))
+        write(data.comparison_json(comparison, changes, judgement))
     else:
         write(tables.render_comparison(comparison, changes, format))
     if judgement is not None:

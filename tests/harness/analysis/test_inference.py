@@ -12,8 +12,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.resampling import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
+from harness.analysis.resampling import resample_weights
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
 

@@ -6,13 +6,13 @@ from scipy import stats
 from written_runs import fidelity_run
 
 from harness.analysis.bootstrap import differences, load_bootstrap
-from harness.analysis.resampling import resample_weights
 from harness.analysis.inference import interval
+from harness.analysis.resampling import resample_weights
 from harness.analysis.significance import Line, assess
 from harness.report.tables.build import build_table
 from harness.report.tables.frames import long_form
-from harness.report.tables.text import render_markdown, render_text
 from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG
+from harness.report.tables.text import render_markdown, render_text
 
 IMAGES = [f"i{number:03}" for number in range(60)]
 

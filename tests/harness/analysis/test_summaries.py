@@ -8,16 +8,9 @@ from manifests import append, write_manifest
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
 from harness.analysis.resampling import resample_weights
-from harness.analysis.summaries import (
-    SUMMARY_COLUMNS,
-    recovered_lines,
-    summaries,
-    summary_frame,
-    summary_lines,
-    summary_notes,
-)
+from harness.analysis.summaries import SUMMARY_COLUMNS, summaries, summary_frame, summary_notes
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.summary import render_summary
+from harness.report.tables.summary import recovered_lines, render_summary, summary_lines
 from harness.study.study import Cell
 
 IMAGES = 40

@@ -12,8 +12,8 @@ from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.report.tables.build import build_table
 from harness.report.tables.frames import COLUMNS, long_form
-from harness.report.tables.text import render_markdown, render_text
 from harness.report.tables.model import Row, Table
+from harness.report.tables.text import render_markdown, render_text
 from harness.study.study import Cell
 
 RESTORERS = {
