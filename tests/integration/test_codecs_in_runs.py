@@ -17,7 +17,8 @@ from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Identity
 from harness.report.tables.build import build_table
-from harness.report.tables.comparison_data import comparison_frame, render_comparison
+from harness.report.tables.comparison import render_comparison
+from harness.report.tables.comparison_data import comparison_frame
 from harness.report.tables.frames import long_form
 from harness.study.plan import make_plan
 from harness.study.study import Cell, Study
