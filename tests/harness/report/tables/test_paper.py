@@ -153,7 +153,7 @@ def test_table_iv_has_both_tasks_and_tells_data_sets_and_models_apart(tmp_path):
     both = build_paper_table(LAYOUTS["IV"], [run, other], 0)
 
     assert alone.head == ("Task", "Metric", "QF")
-    assert row(alone, "Semantic segmentation", "mean IoU", "40").row.text("original") == "45.0"
+    assert row(alone, "Semantic segmentation", "mean IoU", "40").text("original") == "45.0"
     assert any(note.startswith("–: Object detection was not measured") for note in alone.notes)
     assert both.head == ("Task", "Data set", "Model", "Metric", "QF")
     for name, value in (("live1", "25.0"), ("voc2012", "30.0")):
