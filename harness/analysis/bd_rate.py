@@ -1,9 +1,8 @@
 """Bits saved at equal quality: Bjøntegaard's differences between two rate-metric curves.
 
 Bjøntegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with any
-metric in the place of PSNR. His cubic polynomial through four points oscillates; the curve is
-interpolated piecewise by PCHIP (Fritsch & Carlson 1980), which keeps monotone points monotone, as
-the common test conditions of JCT-VC and JVET have done since.
+metric in the place of PSNR. His cubic polynomial through four points oscillates; PCHIP (Fritsch &
+Carlson 1980) keeps monotone points monotone, as the test conditions of JCT-VC and JVET have it.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ class Curves:
     """A rate-metric curve in each of many draws.
 
     Attributes:
-        rates: (draws, points) as those of a `Curve`.
-        metrics: (draws, points) likewise.
+        rates, metrics: (draws, points) as those of a `Curve`.
     """
 
     rates: Values
@@ -124,10 +122,9 @@ def bd_rate(anchor: Curve, test: Curve) -> Delta:
         everywhere, or curves that have no value of the metric in common.
     """
     for curve in (anchor, test):
-        if curve.problem:
-            return Delta(math.nan, curve.problem)
-        if not curve.alone.rises[0]:
-            return Delta(math.nan, f"{curve.name} does not rise with the rate everywhere")
+        if curve.problem or not curve.alone.rises[0]:
+            falls = f"{curve.name} does not rise with the rate everywhere"
+            return Delta(math.nan, curve.problem or falls)
     means, overlaps = _rate_differences(anchor.alone, test.alone)
     if math.isnan(means[0]):
         return Delta(math.nan, f"no value is reached by both {anchor.name} and {test.name}", 0.0)
@@ -139,8 +136,7 @@ def bd_metric(anchor: Curve, test: Curve) -> Delta:
 
     The mean difference over the logarithm of the rates that both curves have.
 
-    Returns:
-        NaN and a reason for fewer than `POINTS` points or curves with no rate in common.
+    NaN and a reason for fewer than `POINTS` points or curves with no rate in common.
     """
     for curve in (anchor, test):
         if curve.problem:
@@ -176,8 +172,7 @@ def _mean_differences(
     """The means of test - anchor over the range of both, and that range's share of all.
 
     Args:
-        anchor: (draws, points) knots and values.
-        test: likewise.
+        anchor, test: (draws, points) knots and values.
         known: (draws,) where knots rise and nothing is NaN.
 
     Returns:
@@ -231,10 +226,8 @@ def pchip_integral(x: Values, y: Values, low: Values, high: Values) -> Values:
     """The integral of PCHIP through points, as `PchipInterpolator.integrate` gives it.
 
     Args:
-        x: (sets, points) knots, rising in each set, 3 or more.
-        y: (sets, points) values.
-        low: (sets,) where each begins, not before the first knot.
-        high: (sets,) where each ends, not after the last.
+        x, y: (sets, points) as those of `pchip_slopes`.
+        low, high: (sets,) where each begins and ends, within its knots.
 
     Returns:
         (sets,).

@@ -1,4 +1,4 @@
-"""A cell's metrics with what they are in the bootstrap's draws, and paired differences of cells."""
+"""A cell's metrics, and what they are in the bootstrap's draws."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import contextlib
 import hashlib
 import io
 import logging
-import math
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.inference import Interval, interval, p_value
+from harness.analysis.inference import Interval, interval
 from harness.analysis.metrics import cell_state_hash, write_cache
 from harness.analysis.resampling import DRAWS, resample_weights
 from harness.errors import HarnessError
@@ -58,31 +56,6 @@ class BootstrapResult:
         """The 95 % interval of a metric, NaN on both sides where there is none."""
         drawn = self.draws.get(metric, np.empty(0))
         return interval(drawn, len(self.images), estimate=self.values.get(metric))
-
-
-class Difference(NamedTuple):
-    """``b - a`` on the images both have, paired draw by draw.
-
-    Attributes:
-        a, b: the values on those images, in the task's unit.
-        value: b - a.
-        interval: 95 %, NaN where there is none.
-        p: two-sided, not corrected; NaN where nothing can be said.
-        images: both have.
-    """
-
-    a: float
-    b: float
-    value: float
-    interval: Interval
-    p: float
-    images: int
-
-    def reversed(self) -> Difference:
-        """``a - b``."""
-        low, high = self.interval
-        ends = Interval(-high, -low)
-        return Difference(self.b, self.a, -self.value, ends, self.p, self.images)
 
 
 def load_bootstrap(
@@ -157,51 +130,6 @@ def on_images(
         assert subset is not None, "a cell with records of these images has a result on them"
         known[key] = subset
     return known[key]
-
-
-def differences(
-    a: BootstrapResult,
-    b: BootstrapResult,
-    metrics: Iterable[str],
-    draws: int = DRAWS,
-    seed: int = 0,
-    known: SubsetResults | None = None,
-) -> dict[str, Difference]:
-    """``b - a`` for each metric both have, on the images both have.
-
-    Where one lacks images the other has, both are computed again on the common ones.
-
-    Args:
-        a: one cell.
-        b: another.
-        metrics: the metrics wanted.
-        draws: of the bootstrap, as those of ``a`` and ``b``.
-        seed: of the draws.
-        known: what was computed again before, for whoever asks for many pairs; it is added to.
-    """
-    common = frozenset(a.images) & frozenset(b.images)
-    if not common:
-        return {}
-    left, right = (on_images(result, common, draws, seed, known) for result in (a, b))
-    return {
-        metric: _difference(left, right, metric)
-        for metric in metrics
-        if metric in left.values and metric in right.values
-    }
-
-
-def _difference(a: BootstrapResult, b: BootstrapResult, metric: str) -> Difference:
-    left, right = a.values[metric], b.values[metric]
-    # Equal infinities do not differ.
-    value = 0.0 if left == right else right - left
-    if metric not in a.draws or metric not in b.draws:
-        return Difference(left, right, value, interval(np.empty(0), 0), math.nan, len(a.images))
-    with np.errstate(invalid="ignore"):
-        drawn = b.draws[metric] - a.draws[metric]
-    drawn[a.draws[metric] == b.draws[metric]] = 0.0
-    count = len(a.images)
-    ends, p = interval(drawn, count), p_value(value, drawn, count)
-    return Difference(left, right, value, ends, p, count)
 
 
 def _resample(

@@ -10,9 +10,8 @@ import os
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harness.plugins import registry
+from harness.plugins import Task, registry
 from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
@@ -91,7 +90,7 @@ def list_conditions(results: list[CellResult]) -> list[Condition]:
 
 def _metrics(
     directory: RunDirectory,
-    task: Any,
+    task: Task,
     cell: CellEntry,
     records: dict[str, Record],
     state: str,
@@ -141,12 +140,12 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
-def scaled(task: Any, metric: str, value: float) -> float:
+def scaled(task: Task | type[Task], metric: str, value: float) -> float:
     """``value`` in the unit that is printed: percent, unless the task names decimals for it."""
     return value if metric in task.digits else 100.0 * value
 
 
-def headline(task: Any, names: Container[str]) -> str:
+def headline(task: Task | type[Task], names: Container[str]) -> str:
     """The headline metric of a task among ``names``: in a run of luma alone, that of luma."""
     known = (task.metric, *task.shown)
     return str(next((name for name in known if name in names), task.metric))

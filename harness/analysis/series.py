@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 from harness.analysis.bootstrap import BootstrapResult, SubsetResults, load_bootstrap, on_images
 from harness.analysis.metrics import GROUPS
 from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import BASELINE
-from harness.plugins import registry
+from harness.plugins import Task, registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import RestorerEntry
 
@@ -32,7 +31,7 @@ class Series:
         original: that of the uncompressed images, or None.
     """
 
-    kind: Any
+    kind: type[Task]
     task: str
     dataset: str
     model: str

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.bootstrap import BootstrapResult, Difference, SubsetResults, differences
+from harness.analysis.bootstrap import BootstrapResult, SubsetResults
+from harness.analysis.differences import Difference, differences
 from harness.analysis.inference import NO_INTERVAL, Interval, holm
 from harness.analysis.resampling import DRAWS
 

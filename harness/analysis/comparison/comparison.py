@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.analysis.bootstrap import BootstrapResult, differences, load_bootstrap, on_images
+from harness.analysis.bootstrap import BootstrapResult, load_bootstrap, on_images
 from harness.analysis.comparison.checks import check, result_notes
 from harness.analysis.comparison.operands import Operand
 from harness.analysis.comparison.pairing import CellPair, pair
@@ -19,6 +19,7 @@ from harness.analysis.comparison.results import (
     ComparisonRow,
     Tally,
 )
+from harness.analysis.differences import differences
 from harness.analysis.inference import Interval, holm
 from harness.analysis.metrics import headline, scaled
 from harness.analysis.resampling import DRAWS

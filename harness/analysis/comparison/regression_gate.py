@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis.bootstrap import differences
 from harness.analysis.comparison.results import Comparison, ComparisonRow
+from harness.analysis.differences import differences
 from harness.analysis.inference import ALPHA, holm
 from harness.analysis.metrics import counted
 from harness.errors import UserError
@@ -126,10 +126,10 @@ def check_draws(draws: int) -> None:
 
 def label(row: ComparisonRow) -> str:
     """The row in words."""
-    one, other = row.restorers
+    a, b = row.restorers
     codec = "" if row.codec in Study.model_fields["codec"].default else f"{row.codec} "
     compared = "" if row.qf is None else f", {codec}QF {row.qf}"
-    return f"{row.task} {row.metric}, {one if one == other else f'{one} against {other}'}{compared}"
+    return f"{row.task} {row.metric}, {a if a == b else f'{a} against {b}'}{compared}"
 
 
 def _check_whole(comparison: Comparison, metrics: Sequence[str]) -> None:

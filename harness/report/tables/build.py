@@ -54,8 +54,8 @@ def build_table(
     manifest = directory.manifest()
     results = measure(directory, keys)
     conditions, lines = table_lines(manifest, results, detail)
-    evidence = load_bootstrap(directory, keys, draws, seed) if draws and lines else {}
-    assessment = assess(lines, evidence, draws, seed)
+    drawn = load_bootstrap(directory, keys, draws, seed) if draws and lines else {}
+    assessment = assess(lines, drawn, draws, seed)
     rows = _rows(conditions, lines, results)
     rows = [tested(row, tests) for row, tests in zip(rows, assessment.lines, strict=True)]
     return Table(
@@ -63,7 +63,7 @@ def build_table(
         groups=_groups(manifest, results),
         rows=tuple(rows),
         notes=run_notes(directory, manifest, results, keys),
-        legend=table_legend(rows, assessment, draws) if evidence else (),
+        legend=table_legend(rows, assessment, draws) if drawn else (),
         columns_called="Restorers — ",
     )
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from harness.analysis.bootstrap import Difference
+from harness.analysis.differences import Difference
 from harness.analysis.inference import NO_INTERVAL
 from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import SignificanceTest

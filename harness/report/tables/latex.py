@@ -186,17 +186,17 @@ def _stack(parts: Sequence[str], height: int) -> str:
 
 def _rule(above: tuple[str, ...], line: tuple[str, ...], columns: int) -> list[str]:
     """What stands between two lines: a rule from the first label that changes, if not the last."""
-    pairs = enumerate(zip(above, line, strict=True))
-    changed = next((index for index, (one, other) in pairs if one != other), len(line) - 1)
-    if changed == len(line) - 1:
+    last = len(line) - 1
+    changed = next((at for at in range(last) if above[at] != line[at]), last)
+    if changed == last:
         return []
     return [r"\midrule" if changed == 0 else f"\\cmidrule(l){{{changed + 1}-{columns}}}"]
 
 
 def _number(row: Row, name: str, intervals: bool) -> str:
-    text = escape(row.text(name)).replace("-", "$-$") if row.text(name) != "–" else "--"
-    if text == "--":
+    if row.text(name) == "–":
         return r"\multicolumn{1}{c}{--}"
+    text = escape(row.text(name)).replace("-", "$-$")
     shown = {1: f"\\textbf{{{text}}}", 2: f"\\underline{{{text}}}"}.get(row.rank(name), text)
     above = "".join(_MARKS[mark] for mark in row.marks.get(name, ""))
     half = row.half(name).lstrip("±") if intervals else ""
@@ -209,11 +209,12 @@ def _number(row: Row, name: str, intervals: bool) -> str:
 
 
 def _paper(row: Row, name: str) -> str:
-    theirs = row.text(name, PUBLISHED)
     if name not in row.published:
         return ""
-    gap = row.text(name, DIFFERENCE)
-    return _grey(theirs if row.number(name, DIFFERENCE) is None else f"{theirs} ({gap})")
+    difference = row.text(name, DIFFERENCE)
+    known = row.number(name, DIFFERENCE) is not None
+    figure = row.text(name, PUBLISHED)
+    return _grey(f"{figure} ({difference})" if known else figure)
 
 
 def _grey(text: str) -> str:

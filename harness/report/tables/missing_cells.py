@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
+from harness.records.run_directory import RunDirectory
 from harness.report.tables.notes import run_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
@@ -29,6 +30,20 @@ def missing_notes(
     for block in blocks:
         notes += _missing(layout, block, columns)
     return tuple(notes)
+
+
+def nothing_measured(layout: PaperLayout, directories: Sequence[RunDirectory]) -> str:
+    """What to say where the run directories hold nothing of a table, and what to do."""
+    paths = ", ".join(str(directory.path) for directory in directories)
+    hold = "holds" if len(directories) == 1 else "hold"
+    what = " or ".join(layout.tasks)
+    if layout.fidelity:
+        what += " of DAGN's variants in colour" if layout.ablation else " in colour"
+    data = " It is on LIU4K, which its authors give out." if layout.number == "II" else ""
+    return (
+        f"{paths} {hold} no record of {what} after JPEG, which {layout.name} is made of.{data} "
+        f"Make one with '{layout.command}'."
+    )
 
 
 def _run_notes(layout: PaperLayout, source: RunSource) -> tuple[str, ...]:

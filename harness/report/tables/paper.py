@@ -20,7 +20,7 @@ from harness.report.tables.build import (
     table_legend,
     tested,
 )
-from harness.report.tables.missing_cells import missing_notes
+from harness.report.tables.missing_cells import missing_notes, nothing_measured
 from harness.report.tables.model import Groups, Row, Table
 from harness.report.tables.paper_layouts import (
     ABLATION,
@@ -74,7 +74,7 @@ def build_paper_table(
     groups = _groups(layout, joined)
     lines = list(_lines(layout, blocks))
     if not any(line.cells for line in lines):
-        raise UserError(_nothing(layout, directories))
+        raise UserError(nothing_measured(layout, directories))
     rows, legend = _rows(layout, joined, lines, draws, seed)
     where = _place_columns(layout, blocks)
     return Table(
@@ -245,18 +245,4 @@ def _comparison(layout: PaperLayout, blocks: list[Block], figures: PublishedFigu
         f"paper: as published, on {paper}. measured: here, on {measured}, with the restorers' "
         "weights of this run. A difference says something only where data, models and weights are "
         "the same."
-    )
-
-
-def _nothing(layout: PaperLayout, directories: Sequence[RunDirectory]) -> str:
-    """What to say where the run directories hold nothing of a table, and what to do."""
-    paths = ", ".join(str(directory.path) for directory in directories)
-    hold = "holds" if len(directories) == 1 else "hold"
-    what = " or ".join(layout.tasks)
-    if layout.fidelity:
-        what += " of DAGN's variants in colour" if layout.ablation else " in colour"
-    data = " It is on LIU4K, which its authors give out." if layout.number == "II" else ""
-    return (
-        f"{paths} {hold} no record of {what} after JPEG, which {layout.name} is made of.{data} "
-        f"Make one with '{layout.command}'."
     )

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 from written_runs import fidelity_run
 
-from harness.analysis.bootstrap import differences, load_bootstrap
+from harness.analysis.bootstrap import load_bootstrap
+from harness.analysis.differences import differences
 from harness.analysis.inference import interval
 from harness.analysis.resampling import resample_weights
 from harness.analysis.significance import Line, assess

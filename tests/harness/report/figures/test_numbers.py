@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 from table_runs import write_run
 
 from harness.analysis.bd import bd_frame
-from harness.analysis.bootstrap import differences, load_bootstrap
+from harness.analysis.bootstrap import load_bootstrap
+from harness.analysis.differences import differences
 from harness.analysis.summaries import summaries
 from harness.report.figures import Absent, FigureData, collect
 from harness.report.figures import accuracy_vs_cost as cost
