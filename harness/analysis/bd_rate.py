@@ -125,7 +125,7 @@ def bd_rate(anchor: Curve, test: Curve) -> Delta:
         if curve.problem or not curve.alone.rises[0]:
             falls = f"{curve.name} does not rise with the rate everywhere"
             return Delta(math.nan, curve.problem or falls)
-    means, overlaps = _rate_differences(anchor.alone, test.alone)
+    means, overlaps = _mean_differences(anchor.alone, test.alone, of_rates=True)
     if math.isnan(means[0]):
         return Delta(math.nan, f"no value is reached by both {anchor.name} and {test.name}", 0.0)
     return Delta(100 * math.expm1(means[0]), overlap=float(overlaps[0]))
@@ -136,12 +136,13 @@ def bd_metric(anchor: Curve, test: Curve) -> Delta:
 
     The mean difference over the logarithm of the rates that both curves have.
 
-    NaN and a reason for fewer than `POINTS` points or curves with no rate in common.
+    Returns:
+        NaN and a reason for fewer than `POINTS` points or curves with no rate in common.
     """
     for curve in (anchor, test):
         if curve.problem:
             return Delta(math.nan, curve.problem)
-    means, overlaps = _metric_differences(anchor.alone, test.alone)
+    means, overlaps = _mean_differences(anchor.alone, test.alone, of_rates=False)
     if math.isnan(means[0]):
         return Delta(math.nan, f"no rate is common to {anchor.name} and {test.name}", 0.0)
     return Delta(float(means[0]), overlap=float(overlaps[0]))
@@ -149,46 +150,38 @@ def bd_metric(anchor: Curve, test: Curve) -> Delta:
 
 def bd_rates(anchor: Curves, test: Curves) -> Values:
     """`bd_rate` of the curves of each draw: (draws,) percent; NaN where that has a reason."""
-    return 100 * np.expm1(_rate_differences(anchor, test)[0])
+    return 100 * np.expm1(_mean_differences(anchor, test, of_rates=True)[0])
 
 
 def bd_metrics(anchor: Curves, test: Curves) -> Values:
     """`bd_metric` of the curves of each draw: (draws,); NaN where that has a reason."""
-    return _metric_differences(anchor, test)[0]
+    return _mean_differences(anchor, test, of_rates=False)[0]
 
 
-def _rate_differences(anchor: Curves, test: Curves) -> tuple[Values, Values]:
-    known = anchor.rises & test.rises
-    return _mean_differences(anchor.points[::-1], test.points[::-1], known)
-
-
-def _metric_differences(anchor: Curves, test: Curves) -> tuple[Values, Values]:
-    return _mean_differences(anchor.points, test.points, anchor.whole & test.whole)
-
-
-def _mean_differences(
-    anchor: tuple[Values, Values], test: tuple[Values, Values], known: NDArray[np.bool_]
-) -> tuple[Values, Values]:
+def _mean_differences(anchor: Curves, test: Curves, of_rates: bool) -> tuple[Values, Values]:
     """The means of test - anchor over the range of both, and that range's share of all.
 
     Args:
-        anchor, test: (draws, points) knots and values.
-        known: (draws,) where knots rise and nothing is NaN.
+        anchor: one curve a draw.
+        test: likewise.
+        of_rates: differences of the logarithms of rates over metrics; else of metrics over them.
 
     Returns:
-        (draws,) each; the means are NaN where there is no range or the draw is not ``known``.
+        (draws,) each; NaN where there is no range, or nothing can be interpolated.
     """
+    known = anchor.rises & test.rises if of_rates else anchor.whole & test.whole
+    left, right = (c.points[::-1] if of_rates else c.points for c in (anchor, test))
     means, shares = np.full((2, len(known)), math.nan)
     if not known.any():
         return means, shares
-    starts, ends = (np.stack([anchor[0][:, k], test[0][:, k]]) for k in (0, -1))
+    starts, ends = (np.stack([left[0][:, k], right[0][:, k]]) for k in (0, -1))
     # Draws that are not known may hold infinities.
     with np.errstate(invalid="ignore"):
         ranges = ends.max(axis=0) - starts.min(axis=0)
         known = known & (ends.min(axis=0) - starts.max(axis=0) > _ROUNDING * ranges)
     starts, ends = starts[:, known], ends[:, known]
     low, high = starts.max(axis=0), ends.min(axis=0)
-    a, b = (pchip_integral(x[known], y[known], low, high) for x, y in (anchor, test))
+    a, b = (pchip_integral(x[known], y[known], low, high) for x, y in (left, right))
     means[known] = (b - a) / (high - low)
     shares[known] = (high - low) / ranges[known]
     return means, shares
@@ -226,8 +219,10 @@ def pchip_integral(x: Values, y: Values, low: Values, high: Values) -> Values:
     """The integral of PCHIP through points, as `PchipInterpolator.integrate` gives it.
 
     Args:
-        x, y: (sets, points) as those of `pchip_slopes`.
-        low, high: (sets,) where each begins and ends, within its knots.
+        x: (sets, points) knots, rising in each set, 3 or more.
+        y: (sets, points) values.
+        low: (sets,) where each begins, not before the first knot.
+        high: (sets,) where each ends, not after the last.
 
     Returns:
         (sets,).
