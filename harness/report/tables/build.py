@@ -64,6 +64,7 @@ def build_table(
         rows=tuple(rows),
         notes=run_notes(directory, manifest, results, keys),
         legend=table_legend(rows, assessment, draws) if drawn else (),
+        assessment=assessment,
         columns_called="Restorers — ",
     )
 

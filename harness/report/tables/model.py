@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis.inference import Interval
 from harness.analysis.metrics import CellResult, printed
-from harness.analysis.significance import SignificanceTest
+from harness.analysis.significance import Assessment, SignificanceTest
 
 SAME_AS_JPEG = "†"
 """Marks a value whose difference from ``jpeg``'s is not significant."""
@@ -113,6 +113,7 @@ class Table:
         headings: of the columns; the column itself where there is none.
         comparison: the sentence that says what the paper's figures are of; empty: none are shown.
         stacked: leading label columns that print as one where width is dear.
+        assessment: how the differences of its rows were tested.
         across: what the columns are: ``restorer``, or ``metric`` where restorers go down.
         columns_called: what Markdown calls the columns before it lists their groups.
         narrow: headings may stand over the marks, as in the paper's many columns.
@@ -130,6 +131,7 @@ class Table:
     headings: Mapping[str, str] = field(default_factory=dict)
     comparison: str = ""
     stacked: int = 1
+    assessment: Assessment = Assessment(())
     across: str = "restorer"
     columns_called: str = ""
     narrow: bool = False
