@@ -131,7 +131,7 @@ class Table:
     headings: Mapping[str, str] = field(default_factory=dict)
     comparison: str = ""
     stacked: int = 1
-    assessment: Assessment = Assessment(())
+    assessment: Assessment = field(default_factory=lambda: Assessment(()))
     across: str = "restorer"
     columns_called: str = ""
     narrow: bool = False
