@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.plugins import Json
 from tasks.detection.metric.sample import DetectionSample
 from tasks.detection.task import Detections

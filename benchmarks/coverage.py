@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from harness.analysis.draws import resample_weights
 from harness.analysis.inference import interval, p_value
+from harness.analysis.resampling import resample_weights
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 

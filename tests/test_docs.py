@@ -18,8 +18,8 @@ from harness.assets.cards import read_card
 from harness.images.io import write_png
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import build_table
-from harness.report.tables.render import render_text
+from harness.report.tables.build import build_table
+from harness.report.tables.text import render_text
 
 pytestmark = pytest.mark.integration
 

@@ -23,12 +23,11 @@ from harness.analysis.bd_rate import (
     bd_rates,
 )
 from harness.analysis.bootstrap import BootstrapResult
-from harness.analysis.draws import DRAWS, resample_weights
-from harness.analysis.inference import interval
+from harness.analysis.inference import NO_INTERVAL, Interval, interval
 from harness.analysis.metrics import scaled
+from harness.analysis.resampling import DRAWS, resample_weights
 from harness.analysis.series import Series, load_series
 from harness.analysis.significance import BASELINE
-from harness.plugins.record import Record
 from harness.records.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -77,10 +76,10 @@ def bd_frame(
             own = _points(series.restorer, series.own, metric, anchors.rates(series))
             jpeg = anchors.points(series, metric)
             count, unit = len(series.images), scaled(series.kind, metric, 1.0)
-            ends = (
-                *_row(bd_rate, bd_rates, jpeg, own, count, 1.0),
-                *_row(bd_metric, bd_metrics, jpeg, own, count, unit),
-            )
+            rate = _difference(bd_rate, bd_rates, jpeg, own, count)
+            gain = _difference(bd_metric, bd_metrics, jpeg, own, count)
+            value, low, high = (unit * end for end in (gain[0], *gain[1]))
+            ends = (rate[0], *rate[1], rate[2], value, low, high, gain[2])
             rows.append([*head, metric, BASELINE, *ends, count])
     frame = pd.DataFrame(rows, columns=BD_COLUMNS)
     numbers = [c for c in BD_COLUMNS if c.startswith("bd_") and not c.endswith("reason")]
@@ -95,7 +94,7 @@ class _Points(NamedTuple):
 
 
 class _Anchors:
-    """Rates and curves of jpeg, each made once for the restorers that are held against them."""
+    """Rates and curves of jpeg, each made once for the restorers that are compared with them."""
 
     def __init__(self, draws: int, seed: int) -> None:
         self._draws, self._seed = draws, seed
@@ -107,7 +106,7 @@ class _Anchors:
         key = (series.task, series.codec, series.images)
         if key not in self._rates:
             weights = resample_weights(len(series.images), self._draws, self._seed)
-            self._rates[key] = {qf: _mean_bpp(one, weights) for qf, one in series.jpeg.items()}
+            self._rates[key] = {qf: _mean_bpp(r, weights) for qf, r in series.jpeg.items()}
         return self._rates[key]
 
     def points(self, series: Series, metric: str) -> _Points:
@@ -118,9 +117,10 @@ class _Anchors:
         return self._points[key]
 
 
-def _mean_bpp(one: BootstrapResult, weights: NDArray[np.int32]) -> Values:
-    records = one.directory.records(one.cell)
-    bpp = np.asarray([_bpp(records[image]) for image in one.images])
+def _mean_bpp(result: BootstrapResult, weights: NDArray[np.int32]) -> Values:
+    records = result.directory.records(result.cell)
+    known = (records[image].bpp for image in result.images)
+    bpp = np.asarray([math.nan if rate is None else rate for rate in known])
     return np.concatenate([[bpp.mean()], weights @ bpp / len(bpp)])
 
 
@@ -128,36 +128,30 @@ def _points(
     name: str, cells: dict[int, BootstrapResult], metric: str, rates: dict[int, Values]
 ) -> _Points:
     qfs = sorted(qf for qf in cells if qf in rates and metric in cells[qf].values)
-    held = [
+    metrics = [
         np.concatenate([[cells[qf].values[metric]], cells[qf].draws.get(metric, np.empty(0))])
         for qf in qfs
     ]
-    count = min((len(values) for values in held), default=1)
+    count = min((len(values) for values in metrics), default=1)
     x = np.reshape([rates[qf][:count] for qf in qfs], (len(qfs), count)).T
-    y = np.reshape([values[:count] for values in held], (len(qfs), count)).T
+    y = np.reshape([values[:count] for values in metrics], (len(qfs), count)).T
     return _Points(Curve(x[0], y[0], name), Curves(x[1:], y[1:]))
 
 
-def _row(
+def _difference(
     difference: Callable[[Curve, Curve], Delta],
     differences: Callable[[Curves, Curves], Values],
     anchor: _Points,
     own: _Points,
     images: int,
-    unit: float,
-) -> tuple[float, float, float, str]:
+) -> tuple[float, Interval, str]:
     """The value, its interval and why there is none."""
-    found = difference(anchor.curve, own.curve)
-    if math.isnan(found.value):
-        return math.nan, math.nan, math.nan, found.reason
+    delta = difference(anchor.curve, own.curve)
+    if math.isnan(delta.value):
+        return math.nan, NO_INTERVAL, delta.reason
     drawn = differences(anchor.drawn, own.drawn)
     lacking = float(np.isnan(drawn).mean()) if len(drawn) else 0.0
     if lacking > 1 - DEFINED:
         reason = f"no interval: {100 * lacking:.0f} % of the draws have no value"
-        return unit * found.value, math.nan, math.nan, reason
-    low, high = interval(drawn, images)
-    return unit * found.value, unit * low, unit * high, ""
-
-
-def _bpp(record: Record) -> float:
-    return math.nan if record.bpp is None else record.bpp
+        return delta.value, NO_INTERVAL, reason
+    return delta.value, interval(drawn, images), ""

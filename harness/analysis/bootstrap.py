@@ -1,4 +1,4 @@
-"""A cell's metrics with what they are in the bootstrap's draws, and paired differences of cells."""
+"""A cell's metrics, and what they are in the bootstrap's draws."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import contextlib
 import hashlib
 import io
 import logging
-import math
-import os
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.draws import DRAWS, resample_weights
-from harness.analysis.inference import Interval, interval, p_value
-from harness.analysis.metrics import cell_state_hash
+from harness.analysis.inference import Interval, interval
+from harness.analysis.metrics import cell_state_hash, write_cache
+from harness.analysis.resampling import DRAWS, resample_weights
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
@@ -60,31 +58,6 @@ class BootstrapResult:
         return interval(drawn, len(self.images), estimate=self.values.get(metric))
 
 
-class Difference(NamedTuple):
-    """``b - a`` on the images both have, paired draw by draw.
-
-    Attributes:
-        a, b: the values on those images, in the task's unit.
-        value: b - a.
-        interval: 95 %, NaN where there is none.
-        p: two-sided, not corrected; NaN where nothing can be said.
-        images: both have.
-    """
-
-    a: float
-    b: float
-    value: float
-    interval: Interval
-    p: float
-    images: int
-
-    def reversed(self) -> Difference:
-        """``a - b``."""
-        low, high = self.interval
-        ends = Interval(-high, -low)
-        return Difference(self.b, self.a, -self.value, ends, self.p, self.images)
-
-
 def load_bootstrap(
     directory: RunDirectory,
     keys: Collection[str] | None = None,
@@ -92,7 +65,7 @@ def load_bootstrap(
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> dict[str, BootstrapResult]:
-    """The evidence of the cells of a run directory that have any, by key, in the manifest's order.
+    """The bootstrap results of a run directory's cells that have any records, by key, in order.
 
     What is computed is kept in the run directory and read from there the next time.
 
@@ -104,119 +77,74 @@ def load_bootstrap(
         only: image ids to restrict to.
     """
     cells = [c for c in directory.manifest().cells if keys is None or c.key in keys]
-
-    def one(cell: CellEntry) -> BootstrapResult | None:
-        return _evidence(directory, cell, draws, seed, only)
-
     # One after the other: matching holds Python's lock, and two at a time take longer than in turn.
+    results = (_resample(directory, cell, draws, seed, only) for cell in cells)
     try:
-        found = list(_told(map(one, cells), len(cells)))
+        known = [result for result in _logged(results, len(cells)) if result is not None]
     except KeyboardInterrupt:
         _LOG.info("Stopped. The intervals computed so far are kept.")
         raise
-    return {item.cell.key: item for item in found if item is not None}
+    return {result.cell.key: result for result in known}
 
 
-def _told(
+def _logged(
     results: Iterable[BootstrapResult | None], count: int
 ) -> Iterator[BootstrapResult | None]:
     """The results as they come, with a line now and then where they take long."""
     began = last = time.monotonic()
-    for done, item in enumerate(results, start=1):
+    for done, result in enumerate(results, start=1):
         now = time.monotonic()
         if now - last > _SECONDS_BETWEEN_LINES and done < count:
             last = now
             left = (now - began) / done * (count - done)
             _LOG.info("intervals: %d of %d cells, about %.0f s left", done, count, left)
-        yield item
+        yield result
 
 
-Kept = dict[tuple[str, str, frozenset[str]], BootstrapResult]
-"""Evidence on some of a cell's images, by run directory, cell key and images."""
+SubsetResults = dict[tuple[str, str, frozenset[str]], BootstrapResult]
+"""Results on some of a cell's images, by run directory, cell key and images."""
 
 
 def on_images(
-    item: BootstrapResult, images: frozenset[str], draws: int, seed: int, kept: Kept | None = None
+    result: BootstrapResult,
+    images: frozenset[str],
+    draws: int,
+    seed: int,
+    known: SubsetResults | None = None,
 ) -> BootstrapResult:
-    """The evidence of a cell on some of its images, computed again unless they are all.
+    """The result of a cell on some of its images, computed again unless they are all.
 
     Args:
-        item: the cell.
+        result: of the cell.
         images: of its images, at least one.
         draws: of the bootstrap.
         seed: of the draws.
-        kept: holds what is computed again, for whoever asks often.
+        known: what was computed again before, for whoever asks often; it is added to.
     """
-    if len(item.images) == len(images):
-        return item
-    kept = {} if kept is None else kept
-    condition = (str(item.directory.path), item.cell.key, images)
-    if condition not in kept:
-        found = _evidence(item.directory, item.cell, draws, seed, images)
-        assert found is not None, "a cell with records of these images has evidence on them"
-        kept[condition] = found
-    return kept[condition]
+    if len(result.images) == len(images):
+        return result
+    known = {} if known is None else known
+    key = (str(result.directory.path), result.cell.key, images)
+    if key not in known:
+        subset = _resample(result.directory, result.cell, draws, seed, images)
+        assert subset is not None, "a cell with records of these images has a result on them"
+        known[key] = subset
+    return known[key]
 
 
-def differences(
-    a: BootstrapResult,
-    b: BootstrapResult,
-    metrics: Iterable[str],
-    draws: int = DRAWS,
-    seed: int = 0,
-    kept: Kept | None = None,
-) -> dict[str, Difference]:
-    """``b - a`` for each metric both have, on the images both have.
-
-    Where one lacks images the other has, both are computed again on the common ones.
-
-    Args:
-        a: one cell.
-        b: another.
-        metrics: the metrics wanted.
-        draws: of the bootstrap, as those of ``a`` and ``b``.
-        seed: of the draws.
-        kept: holds what is computed again, for whoever asks for many pairs.
-    """
-    common = frozenset(a.images) & frozenset(b.images)
-    if not common:
-        return {}
-    left, right = (on_images(item, common, draws, seed, kept) for item in (a, b))
-    return {
-        metric: _difference(left, right, metric)
-        for metric in metrics
-        if metric in left.values and metric in right.values
-    }
-
-
-def _difference(a: BootstrapResult, b: BootstrapResult, metric: str) -> Difference:
-    left, right = a.values[metric], b.values[metric]
-    # Equal infinities do not differ.
-    value = 0.0 if left == right else right - left
-    if metric not in a.draws or metric not in b.draws:
-        return Difference(left, right, value, interval(np.empty(0), 0), math.nan, len(a.images))
-    with np.errstate(invalid="ignore"):
-        drawn = b.draws[metric] - a.draws[metric]
-    drawn[a.draws[metric] == b.draws[metric]] = 0.0
-    count = len(a.images)
-    return Difference(
-        left, right, value, interval(drawn, count), p_value(value, drawn, count), count
-    )
-
-
-def _evidence(
+def _resample(
     directory: RunDirectory, cell: CellEntry, draws: int, seed: int, only: Collection[str] | None
 ) -> BootstrapResult | None:
+    """The result of a cell, from the cache where it is of the same records; None without any."""
     task = registry.tasks().get(cell.task)()
     # Before the records are read, as in `measure`.
     state = f"{VERSION}-{draws}-{seed}-{cell_state_hash(directory, cell, task.version)}"
     if only is not None:
-        state += (
-            "-" + hashlib.sha256("\n".join(sorted(only)).encode(errors="surrogatepass")).hexdigest()
-        )
-    held = _read(directory, cell, state)
-    if held is not None:
-        return held
+        ids = "\n".join(sorted(only)).encode(errors="surrogatepass")
+        state += f"-{hashlib.sha256(ids).hexdigest()}"
+    cached = _read(directory, cell, state)
+    if cached is not None:
+        return cached
     records = directory.records(cell)
     good = {
         image: records[image]
@@ -235,48 +163,51 @@ def _evidence(
             f"The sample of the task {cell.task} does not have the images of the records in "
             "their order: mend its `sample` (docs/guides/plugins.md)."
         )
-    ones = np.ones((1, len(good)), np.int32)
-    values = {name: float(figure[0]) for name, figure in sample.figures(ones).items()}
-    drawn = sample.figures(resample_weights(len(good), draws, seed))
-    found = BootstrapResult(directory, cell, tuple(good), values, drawn, sample.each())
+    once = sample.figures(np.ones((1, len(good)), np.int32))
+    result = BootstrapResult(
+        directory=directory,
+        cell=cell,
+        images=tuple(good),
+        values={name: float(value[0]) for name, value in once.items()},
+        draws=sample.figures(resample_weights(len(good), draws, seed)),
+        each=sample.each(),
+    )
     if only is None:
-        _write(found, state)
-    return found
+        _write(result, state)
+    return result
 
 
-def _path(directory: RunDirectory, cell: CellEntry) -> Any:
+def _path(directory: RunDirectory, cell: CellEntry) -> Path:
     return directory.path / "statistics" / f"{cell.key}.{cell.fingerprint[:12]}.npz"
 
 
 def _read(directory: RunDirectory, cell: CellEntry, state: str) -> BootstrapResult | None:
     unreadable = contextlib.suppress(OSError, ValueError, LookupError, EOFError, BadZipFile)
-    with unreadable, np.load(_path(directory, cell), allow_pickle=False) as held:
-        if str(held["state"]) != state:
+    with unreadable, np.load(_path(directory, cell), allow_pickle=False) as arrays:
+        if str(arrays["state"]) != state:
             return None
-        names = [str(name) for name in held["names"]]
-        values = dict(zip(names, held["values"].tolist(), strict=True))
-        drawn = dict(zip(names, held["draws"], strict=True))
-        images = tuple(str(image) for image in held["images"])
-        return BootstrapResult(directory, cell, images, values, drawn, held["each"])
+        names = [str(name) for name in arrays["names"]]
+        return BootstrapResult(
+            directory=directory,
+            cell=cell,
+            images=tuple(str(image) for image in arrays["images"]),
+            values=dict(zip(names, arrays["values"].tolist(), strict=True)),
+            draws=dict(zip(names, arrays["draws"], strict=True)),
+            each=arrays["each"],
+        )
     return None
 
 
-def _write(found: BootstrapResult, state: str) -> None:
-    names = list(found.draws)
+def _write(result: BootstrapResult, state: str) -> None:
+    names = list(result.draws)
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         state=np.asarray(state),
         names=np.asarray(names),
-        values=np.asarray([found.values[name] for name in names]),
-        draws=np.stack([found.draws[name] for name in names]),
-        images=np.asarray(found.images),
-        each=found.each,
+        values=np.asarray([result.values[name] for name in names]),
+        draws=np.stack([result.draws[name] for name in names]),
+        images=np.asarray(result.images),
+        each=result.each,
     )
-    path = _path(found.directory, found.cell)
-    # Only a cache: a run directory that cannot be written to can still be read.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
+    write_cache(_path(result.directory, result.cell), buffer.getvalue())

@@ -111,9 +111,9 @@ def holm(values: Sequence[float]) -> list[float]:
         The corrected ones in the same order, at most 1; NaN stays NaN.
     """
     order = sorted((p, k) for k, p in enumerate(values) if not math.isnan(p))
-    found = [math.nan] * len(values)
+    corrected = [math.nan] * len(values)
     highest = 0.0
     for rank, (p, k) in enumerate(order):
         highest = max(highest, min(1.0, p * (len(order) - rank)))
-        found[k] = highest
-    return found
+        corrected[k] = highest
+    return corrected

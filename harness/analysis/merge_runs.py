@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
 from harness.analysis.metrics import CellResult, measure
@@ -56,7 +55,7 @@ class Block:
 
     def row(self, qf: int) -> dict[str, tuple[RunSource, CellResult]]:
         """The cells of a QF by restorer, the uncompressed image's among them."""
-        return {name: held for (name, at), held in self.cells.items() if at in (qf, None)}
+        return {name: cell for (name, at), cell in self.cells.items() if at in (qf, None)}
 
     @property
     def qfs(self) -> set[int]:
@@ -79,21 +78,21 @@ class Joined:
     @property
     def restorers(self) -> dict[str, RestorerEntry]:
         """What is known of every restorer: ``multi_model``, ``year``, ``reference``."""
-        found: dict[str, RestorerEntry] = {}
+        known: dict[str, RestorerEntry] = {}
         for source in self.sources:
-            held = {result.cell.restorer for result in source.results}
-            known = source.manifest.restorers
-            found.update({name: known[name] for name in known if name in held})
-        return found
+            measured = {result.cell.restorer for result in source.results}
+            entries = source.manifest.restorers
+            known |= {name: entries[name] for name in entries if name in measured}
+        return known
 
-    def evidence(self, draws: int, seed: int) -> dict[str, BootstrapResult]:
-        """The evidence of every cell, by `RunSource.key`."""
-        found = {}
+    def bootstrap(self, draws: int, seed: int) -> dict[str, BootstrapResult]:
+        """The bootstrap results of every cell, by `RunSource.key`."""
+        results = {}
         for source in self.sources:
             keys = [result.cell.key for result in source.results]
-            for held in load_bootstrap(source.directory, keys, draws, seed).values():
-                found[source.key(held.cell)] = held
-        return found
+            for result in load_bootstrap(source.directory, keys, draws, seed).values():
+                results[source.key(result.cell)] = result
+        return results
 
 
 def join(directories: Sequence[RunDirectory], wanted: Callable[[CellEntry], bool]) -> Joined:
@@ -125,41 +124,32 @@ def join(directories: Sequence[RunDirectory], wanted: Callable[[CellEntry], bool
 def _add(block: Block, source: RunSource, result: CellResult) -> None:
     if source not in block.sources:
         if block.sources:
-            _check_same_images(block, source)
-            _check_same_weights(block, source, result)
+            _check_same(block, source, result)
         block.sources.append(source)
-    place = result.cell.restorer, result.cell.qf
-    if place in block.cells:
-        other = block.cells[place][0]
+    condition = result.cell.restorer, result.cell.qf
+    if condition in block.cells:
+        other = block.cells[condition][0]
         raise UserError(
             f"{other.directory.path} and {source.directory.path} both hold "
             f"{result.cell.key} on {block.dataset}: a number stands in a table once. "
             "Name one of them."
         )
-    block.cells[place] = source, result
+    block.cells[condition] = source, result
 
 
-def _check_same_images(block: Block, source: RunSource) -> None:
-    first = block.sources[0]
-    same = [_conditions(one.manifest) for one in (first, source)]
-    if same[0] != same[1]:
+def _check_same(block: Block, source: RunSource, result: CellResult) -> None:
+    """Refuse what numbers in one row must not differ in: images, codec, vision model's weights."""
+    first, measured = next(iter(block.cells.values()))
+    both = f"{first.directory.path} and {source.directory.path} are"
+    identities = [s.manifest.identity for s in (first, source)]
+    images, others = ((i.data, i.images, i.codecs.get(CODEC)) for i in identities)
+    if images != others:
         raise UserError(
-            f"{first.directory.path} and {source.directory.path} are both on {block.dataset}, but "
-            "not on the same images with the same codec: their numbers cannot stand in one row."
+            f"{both} both on {block.dataset}, but not on the same images with the same codec: "
+            "their numbers cannot stand in one row."
         )
-
-
-def _check_same_weights(block: Block, source: RunSource, result: CellResult) -> None:
-    first, held = next(iter(block.cells.values()))
-    one, other = (found.cell.inputs.get("model") or {} for found in (held, result))
-    if one.get("weights") != other.get("weights"):
+    model, other = (r.cell.inputs.get("model") or {} for r in (measured, result))
+    if model.get("weights") != other.get("weights"):
         raise UserError(
-            f"{first.directory.path} and {source.directory.path} are by other weights of "
-            f"{block.model}: their numbers cannot stand in one row."
+            f"{both} by other weights of {block.model}: their numbers cannot stand in one row."
         )
-
-
-def _conditions(manifest: Manifest) -> tuple[Any, ...]:
-    """What numbers in one row must have in common."""
-    identity = manifest.identity
-    return identity.data, identity.images, identity.codecs.get(CODEC)

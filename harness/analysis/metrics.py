@@ -10,9 +10,8 @@ import os
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from harness.plugins import registry
+from harness.plugins import Task, registry
 from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
@@ -49,17 +48,12 @@ class CellResult:
         return None if self.cell.qf is None else (self.cell.codec, self.cell.qf)
 
 
-def measure(
-    directory: RunDirectory,
-    keys: Collection[str] | None = None,
-    only: Collection[str] | None = None,
-) -> list[CellResult]:
+def measure(directory: RunDirectory, keys: Collection[str] | None = None) -> list[CellResult]:
     """Compute the metrics of the cells of a run directory.
 
     Args:
         directory: the records.
         keys: the cells wanted (`Cell.key`); all by default.
-        only: image ids to restrict to, for paired comparisons.
 
     Returns:
         One result a cell, in the manifest's order; cells without records are left out.
@@ -73,16 +67,14 @@ def measure(
         task = tasks.get(cell.task)()
         # Taken before the records are read: what a run appends in between is of a later state,
         # so that a number is never cached for more records than it was made from.
-        state = cell_state_hash(directory, cell, task.version) if only is None else None
+        state = cell_state_hash(directory, cell, task.version)
         records = directory.records(cell)
-        if only is not None:
-            records = {image: record for image, record in records.items() if image in only}
         good = {image: record for image, record in records.items() if not record.failed}
         if not records:
             continue
         failed = {image: r.error for image, r in records.items() if r.error is not None}
         metrics = _metrics(directory, task, cell, good, state) if good else {}
-        expected = len(only) if only is not None else int(manifest.data_set.images)
+        expected = manifest.data_set.images
         bpp = math.fsum(r.bpp or 0.0 for r in good.values()) / max(len(good), 1)
         results.append(CellResult(cell, metrics, len(good), failed, expected, bpp))
     return results
@@ -92,33 +84,36 @@ def list_conditions(results: list[CellResult]) -> list[Condition]:
     """The codecs and QFs of the results, codecs as they come, QFs rising; [None] without any."""
     conditions = [result.condition for result in results if result.condition is not None]
     codecs = list(dict.fromkeys(codec for codec, _ in conditions))
-    found: list[Condition] = [*sorted(set(conditions), key=lambda p: (codecs.index(p[0]), p[1]))]
-    return found or [None]
+    ordered: list[Condition] = [*sorted(set(conditions), key=lambda c: (codecs.index(c[0]), c[1]))]
+    return ordered or [None]
 
 
 def _metrics(
     directory: RunDirectory,
-    task: Any,
+    task: Task,
     cell: CellEntry,
     records: dict[str, Record],
-    state: str | None,
+    state: str,
 ) -> dict[str, float]:
-    """The task's metrics, from the cache when it is of the same ``state`` (None: no cache)."""
+    """The task's metrics, from the cache when it is of the same ``state``."""
     path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
-    if state is not None:
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            held = json.loads(path.read_text(encoding="utf-8"))
-            if held["state"] == state:
-                return {name: float(value) for name, value in held["metrics"].items()}
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        cached = json.loads(path.read_text(encoding="utf-8"))
+        if cached["state"] == state:
+            return {name: float(value) for name, value in cached["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))
-    if state is not None:
-        # Only a cache: a run directory that cannot be written to can still be read.
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps({"state": state, "metrics": finite(metrics)}))
-            temporary.replace(path)
+    content = json.dumps({"state": state, "metrics": finite(metrics)})
+    write_cache(path, content.encode())
     return metrics
+
+
+def write_cache(path: Path, content: bytes) -> None:
+    """A file that only saves time: a run directory that cannot be written to can still be read."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
 def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
@@ -140,12 +135,17 @@ def printed(value: float | None, digits: int, sign: str = "-") -> str:
     return f"{value:{sign}.{digits}f}"
 
 
-def scaled(task: Any, metric: str, value: float) -> float:
+def counted(count: int, thing: str) -> str:
+    """A number of things in words: ``1 pair``, ``2 pairs``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def scaled(task: Task | type[Task], metric: str, value: float) -> float:
     """``value`` in the unit that is printed: percent, unless the task names decimals for it."""
     return value if metric in task.digits else 100.0 * value
 
 
-def headline(task: Any, names: Container[str]) -> str:
+def headline(task: Task | type[Task], names: Container[str]) -> str:
     """The headline metric of a task among ``names``: in a run of luma alone, that of luma."""
     known = (task.metric, *task.shown)
     return str(next((name for name in known if name in names), task.metric))
@@ -156,6 +156,6 @@ def latest_run(root: Path) -> Path | None:
 
     One of several data sets of a study lies a folder deeper than the study of one.
     """
-    found = (*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json"))
-    manifests = sorted(found, key=lambda path: path.stat().st_mtime)
+    paths = (*root.glob("*/manifest.json"), *root.glob("*/*/manifest.json"))
+    manifests = sorted(paths, key=lambda path: path.stat().st_mtime)
     return manifests[-1].parent if manifests else None

@@ -1,4 +1,4 @@
-"""The clean gate: a vision model must score on uncompressed images what its card says it does.
+"""The sanity check: a vision model must score on uncompressed images what its card says it does.
 
 Wrong preprocessing, wrong weights or a wrong label map cost every restorer the same, and a table
 of them looks plausible. The score on the uncompressed images is where they show.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from harness.analysis.metrics import CellResult, measure, scaled
 from harness.errors import HarnessError
+from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import ExpectedScore, Manifest
 
@@ -48,33 +49,37 @@ def check(directory: RunDirectory, tasks: Collection[str]) -> None:
     for verdict in _verdicts(manifest, measure(directory, keys)):
         if verdict.task in tasks and verdict.judged and not verdict.passed:
             raise HarnessError(
-                f"The clean gate stopped the study: {verdict.sentence}. Its preprocessing, weights "
-                "or labels are not those of the published score, or the data set is not: see "
-                "docs/explanation/footguns.md. --no-gate goes on and marks the table."
+                f"The sanity check stopped the study: {verdict.sentence}. Its preprocessing, "
+                "weights or labels are not those of the published score, or the data set is not: "
+                "see docs/explanation/footguns.md. --no-sanity-check goes on and marks the table."
             )
 
 
-def gate_notes(directory: RunDirectory, tasks: Collection[str]) -> list[str]:
-    """What a table of these tasks says of the gate, whether or not it shows the clean images.
+def sanity_notes(directory: RunDirectory, tasks: Collection[str]) -> list[str]:
+    """What a table of these tasks says of the check, whether or not it shows those images.
 
     Args:
         directory: with the records.
         tasks: those that the table shows.
     """
     manifest = directory.manifest()
-    gates = {task: known for task, known in manifest.gates.items() if task in tasks}
-    clean = {c.task: c.key for c in manifest.cells if c.qf is None}
-    keys = [clean[task] for task in gates if task in clean]
+    expected = {task: score for task, score in manifest.gates.items() if task in tasks}
+    uncompressed = {c.task: c.key for c in manifest.cells if c.qf is None}
+    keys = [uncompressed[task] for task in expected if task in uncompressed]
     notes = []
     for verdict in _verdicts(manifest, measure(directory, keys) if keys else []):
-        ignored = manifest.gates[verdict.task].ignored
-        mark = "clean gate passed" if verdict.passed else "NOT GATED" + " (--no-gate)" * ignored
-        notes.append(f"{mark if verdict.judged else 'clean, subset'}: {verdict.sentence}")
-    for task, expected in gates.items():
-        if task not in clean:
+        mark = "sanity check passed"
+        if not verdict.judged:
+            mark = "sanity check, subset"
+        elif not verdict.passed:
+            ignored = expected[verdict.task].ignored
+            mark = "SANITY CHECK FAILED" + (" (--no-sanity-check)" if ignored else "")
+        notes.append(f"{mark}: {verdict.sentence}")
+    for task, score in expected.items():
+        if task not in uncompressed:
             notes.append(
-                f"NOT GATED (--no-gate): {manifest.models[task]} was not measured on the "
-                f"uncompressed images, where {_expectation(expected)}"
+                f"NOT CHECKED (--no-sanity-check): {manifest.models[task]} was not measured on the "
+                f"uncompressed images, where {_expectation(score)}"
             )
     return notes
 
@@ -94,19 +99,13 @@ def _verdicts(manifest: Manifest, results: list[CellResult]) -> Iterator[SanityV
         if result.failed:
             failure = next(iter(result.failed.values()))
             count = f"{len(result.failed)} of {result.expected} images"
-            found = f"{model} failed {on}, {count} ({failure})"
-            passed = False
+            outcome, passed = f"{model} failed {on}, {count} ({failure})", False
         else:
-            score = _score(result, expected.metric)
-            found = f"{model} has {expected.metric} {score:.1f} {on}"
+            kind = registry.tasks().get(task)
+            score = scaled(kind, expected.metric, result.metrics[expected.metric])
+            outcome = f"{model} has {expected.metric} {score:.1f} {on}"
             passed = abs(score - expected.value) <= expected.tolerance
-        yield SanityVerdict(task, passed, whole, f"{found}, {_expectation(expected, whole)}")
-
-
-def _score(result: CellResult, metric: str) -> float:
-    from harness.plugins import registry
-
-    return scaled(registry.tasks().get(result.cell.task), metric, result.metrics[metric])
+        yield SanityVerdict(task, passed, whole, f"{outcome}, {_expectation(expected, whole)}")
 
 
 def _expectation(expected: ExpectedScore, whole: bool = True) -> str:

@@ -6,15 +6,14 @@ by draw.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
-from harness.analysis.bootstrap import BootstrapResult, Kept, load_bootstrap, on_images
-from harness.analysis.draws import DRAWS
+from harness.analysis.bootstrap import BootstrapResult, SubsetResults, load_bootstrap, on_images
 from harness.analysis.metrics import GROUPS
+from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import BASELINE
-from harness.plugins import registry
+from harness.plugins import Task, registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import RestorerEntry
 
@@ -27,12 +26,12 @@ class Series:
         kind: the task.
         task, dataset, model, codec, restorer: names.
         qfs: of the codec in the run directory, rising.
-        own: the restorer's evidence by QF; what has no numbers is not in it.
-        jpeg: that of the restorer that does nothing, likewise.
+        own: the restorer's results by QF; what has no numbers is not in it.
+        jpeg: those of the restorer that does nothing, likewise.
         original: that of the uncompressed images, or None.
     """
 
-    kind: Any
+    kind: type[Task]
     task: str
     dataset: str
     model: str
@@ -45,14 +44,14 @@ class Series:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Ids of the images all the evidence is on, sorted."""
+        """Ids of the images all the results are on, sorted."""
         return self.own[min(self.own)].images
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics a table shows, of those the evidence has and of which more is better."""
-        held, unranked = self.own[min(self.own)].values, self.kind.unranked
-        return [name for name in self.kind.shown if name in held and name not in unranked]
+        """The metrics a table shows, of those the results have and of which more is better."""
+        known, unranked = self.own[min(self.own)].values, self.kind.unranked
+        return [name for name in self.kind.shown if name in known and name not in unranked]
 
 
 def load_series(
@@ -74,53 +73,52 @@ def load_series(
         seed: of the draws.
     """
     manifest = directory.manifest()
-    evidence = load_bootstrap(directory, keys, draws, seed)
-    aligner = _Aligner(draws, seed)
-    known = registry.tasks()
-    found = []
-    for task, codec in _places(evidence.values()):
-        mine = [one for one in evidence.values() if one.cell.task == task]
-        original = next((one for one in mine if one.cell.qf is None), None)
+    results = list(load_bootstrap(directory, keys, draws, seed).values())
+    places = dict.fromkeys((r.cell.task, r.cell.codec) for r in results if r.cell.qf is not None)
+    subsets: SubsetResults = {}
+    series = []
+    for task, codec in places:
+        of_task = [result for result in results if result.cell.task == task]
+        original = next((result for result in of_task if result.cell.qf is None), None)
         grid: dict[str, dict[int, BootstrapResult]] = {}
-        for one in mine:
-            if one.cell.qf is not None and one.cell.codec == codec:
-                grid.setdefault(one.cell.restorer, {})[one.cell.qf] = one
-        qfs = tuple(sorted({qf for own in grid.values() for qf in own}))
+        for result in of_task:
+            if result.cell.qf is not None and result.cell.codec == codec:
+                grid.setdefault(result.cell.restorer, {})[result.cell.qf] = result
         for name in sorted(grid, key=lambda n: _order(n, manifest.restorers[n])):
             cell = next(iter(grid[name].values())).cell
-            head = (known.get(task), task, cell.dataset, cell.model, codec, name, qfs)
-            whole = Series(*head, grid[name], grid.get(BASELINE, {}), original)
-            found.append(aligner.aligned(whole))
-    return [series for series in found if series is not None]
+            whole = Series(
+                kind=registry.tasks().get(task),
+                task=task,
+                dataset=cell.dataset,
+                model=cell.model,
+                codec=codec,
+                restorer=name,
+                qfs=tuple(sorted({qf for own in grid.values() for qf in own})),
+                own=grid[name],
+                jpeg=grid.get(BASELINE, {}),
+                original=original,
+            )
+            series.append(_aligned(whole, draws, seed, subsets))
+    return [aligned for aligned in series if aligned is not None]
 
 
-class _Aligner:
-    """Brings the evidence of a series to the same images, each cell once."""
+def _aligned(series: Series, draws: int, seed: int, subsets: SubsetResults) -> Series | None:
+    """The same on the images that all of its cells have; None where there are none."""
+    results = [*series.own.values(), *series.jpeg.values()]
+    results += [] if series.original is None else [series.original]
+    common = frozenset.intersection(*(frozenset(result.images) for result in results))
+    if not common:
+        return None
 
-    def __init__(self, draws: int, seed: int) -> None:
-        self._draws, self._seed = draws, seed
-        self._kept: Kept = {}
+    def on_common(result: BootstrapResult) -> BootstrapResult:
+        return on_images(result, common, draws, seed, subsets)
 
-    def aligned(self, series: Series) -> Series | None:
-        """The same on the common images; None where there are none."""
-        cells = [*series.own.values(), *series.jpeg.values()]
-        cells += [] if series.original is None else [series.original]
-        common = frozenset.intersection(*(frozenset(one.images) for one in cells))
-        if not common:
-            return None
-        own = {qf: self._on(common, one) for qf, one in series.own.items()}
-        jpeg = {qf: self._on(common, one) for qf, one in series.jpeg.items()}
-        original = None if series.original is None else self._on(common, series.original)
-        return replace(series, own=own, jpeg=jpeg, original=original)
-
-    def _on(self, images: frozenset[str], one: BootstrapResult) -> BootstrapResult:
-        return on_images(one, images, self._draws, self._seed, self._kept)
-
-
-def _places(evidence: Iterable[BootstrapResult]) -> Iterator[tuple[str, str]]:
-    """The tasks and codecs in which something was compressed, in order."""
-    cells = [one.cell for one in evidence]
-    yield from dict.fromkeys((c.task, c.codec) for c in cells if c.qf is not None)
+    return replace(
+        series,
+        own={qf: on_common(result) for qf, result in series.own.items()},
+        jpeg={qf: on_common(result) for qf, result in series.jpeg.items()},
+        original=None if series.original is None else on_common(series.original),
+    )
 
 
 def _order(name: str, known: RestorerEntry) -> tuple[int, int, str]:

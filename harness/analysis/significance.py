@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from harness.analysis.bootstrap import BootstrapResult, Difference, Kept, differences
-from harness.analysis.draws import DRAWS
+from harness.analysis.bootstrap import BootstrapResult, SubsetResults
+from harness.analysis.differences import Difference, differences
 from harness.analysis.inference import NO_INTERVAL, Interval, holm
+from harness.analysis.resampling import DRAWS
 
 BASELINE = "jpeg"
-"""The restorer that does nothing, which every other is held against."""
+"""The restorer that does nothing, which every other is compared with."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class SignificanceTest:
 
 @dataclass(frozen=True)
 class Assessment:
-    """The verdicts of a table.
+    """The tests of a table.
 
     Attributes:
-        lines: by line of the table, in its order: restorer to verdict.
+        lines: by line of the table, in its order: restorer to test.
         against_jpeg: the number of differences from ``jpeg`` that were tested together.
         pairs: the number of differences between any two of a line that were tested together.
         images: the fewest images that an interval stands on; 0 without intervals.
@@ -68,26 +69,9 @@ class Assessment:
     images: int = 0
 
 
-@dataclass
-class _Tests:
-    """A family of tests and where their p-values belong."""
-
-    conditions: list[tuple[int, str]] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-    def add(self, line: int, restorer: str, p: float) -> None:
-        if not math.isnan(p):
-            self.conditions.append((line, restorer))
-            self.values.append(p)
-
-    def corrected(self) -> Iterable[tuple[int, str, float]]:
-        for (line, restorer), p in zip(self.conditions, holm(self.values), strict=True):
-            yield line, restorer, p
-
-
 def assess(
     lines: Sequence[Line],
-    evidence: Mapping[str, BootstrapResult],
+    results: Mapping[str, BootstrapResult],
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Assessment:
@@ -100,49 +84,59 @@ def assess(
 
     Args:
         lines: of the table.
-        evidence: by cell key (`harness.analysis.bootstrap.load_bootstrap`), with the same
+        results: by cell key (`harness.analysis.bootstrap.load_bootstrap`), with the same
             draws and seed.
         draws: of the bootstrap, for pairs whose images are not the same.
         seed: of the draws.
     """
-    verdicts: list[dict[str, SignificanceTest]] = []
-    from_jpeg, of_pairs = _Tests(), _Tests()
-    kept: Kept = {}
+    tests: list[dict[str, SignificanceTest]] = []
+    # Of each family the p-values, and the line and restorer each belongs to.
+    from_jpeg: list[tuple[float, int, str]] = []
+    of_pairs: list[tuple[float, int, str]] = []
+    subsets: SubsetResults = {}
     for number, line in enumerate(lines):
-        held = {name: evidence[key] for name, key in line.cells.items() if key in evidence}
-        known = {name: one for name, one in held.items() if line.metric in one.draws}
-        verdicts.append(
-            {name: SignificanceTest(one.interval(line.metric)) for name, one in known.items()}
-        )
-        best = _best(line, held)
-        ranked = [name for name in line.ranked if name in known]
+        of_line = {name: results[key] for name, key in line.cells.items() if key in results}
+        drawn = {name: result for name, result in of_line.items() if line.metric in result.draws}
+        line_tests = {n: SignificanceTest(r.interval(line.metric)) for n, r in drawn.items()}
+        tests.append(line_tests)
+        best = _best(line, of_line)
+        ranked = [name for name in line.ranked if name in drawn]
         for a, b in itertools.combinations(sorted(ranked, key=lambda name: name != BASELINE), 2):
-            pair = (known[a], known[b], (line.metric,), draws, seed, kept)
-            found = differences(*pair).get(line.metric)
-            p = math.nan if found is None else found.p
+            pair = (drawn[a], drawn[b], (line.metric,), draws, seed, subsets)
+            difference = differences(*pair).get(line.metric)
+            p = math.nan if difference is None else difference.p
             other = b if a == best else a if b == best else ""
-            of_pairs.add(number, other, p)
-            if other and found is not None:
-                verdicts[number][other].against_best = found if a == best else found.reversed()
+            of_pairs.append((p, number, other))
+            if other and difference is not None:
+                from_best = difference if a == best else difference.reversed()
+                line_tests[other].against_best = from_best
             if a == BASELINE:
-                verdicts[number][b].against_jpeg = found
-                from_jpeg.add(number, b, p)
-    for number, name, p in from_jpeg.corrected():
-        verdicts[number][name].p_jpeg = p
-    for number, name, p in of_pairs.corrected():
+                line_tests[b].against_jpeg = difference
+                from_jpeg.append((p, number, b))
+    for p, number, name in _corrected(from_jpeg):
+        tests[number][name].p_jpeg = p
+    for p, number, name in _corrected(of_pairs):
         if name:
-            verdicts[number][name].p_best = p
-    counted = [len(one.images) for one in evidence.values() if one.draws]
+            tests[number][name].p_best = p
     return Assessment(
-        tuple(verdicts), len(from_jpeg.values), len(of_pairs.values), min(counted, default=0)
+        lines=tuple(tests),
+        against_jpeg=sum(not math.isnan(p) for p, _, _ in from_jpeg),
+        pairs=sum(not math.isnan(p) for p, _, _ in of_pairs),
+        images=min((len(r.images) for r in results.values() if r.draws), default=0),
     )
 
 
-def _best(line: Line, held: Mapping[str, BootstrapResult]) -> str:
+def _corrected(family: Sequence[tuple[float, int, str]]) -> list[tuple[float, int, str]]:
+    """The family with its p-values corrected; NaN, which is no test, stays."""
+    corrected = holm([p for p, _, _ in family])
+    return [(p, line, name) for p, (_, line, name) in zip(corrected, family, strict=True)]
+
+
+def _best(line: Line, results: Mapping[str, BootstrapResult]) -> str:
     """The restorer with the highest value; the first of equal ones; none of a line of one."""
     values = {
-        name: held[name].values[line.metric]
+        name: results[name].values[line.metric]
         for name in line.ranked
-        if name in held and not math.isnan(held[name].values.get(line.metric, math.nan))
+        if name in results and not math.isnan(results[name].values.get(line.metric, math.nan))
     }
     return max(values, key=lambda name: values[name]) if len(values) > 1 else ""

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.analysis.bootstrap import BootstrapResult
-from harness.analysis.drawn import BootstrapStatistic, mean
-from harness.analysis.draws import DRAWS
 from harness.analysis.inference import NO_INTERVAL, Interval
-from harness.analysis.metrics import printed, scaled
+from harness.analysis.metrics import scaled
+from harness.analysis.resampling import DRAWS, BootstrapStatistic, mean
 from harness.analysis.series import Series, load_series
-from harness.analysis.shares import recovered, share
 from harness.analysis.significance import BASELINE
 from harness.records.run_directory import RunDirectory
-from harness.study.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +34,9 @@ SUMMARY_COLUMNS = [
 """The columns of `summary_frame`."""
 
 _SHARE_DIGITS = 1
+
+Number = tuple[BootstrapStatistic | None, str]
+"""A number, or None and why there is none."""
 
 
 @dataclass(frozen=True)
@@ -88,80 +88,129 @@ def summaries(
         draws: of the bootstrap.
         seed: of the draws.
     """
-    found: list[Summary] = []
-    told: set[tuple[str, str]] = set()
+    numbers: list[Summary] = []
+    originals: set[tuple[str, str]] = set()
     for series in load_series(directory, keys, draws, seed):
+        original = series.original
         for metric in series.metrics:
-            condition = (series.task, series.codec)
-            if series.original is not None and condition not in told:
-                found += [_of_original(series, name) for name in series.metrics]
-                told.add(condition)
-            found += _of_restorer(series, metric)
-    return found
+            if original is not None and (series.task, series.codec) not in originals:
+                originals.add((series.task, series.codec))
+                of_original = replace(series, restorer=original.cell.restorer)
+                for name in series.metrics:
+                    statistic = _statistic(original, name)
+                    numbers.append(_summary(of_original, name, MPC, None, (statistic, "")))
+            numbers += _of_restorer(series, metric)
+    return numbers
 
 
-def _of_original(series: Series, metric: str) -> Summary:
-    one = series.original
-    assert one is not None
-    return _summary(series, metric, MPC, None, _drawn(one, metric), restorer=one.cell.restorer)
+def recovered(
+    restored: BootstrapStatistic | None,
+    jpeg: BootstrapStatistic | None,
+    original: BootstrapStatistic | None,
+    condition: str,
+    why: str,
+) -> Number:
+    """The share of jpeg's loss given back, (restored - jpeg) / (original - jpeg).
+
+    Args:
+        restored: the metric of a restorer; None where it has no numbers.
+        jpeg: that of the images as compressed, likewise.
+        original: that of the uncompressed images, likewise.
+        condition: where, for the reason: " at QF 20".
+        why: the reason where ``restored`` or ``jpeg`` is missing.
+
+    Returns:
+        The share and "", or None and why there is none, a clause without a full stop.
+    """
+    if restored is None or jpeg is None:
+        return None, why
+    loss = None if original is None else original - jpeg
+    return share(restored - jpeg, loss, f"original - {BASELINE}{condition}", why)
+
+
+def share(
+    top: BootstrapStatistic | None, bottom: BootstrapStatistic | None, name: str, why: str
+) -> Number:
+    """``top / bottom``, refused where ``bottom`` may be 0.
+
+    Args:
+        top: the numerator; None where it is missing.
+        bottom: the denominator; None where the uncompressed images are not scored.
+        name: of the denominator, for the reason.
+        why: the reason where ``top`` is missing.
+
+    Returns:
+        As those of `recovered`.
+    """
+    if bottom is None:
+        return None, "the uncompressed images are not scored"
+    if top is None:
+        return None, why
+    if not len(bottom.draws):
+        return None, "without draws of the images nothing says whether its denominator is 0"
+    if not bottom.interval().low > 0:
+        return None, f"{name} is not clearly above 0"
+    return top / bottom, ""
 
 
 def _of_restorer(series: Series, metric: str) -> list[Summary]:
     own, why = _mean(series, series.own, series.restorer, metric)
-    original = None if series.original is None else _drawn(series.original, metric)
-    found = [_summary(series, metric, MPC, None, own, why)]
-    found.append(_summary(series, metric, RPC, None, *share(own, original, "original", why)))
+    original = None if series.original is None else _statistic(series.original, metric)
+    numbers = [
+        _summary(series, metric, MPC, None, (own, why)),
+        _summary(series, metric, RPC, None, share(own, original, "original", why)),
+    ]
     if series.restorer == BASELINE:
-        return found
+        return numbers
     for qf in series.qfs:
         condition = f" at QF {qf}"
-        restored = _drawn(series.own[qf], metric) if qf in series.own else None
-        jpeg = _drawn(series.jpeg[qf], metric) if qf in series.jpeg else None
+        restored = _statistic(series.own[qf], metric) if qf in series.own else None
+        jpeg = _statistic(series.jpeg[qf], metric) if qf in series.jpeg else None
         lacking = f"{series.restorer if restored is None else BASELINE} has no numbers{condition}"
-        part = recovered(restored, jpeg, original, condition, lacking)
-        found.append(_summary(series, metric, RECOVERED, qf, *part))
-    jpeg, absent = _mean(series, series.jpeg, BASELINE, metric)
-    part = recovered(own, jpeg, original, " over the QFs", why or absent)
-    found.append(_summary(series, metric, RECOVERED, None, *part))
-    return found
+        number = recovered(restored, jpeg, original, condition, lacking)
+        numbers.append(_summary(series, metric, RECOVERED, qf, number))
+    jpeg, why_jpeg = _mean(series, series.jpeg, BASELINE, metric)
+    number = recovered(own, jpeg, original, " over the QFs", why or why_jpeg)
+    return [*numbers, _summary(series, metric, RECOVERED, None, number)]
 
 
-def _mean(
-    series: Series, cells: dict[int, BootstrapResult], name: str, metric: str
-) -> tuple[BootstrapStatistic | None, str]:
+def _mean(series: Series, cells: dict[int, BootstrapResult], name: str, metric: str) -> Number:
     """The mean over the QFs of the codec, or why there is none."""
-    absent = [str(qf) for qf in series.qfs if qf not in cells]
-    if absent:
-        return None, f"{name} has no numbers at QF {', '.join(absent)}"
-    return mean([_drawn(cells[qf], metric) for qf in series.qfs]), ""
+    missing = [str(qf) for qf in series.qfs if qf not in cells]
+    if missing:
+        return None, f"{name} has no numbers at QF {', '.join(missing)}"
+    return mean([_statistic(cells[qf], metric) for qf in series.qfs]), ""
 
 
-def _drawn(one: BootstrapResult, metric: str) -> BootstrapStatistic:
-    drawn = one.draws.get(metric, np.empty(0))
-    return BootstrapStatistic(one.values.get(metric, math.nan), drawn, len(one.images))
+def _statistic(result: BootstrapResult, metric: str) -> BootstrapStatistic:
+    drawn = result.draws.get(metric, np.empty(0))
+    return BootstrapStatistic(result.values.get(metric, math.nan), drawn, len(result.images))
 
 
-def _summary(
-    series: Series,
-    metric: str,
-    kind: str,
-    qf: int | None,
-    number: BootstrapStatistic | None,
-    reason: str = "",
-    restorer: str = "",
-) -> Summary:
-    head = (series.task, series.dataset, series.model, series.codec, restorer or series.restorer)
-    digits = series.kind.digits.get(metric, 1) if kind == MPC else _SHARE_DIGITS
-    size = len(series.images), digits
-    if number is not None and math.isnan(number.value):
-        number, reason = None, f"{metric} has no value on these images"
-    if number is None:
-        return Summary(*head, metric, kind, qf, math.nan, NO_INTERVAL, *size, reason)
+def _summary(series: Series, metric: str, kind: str, qf: int | None, number: Number) -> Summary:
+    statistic, reason = number
+    if statistic is not None and math.isnan(statistic.value):
+        statistic, reason = None, f"{metric} has no value on these images"
     unit = scaled(series.kind, metric, 1.0) if kind == MPC else 100.0
-    # A share recovered is of differences, in which a metric's bias cancels.
-    bounds = number.interval(corrected=kind != RECOVERED)
-    ends = Interval(*(unit * end for end in bounds))
-    return Summary(*head, metric, kind, qf, unit * number.value, ends, *size)
+    value, ends = math.nan, NO_INTERVAL
+    if statistic is not None:
+        # A share recovered is of differences, in which a metric's bias cancels.
+        value, ends = unit * statistic.value, statistic.interval(corrected=kind != RECOVERED)
+    return Summary(
+        task=series.task,
+        dataset=series.dataset,
+        model=series.model,
+        codec=series.codec,
+        restorer=series.restorer,
+        metric=metric,
+        kind=kind,
+        qf=qf,
+        value=value,
+        interval=Interval(*(unit * end for end in ends)),
+        images=len(series.images),
+        digits=series.kind.digits.get(metric, 1) if kind == MPC else _SHARE_DIGITS,
+        reason=reason,
+    )
 
 
 def summary_frame(
@@ -183,57 +232,14 @@ def summary_frame(
     return frame.astype(dict.fromkeys(["value", "ci_low", "ci_high"], "float64"))
 
 
-def summary_lines(found: Sequence[Summary]) -> list[list[str]]:
-    """mPC, rPC and the share recovered over all QFs, a restorer a line, head first."""
-    lines = [["task", "restorer", "metric", MPC, f"{RPC} (%)", f"{RECOVERED} (%)"]]
-    for label, mine in _by_restorer(found).items():
-        whole = {one.kind: one for one in mine if one.qf is None}
-        lines.append([*label, *(_shown(whole.get(kind)) for kind in (MPC, RPC, RECOVERED))])
-    return lines
-
-
-def recovered_lines(found: Sequence[Summary]) -> list[list[str]]:
-    """The share recovered at each QF in percent, a restorer a line, head first; [] without any.
-
-    A restorer without a share at any QF has no line.
-    """
-    known = [one for one in found if one.qf is not None and not math.isnan(one.value)]
-    qfs = sorted({one.qf for one in found if one.qf is not None})
-    lines = [["task", "restorer", "metric", *(f"QF {qf}" for qf in qfs)]]
-    for label, mine in _by_restorer(known).items():
-        at = {one.qf: one for one in mine}
-        lines.append([*label, *(_shown(at.get(qf)) for qf in qfs)])
-    return lines if known else []
-
-
-def summary_notes(found: Sequence[Summary]) -> list[str]:
+def summary_notes(numbers: Sequence[Summary]) -> list[str]:
     """Why numbers are missing, a sentence a reason."""
-    cells: dict[tuple[str, str, str], list[str]] = {}
-    for one in found:
-        if one.reason:
-            names = cells.setdefault((one.task, one.kind, one.reason), [])
-            names += [] if one.restorer in names else [one.restorer]
+    restorers: dict[tuple[str, str, str], dict[str, None]] = {}
+    for number in numbers:
+        if number.reason:
+            key = (number.task, number.kind, number.reason)
+            restorers.setdefault(key, {})[number.restorer] = None
     return [
         f"empty: {task} {kind} of {', '.join(names)}: {reason}"
-        for (task, kind, reason), names in cells.items()
+        for (task, kind, reason), names in restorers.items()
     ]
-
-
-def _by_restorer(found: Sequence[Summary]) -> dict[tuple[str, str, str], list[Summary]]:
-    """By task (and codec, where it is not JPEG), restorer and metric, in order."""
-    lines: dict[tuple[str, str, str], list[Summary]] = {}
-    default = Study.model_fields["codec"].default
-    for one in found:
-        task = one.task if one.codec in default else f"{one.task}, {one.codec}"
-        lines.setdefault((task, one.restorer, one.metric), []).append(one)
-    return lines
-
-
-def _shown(one: Summary | None) -> str:
-    if one is None:
-        return "–"
-    text = printed(one.value, one.digits)
-    if math.isnan(one.interval.low):
-        return text
-    low, high = (printed(end, one.digits) for end in one.interval)
-    return f"{text} [{low}, {high}]"

@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.movers import LargestChange, movers
 from harness.analysis.comparison.operands import Operand
-from harness.analysis.comparison.rows import Comparison
+from harness.analysis.comparison.results import Comparison, largest_changes
 from harness.errors import UserError
 from harness.records.schema import Manifest
 
@@ -70,31 +69,26 @@ def _side(what: str | Run, part: Part) -> Operand | None:
     return _Kept(part.directory, what, keys=part.keys) if there else None
 
 
-def comparison_frame(found: Sequence[Comparison], top: int) -> ShownFrame:
+def comparison_frame(comparisons: Sequence[Comparison], top: int) -> ShownFrame:
     """Rows as ``harness compare --format csv``, shown as ``harness compare`` prints them."""
     import pandas as pd
 
     from harness.api.shown import shown
-    from harness.report.tables.comparison import show
-    from harness.report.tables.comparison_export import frame
+    from harness.report.tables.comparison import render_comparison
+    from harness.report.tables.comparison_data import comparison_frame as frame
 
-    text = "\n".join(show(one, movers(one.compared_pairs, top), "text") for one in found)
-    return shown(pd.concat([frame(one) for one in found], ignore_index=True), text)
+    text = "\n".join(render_comparison(c, largest_changes(c, top), "text") for c in comparisons)
+    frames = [frame(comparison) for comparison in comparisons]
+    return shown(pd.concat(frames, ignore_index=True), text)
 
 
-def moved_frame(found: Sequence[Comparison], top: int) -> pd.DataFrame:
+def moved_frame(comparisons: Sequence[Comparison], top: int) -> pd.DataFrame:
     """The images that moved most, a row each, the largest change of a task first."""
     import pandas as pd
 
     columns = ["task", "metric", "image", "codec", "qf", "a", "b", "change"]
-    rows = [_moved(mover, columns) for one in found for mover in movers(one.compared_pairs, top)]
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["qf"] = frame["qf"].astype("Int64")
-    return frame
-
-
-def _moved(mover: LargestChange, columns: Sequence[str]) -> list[Any]:
-    return [getattr(mover, column) for column in columns]
+    rows = [change.as_json() for c in comparisons for change in largest_changes(c, top)]
+    return pd.DataFrame(rows, columns=columns).astype({"qf": "Int64"})
 
 
 def summaries_frame(parts: Sequence[Part], draws: int) -> ShownFrame:
@@ -103,8 +97,8 @@ def summaries_frame(parts: Sequence[Part], draws: int) -> ShownFrame:
 
     from harness.analysis.summaries import summaries, summary_frame
     from harness.api.shown import shown
-    from harness.report.tables.summary_text import render_summary
+    from harness.report.tables.summary import render_summary
 
-    found = [(part.directory, part.keys, draws) for part in parts]
-    text = "\n".join(render_summary(summaries(*one), "text") for one in found)
-    return shown(pd.concat([summary_frame(*one) for one in found], ignore_index=True), text)
+    runs = [(part.directory, part.keys, draws) for part in parts]
+    text = "\n".join(render_summary(summaries(*run), "text") for run in runs)
+    return shown(pd.concat([summary_frame(*run) for run in runs], ignore_index=True), text)

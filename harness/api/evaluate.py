@@ -96,7 +96,7 @@ def evaluate(
 
     Raises:
         UserError: the study cannot be: an unknown name, a bad value, missing weights.
-        HarnessError: something failed, such as the clean gate or the disk.
+        HarnessError: something failed, such as the sanity check or the disk.
     """
     from harness.api.objects import check_models, split_objects
     from harness.api.once import forget, unrepeatable_cells

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.report.tables.html import render_html
-from harness.report.tables.render import render_text
-from harness.report.tables.sheet import sheet_from_table
-from harness.report.tables.table import Row, Table
+from harness.report.tables.model import Row, Table
+from harness.report.tables.text import render_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +27,7 @@ def table_frame(tables: Sequence[Table]) -> ShownFrame:
     from harness.api.shown import shown
 
     text = "\n".join(render_text(table, colour=False) for table in tables)
-    html = "".join(render_html(sheet_from_table(table)) for table in tables)
+    html = "".join(render_html(table) for table in tables)
     return shown(_frame(tables), text, html)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.api.shown import ShownFrame
 
 DRAWS = 1000
-"""Of the bootstrap behind intervals; `harness.analysis.draws` needs numpy."""
+"""Of the bootstrap behind intervals; `harness.analysis.resampling` needs numpy."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +80,7 @@ class Run:
 
     def text(self, detail: bool = False, draws: int = DRAWS) -> str:
         """The table as ``harness table`` prints it; arguments as `table`'s."""
-        from harness.report.tables.render import render_text
+        from harness.report.tables.text import render_text
 
         built = [self._built(part, detail, draws) for part in self.parts]
         return "\n".join(render_text(table, colour=False) for table in built)
@@ -88,11 +88,11 @@ class Run:
     def frame(self, detail: bool = False, draws: int = DRAWS) -> pd.DataFrame:
         """The long form, one row a number with its interval: ``harness table --format csv``.
 
-        Columns and units: `harness.report.tables.long_form.long_form`; arguments as `table`'s.
+        Columns and units: `harness.report.tables.frames.long_form`; arguments as `table`'s.
         """
         import pandas as pd
 
-        from harness.report.tables.long_form import long_form
+        from harness.report.tables.frames import long_form
 
         draws = whole(draws, "draws", 0)
         found = [long_form(part.directory, part.keys, detail, draws) for part in self.parts]
@@ -315,7 +315,7 @@ class Run:
         return where
 
     def _built(self, part: Part, detail: bool, draws: int) -> Any:
-        from harness.report.tables.building import build_table
+        from harness.report.tables.build import build_table
 
         return build_table(part.directory, part.keys, detail, whole(draws, "draws", 0))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import run_directory, say, write
+from harness.cli.console import check_format, run_directory, say, write
 from harness.cli.options import DRAWS, Detail, enough
 from harness.errors import UserError
 
@@ -55,19 +55,18 @@ def compare(
     ] = False,
 ) -> None:
     """Print the difference B - A per task and QF, with its interval and p-value."""
-    from harness.analysis.comparison.comparison import compare as compute
-    from harness.analysis.comparison.movers import movers
+    from harness.analysis.comparison import comparison as comparisons
     from harness.analysis.comparison.operands import parse_operands
     from harness.analysis.comparison.regression_gate import judge
-    from harness.report.tables.comparison import FORMATS, show, verdict_lines
-    from harness.report.tables.comparison_export import as_json, frame
+    from harness.analysis.comparison.results import largest_changes
+    from harness.report.tables import comparison as tables
+    from harness.report.tables import comparison_data as data
 
-    if format not in FORMATS:
-        raise UserError(f"Unknown format '{format}'. Available: {', '.join(FORMATS)}.")
+    check_format(format, tables.FORMATS)
     _check_points(fail_below, draws)
     names = _split(metric)
     left, right = parse_operands(a, b, _run(directory))
-    found = compute(
+    comparison = comparisons.compare(
         left,
         right,
         tasks=_split(task),
@@ -77,15 +76,18 @@ def compare(
         draws=draws,
         seed=seed,
     )
-    judgement = None if fail_below is None else judge(found, fail_below, names, allow_missing)
-    tasks_compared = {row.task for row in found.rows}
-    moved = movers([pair for pair in found.compared_pairs if pair.pair.task in tasks_compared], top)
+    judgement = None
+    if fail_below is not None:
+        judgement = judge(comparison, fail_below, names, allow_missing)
+    changes = largest_changes(comparison, top)
     if format == "csv":
-        write(frame(found).to_csv(index=False))
+        write(data.comparison_frame(comparison).to_csv(index=False))
+    elif format == "json":
+        write(data.comparison_json(comparison, changes, judgement))
     else:
-        write(as_json(found, moved, judgement) if format == "json" else show(found, moved, format))
+        write(tables.render_comparison(comparison, changes, format))
     if judgement is not None:
-        for line in verdict_lines(judgement):
+        for line in tables.verdict_lines(judgement):
             say(line)
         if judgement.failed:
             raise typer.Exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.records.run_directory import RunDirectory
+
+
+TEXT_FORMATS = ("text", "md", "csv")
+"""What ``--format`` takes where a table is printed."""
 
 
 def say(message: str) -> None:
@@ -78,16 +83,30 @@ def write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def check_format(name: str) -> None:
+def check_format(name: str, formats: Sequence[str] = TEXT_FORMATS) -> None:
     """Refuse a ``--format`` there is not, before anything is computed.
 
     Raises:
         UserError: there is no such format.
     """
-    from harness.report.tables.render import FORMATS
+    if name not in formats:
+        raise UserError(f"Unknown format '{name}'. Available: {', '.join(formats)}.")
 
-    if name not in FORMATS:
-        raise UserError(f"Unknown format '{name}'. Available: {', '.join(FORMATS)}.")
+
+def write_output(data: bytes, output: Path | None, what: str) -> None:
+    """To the screen or to a file, which is named then as ``what``."""
+    from harness.records.atomic import write_atomic
+
+    if output is None:
+        write(data.decode())
+        return
+    write_atomic(output, data)
+    write(f"{what}: {output}\n")
+
+
+def coloured() -> bool:
+    """Whether standard output shows colours and wants them."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def run_directory(path: Path | None) -> RunDirectory:
@@ -99,34 +118,22 @@ def run_directory(path: Path | None) -> RunDirectory:
     from harness.analysis.metrics import latest_run
     from harness.records.run_directory import RunDirectory
 
-    found = path or latest_run(Path("results") / "runs")
-    if found is None:
+    path = path or latest_run(Path("results") / "runs")
+    if path is None:
         raise UserError("There is no run under results/runs. Name a run directory, or run one.")
-    return RunDirectory(found)
+    return RunDirectory(path)
 
 
 def print_table(
     directory: RunDirectory, format: str, detail: bool, keys: set[str] | None, draws: int
 ) -> None:
-    """The table of a run directory in one of the formats; only the cells ``keys``, if given."""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    write(table_text(directory, format, detail, keys, draws, colour))
+    """The table of a run directory in a text format; only the cells ``keys``, if given."""
+    from harness.report.tables.build import build_table
+    from harness.report.tables.frames import run_frame
+    from harness.report.tables.text import render_markdown, render_text
 
-
-def table_text(
-    directory: RunDirectory,
-    format: str,
-    detail: bool,
-    keys: set[str] | None,
-    draws: int,
-    colour: bool = False,
-) -> str:
-    """What `print_table` prints."""
-    from harness.report.tables.building import build_table
-    from harness.report.tables.long_form import long_form
-    from harness.report.tables.render import render_markdown, render_text
-
+    table = build_table(directory, keys, detail, draws)
     if format == "csv":
-        return str(long_form(directory, keys, detail, draws).to_csv(index=False))
-    built = build_table(directory, keys, detail, draws)
-    return render_markdown(built) if format == "md" else render_text(built, colour)
+        write(run_frame(table, directory).to_csv(index=False))
+    else:
+        write(render_markdown(table) if format == "md" else render_text(table, coloured()))

@@ -15,7 +15,7 @@ Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
 DRAWS = 1000
-"""Of the bootstrap where nobody says otherwise; `harness.analysis.draws` needs numpy."""
+"""Of the bootstrap where nobody says otherwise; `harness.analysis.resampling` needs numpy."""
 
 
 def enough(draws: int) -> int:

@@ -89,9 +89,13 @@ def run(
         int | None,
         typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
     ] = None,
-    no_gate: Annotated[
+    no_sanity_check: Annotated[
         bool,
-        typer.Option("--no-gate", help="Go on where a model misses its published score."),
+        typer.Option(
+            "--no-sanity-check",
+            "--no-gate",
+            help="Go on where a model misses its published score.",
+        ),
     ] = False,
     detail: Detail = False,
     draws: Draws = DRAWS,
@@ -127,7 +131,7 @@ def run(
         return
 
     options = RunOptions(
-        output, fail_fast, retry_failed, workers, not no_gate, detail, format, draws
+        output, fail_fast, retry_failed, workers, not no_sanity_check, detail, format, draws
     )
     run_studies(merged, options)
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import print_table, run_directory, say, table_text, write
+from harness.cli.console import (
+    TEXT_FORMATS,
+    check_format,
+    coloured,
+    run_directory,
+    say,
+    write_output,
+)
 from harness.cli.options import DRAWS, Detail, Draws
 from harness.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.records.run_directory import RunDirectory
-    from harness.report.tables.sheet import Sheet
+    from harness.report.tables.model import Table
 
-_FORMATS = ("text", "md", "csv", "latex", "html", "xlsx")
+_FORMATS = (*TEXT_FORMATS, "latex", "html", "xlsx")
 
 
 def table(
@@ -62,29 +68,26 @@ def table(
     ] = None,
 ) -> None:
     """Print the table of a run directory, or a table of the paper, from records alone."""
-    _check(format, output, number, published, detail, time, standalone, directories or [])
-    if number is not None and not summary:
-        sheet, long = _numbered(number, directories or [], draws, published, time)
-        if format == "csv":
-            for line in (*sheet.heads, *sheet.notes):  # which it has no place for
-                say(line)
-        _deliver(_rendered(sheet, long, format, intervals, standalone, output), output)
-        return
-    run = run_directory(_only(directories))
+    directories = directories or []
+    _check(format, output, number, published, detail, time, standalone, directories)
     if summary:
-        if number is not None or detail or intervals is not None or format not in _FORMATS[:3]:
+        if number is not None or detail or intervals is not None or format not in TEXT_FORMATS:
             raise UserError(
                 "--summary is a table of its own, in text, md or csv, with its intervals; "
                 "--draws 0 leaves them out."
             )
-        _deliver(_summary(run, format, draws).encode("utf-8", "replace"), output)
-    elif format not in _FORMATS[:3] or intervals is not None:
-        sheet, long = _plain(run, detail, draws)
-        _deliver(_rendered(sheet, long, format, intervals, standalone, output), output)
-    elif output is None:
-        print_table(run, format, detail, None, draws)
+        text = _summary(directories, format, draws)
+        write_output(text.encode("utf-8", "replace"), output, "Table")
+        return
+    if number is None:
+        built, frame = _run_table(directories, detail, draws)
     else:
-        _deliver(table_text(run, format, detail, None, draws).encode("utf-8", "replace"), output)
+        built, frame = _paper_table(number, directories, draws, published, time)
+        if format == "csv":
+            for line in (*built.heads, *built.notes):  # which it has no place for
+                say(line)
+    colour = output is None and coloured()
+    write_output(_rendered(built, frame, format, intervals, standalone, colour), output, "Table")
 
 
 def _check(
@@ -102,8 +105,7 @@ def _check(
     Raises:
         UserError: one sentence of it.
     """
-    if format not in _FORMATS:
-        raise UserError(f"Unknown format '{format}'. Available: {', '.join(_FORMATS)}.")
+    check_format(format, _FORMATS)
     if format == "xlsx" and output is None:
         raise UserError("--format xlsx needs --output FILE.xlsx: a workbook is not for a terminal.")
     if output is not None and output.is_dir():
@@ -123,102 +125,79 @@ def _check(
         raise UserError("Table III is counted, not read from records: leave out the run directory.")
 
 
-def _only(directories: list[Path] | None) -> Path | None:
-    if directories and len(directories) > 1:
+def _run_table(
+    directories: list[Path], detail: bool, draws: int
+) -> tuple[Table, Callable[[], pd.DataFrame]]:
+    """The table of a run directory, and what makes its long form."""
+    from harness.report.tables.build import build_table
+    from harness.report.tables.frames import run_frame
+
+    directory = run_directory(_only(directories))
+    built = build_table(directory, None, detail, draws)
+    return built, partial(run_frame, built, directory)
+
+
+def _only(directories: list[Path]) -> Path | None:
+    if len(directories) > 1:
         raise UserError(
             "Several run directories make one table with --number; name one without it."
         )
     return directories[0] if directories else None
 
 
-def _plain(directory: RunDirectory, detail: bool, draws: int) -> tuple[Sheet, pd.DataFrame]:
-    """The table of a run directory, and its numbers."""
-    from harness.report.tables.building import build_table
-    from harness.report.tables.long_form import long_form
-    from harness.report.tables.sheet import sheet_from_table
-
-    sheet = sheet_from_table(build_table(directory, None, detail, draws))
-    return sheet, long_form(directory, None, detail, draws)
-
-
-def _summary(directory: RunDirectory, format: str, draws: int) -> str:
+def _summary(directories: list[Path], format: str, draws: int) -> str:
     """What a run says over all its QFs."""
-    from harness.analysis.metrics import measure
-    from harness.analysis.sanity_check import gate_notes
-    from harness.analysis.summaries import summaries, summary_frame
-    from harness.report.tables.building import table_title
-    from harness.report.tables.notes import table_notes
-    from harness.report.tables.summary_text import render_summary
+    from harness.analysis.summaries import summary_frame
+    from harness.report.tables.summary import render_run_summary
 
+    directory = run_directory(_only(directories))
     if format == "csv":
         return str(summary_frame(directory, None, draws).to_csv(index=False))
-    end = "  \n" if format == "md" else "\n"
-    heading = "".join(f"{line}{end}" for line in table_title(directory))
-    results = measure(directory)
-    notes = table_notes(directory.manifest(), results, None)
-    notes += gate_notes(directory, {result.cell.task for result in results})
-    below = "\n" * bool(notes) + "".join(f"{line}{end}" for line in notes)
-    return f"{heading}\n{render_summary(summaries(directory, None, draws), format)}{below}"
+    return render_run_summary(directory, format, draws)
 
 
-def _numbered(
+def _paper_table(
     number: str, directories: list[Path], draws: int, published: bool, time: bool
-) -> tuple[Sheet, pd.DataFrame]:
-    """A table of the paper, and its numbers."""
+) -> tuple[Table, Callable[[], pd.DataFrame]]:
+    """A table of the paper, and what makes its long form."""
+    from harness.report.tables.frames import paper_frame
     from harness.report.tables.paper_layouts import COSTS, LAYOUTS, roman_number
-    from harness.report.tables.sheet_frame import sheet_frame
 
-    found = roman_number(number)
-    if found == COSTS:
-        from harness.report.tables.cost_sheet import cost_sheet
+    roman = roman_number(number)
+    if roman == COSTS:
+        from harness.report.tables.cost import table_iii
         from harness.tools.cost import CostRequest, cost_table
 
-        sheet = cost_sheet(cost_table(CostRequest(timed=time), say), published)
+        built = table_iii(cost_table(CostRequest(timed=time), say), published)
     else:
-        from harness.report.tables.numbered import build_numbered
+        from harness.report.tables.paper import build_paper_table
 
         runs = [run_directory(path) for path in directories] or [run_directory(None)]
-        sheet = build_numbered(LAYOUTS[found], runs, draws, 0, published)
-    return sheet, sheet_frame(sheet)
+        built = build_paper_table(LAYOUTS[roman], runs, draws, 0, published)
+    return built, partial(paper_frame, built)
 
 
 def _rendered(
-    sheet: Sheet,
-    long: pd.DataFrame,
+    table: Table,
+    frame: Callable[[], pd.DataFrame],
     format: str,
     intervals: bool | None,
     standalone: bool,
-    output: Path | None,
+    colour: bool,
 ) -> bytes:
     """The table in a format, as the bytes of a file."""
-    from harness.report.tables.excel import render_workbook
-    from harness.report.tables.html import render_html
-    from harness.report.tables.latex import render_latex
-    from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
+    from harness.report.tables import excel, html, latex, text
 
-    shown = intervals is not False
     if format == "xlsx":
-        return render_workbook(sheet, long)
-    if format == "latex":
-        text = render_latex(sheet, intervals, standalone)
+        return excel.render_workbook(table, frame())
+    if format == "csv":
+        shown = str(frame().to_csv(index=False))
+    elif format == "latex":
+        shown = latex.render_latex(table, intervals, standalone)
     elif format == "html":
-        text = render_html(sheet, shown)
-    elif format == "csv":
-        text = long.to_csv(index=False)
+        shown = html.render_html(table, intervals is not False)
     elif format == "md":
-        text = render_sheet_markdown(sheet, shown)
+        shown = text.render_markdown(table, intervals is not False)
     else:
-        colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        text = render_sheet_text(sheet, colour, shown)
-    return text.encode("utf-8", "replace")
-
-
-def _deliver(data: bytes, output: Path | None) -> None:
-    """To the screen or to a file."""
-    from harness.records.atomic import write_atomic
-
-    if output is None:
-        write(data.decode())
-        return
-    write_atomic(output, data)
-    write(f"Table: {output}\n")
+        shown = text.render_text(table, colour, intervals is not False)
+    return shown.encode("utf-8", "replace")

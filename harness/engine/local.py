@@ -69,7 +69,7 @@ def run(
     Raises:
         UserError: the directory holds another study or is being written to.
         ImageError: an image failed and ``fail_fast`` is set.
-        HarnessError: the disk is full, or the clean gate; everything recorded stays.
+        HarnessError: the disk is full, or the sanity check; everything recorded stays.
     """
     progress = progress or Silent()
     _check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
@@ -110,7 +110,7 @@ def run(
 
 
 def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
-    """The cells in the order of computing: those that the clean gate needs come before the rest."""
+    """The cells in the order of computing: those that the sanity check needs come first."""
     whole = plan.study.limit is None
     first = [c for c in plan.cells if c.qf is None and c.task in plan.gates and gate and whole]
     rest = [cell for cell in plan.cells if cell not in first]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.plugins.types import Json
@@ -90,15 +89,15 @@ class Panel:
         return (self.task, self.image, self.codec, self.qf)
 
 
-def view_from_json(found: Mapping[str, Any]) -> View:
+def view_from_json(written: Json) -> View:
     """A view from its JSON; unknown keys are passed over.
 
     Raises:
         TypeError: a key is missing.
     """
-    known = {one.name for one in fields(View)}
-    values = {key: value for key, value in found.items() if key in known}
-    legend = tuple((str(name), str(colour)) for name, colour in found.get("legend", ()))
+    known = {field.name for field in fields(View)}
+    values = {key: value for key, value in written.items() if key in known}
+    legend = tuple((str(name), str(colour)) for name, colour in written.get("legend", ()))
     return View(**{**values, "legend": legend})
 
 
@@ -121,15 +120,15 @@ def read_index(folder: Path) -> tuple[Panel, ...]:
     """
     path = folder / NAME
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        index = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
         raise HarnessError(_damaged(path, error)) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise HarnessError(_damaged(path, f"it is not of format {FORMAT}"))
     try:
-        return tuple(_panel(panel) for panel in found["panels"])
+        return tuple(_panel(panel) for panel in index["panels"])
     except (KeyError, TypeError, ValueError) as error:
         raise HarnessError(_damaged(path, f"{type(error).__name__} {error}")) from error
 
@@ -147,20 +146,20 @@ def write_index(folder: Path, panels: Sequence[Panel]) -> None:
     write_atomic(folder / NAME, (text + "\n").encode())
 
 
-def _panel(found: Json) -> Panel:
-    crop = found.get("crop")
+def _panel(written: Json) -> Panel:
+    crop = written.get("crop")
     return Panel(
-        str(found["task"]),
-        str(found["image"]),
-        str(found["codec"]),
-        int(found["qf"]),
-        int(found["width"]),
-        int(found["height"]),
-        str(found["reason"]),
-        str(found["file"]),
-        tuple(view_from_json(view) for view in found["views"]),
-        None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
-        tuple(str(note) for note in found.get("notes", ())),
+        task=str(written["task"]),
+        image=str(written["image"]),
+        codec=str(written["codec"]),
+        qf=int(written["qf"]),
+        width=int(written["width"]),
+        height=int(written["height"]),
+        reason=str(written["reason"]),
+        file=str(written["file"]),
+        views=tuple(view_from_json(view) for view in written["views"]),
+        crop=None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
+        notes=tuple(str(note) for note in written.get("notes", ())),
     )
 
 

@@ -56,8 +56,8 @@ def original_restorer() -> Any:
             if getattr(maker, "reference", False):
                 return maker.make() if hasattr(maker, "make") else maker()
     raise UserError(
-        "No restorer gives the uncompressed image, which the clean gate needs: install the "
-        "project again, or run with --no-gate."
+        "No restorer gives the uncompressed image, which the sanity check needs: install the "
+        "project again, or run with --no-sanity-check."
     )
 
 

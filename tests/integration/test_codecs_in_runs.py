@@ -17,10 +17,10 @@ from harness.images.jpeg import Jpeg
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Identity
-from harness.report.tables.building import build_table
-from harness.report.tables.comparison import show
-from harness.report.tables.comparison_export import frame
-from harness.report.tables.long_form import long_form
+from harness.report.tables.build import build_table
+from harness.report.tables.comparison import render_comparison
+from harness.report.tables.comparison_data import comparison_frame
+from harness.report.tables.frames import long_form
 from harness.study.plan import make_plan
 from harness.study.study import Cell, Study
 
@@ -118,12 +118,12 @@ def test_compare_pairs_within_a_codec(world, directory):
             run.cell(name, 10, [fidelity_record("x", psnr)], codec=codec, inputs={"r": name})
     run.write()
     found = compare(*parse_operands("a", "b", directory))
-    table = frame(found)
+    table = comparison_frame(found)
     psnr = table[table["metric"] == "PSNR"].set_index("codec")["difference"]
 
     assert psnr.to_dict() == {"jpeg": 1.0, "webp": 4.0}
-    assert {line.split(" | ")[2] for line in show(found, (), "md").splitlines() if "PSNR" in line
-            } == {"10", "webp 10"}  # fmt: skip
+    lines = render_comparison(found, (), "md").splitlines()
+    assert {line.split(" | ")[2] for line in lines if "PSNR" in line} == {"10", "webp 10"}
 
 
 class Other(Jpeg):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from coco_tools import detections
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import Record, registry
 from tasks.segmentation.metric.confusion import confusion, to_sparse

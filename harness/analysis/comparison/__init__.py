@@ -1,1 +1,1 @@
-"""Two restorers or two runs held against each other."""
+"""Two restorers or two runs compared."""

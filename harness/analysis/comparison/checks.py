@@ -1,13 +1,14 @@
-"""Whether two runs may be held against each other, and what else differs between them."""
+"""Whether two runs may be compared, and what a reader of the comparison must know."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from harness.analysis.comparison.operands import Operand
-from harness.analysis.comparison.pairing import CellPair
+from harness.analysis.comparison.pairing import CellPair, Pairing
+from harness.analysis.comparison.results import ComparedPair, ComparisonRow
 from harness.errors import UserError
 from harness.plugins.types import Json
 from harness.records.schema import Manifest
@@ -15,7 +16,7 @@ from harness.records.schema import Manifest
 _LIBRARIES = ("libjpeg", "library", "pillow")
 """Keys of a codec's fingerprint that are software; the rest are settings."""
 
-_PLACE = ("qf", "restorer", "codec", "decoder", "data", "images")
+_PER_CELL = ("qf", "restorer", "codec", "decoder", "data", "images")
 """Inputs in which paired cells differ by design, or that have a check of their own."""
 
 
@@ -23,7 +24,7 @@ def check(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool
     """Refuse what cannot be compared; say what else differs.
 
     Args:
-        a: the first side.
+        a: the first operand.
         b: the second.
         pairs: the cells compared.
         common_images: whether other image lists are allowed.
@@ -38,50 +39,43 @@ def check(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool
 
 
 def _images(a: Operand, b: Operand, pairs: Sequence[CellPair], common_images: bool) -> list[str]:
-    one, other = (side.manifest.identity for side in (a, b))
-    same_list = one.images == other.images
-    data = _differing(_flat(one.data), _flat(other.data))
-    if one.dataset != other.dataset:
+    left, right = (operand.manifest.identity for operand in (a, b))
+    same_list = left.images == right.images
+    data = _differing(_flat(left.data), _flat(right.data))
+    if left.dataset != right.dataset:
         data = ["name", *data]
     if same_list and data:
         raise UserError(
             f"A and B have the same image ids but other data ({', '.join(data)} of the data set "
-            f"{_both(one.dataset, other.dataset)}): numbers on them cannot be compared. "
+            f"{_against(left.dataset, right.dataset)}): numbers on them cannot be compared. "
             "Run one of the two again."
         )
     if same_list:
         return []
-    counts = [f"{_count(side)} ({side.directory.path})" for side in (a, b)]
+    sets = [(operand.manifest.data_set, operand.directory.path) for operand in (a, b)]
+    counts = [f"{data_set.images} images of {data_set.name} ({path})" for data_set, path in sets]
     if not common_images:
         raise UserError(
             f"A and B are not over the same images: {counts[0]} against {counts[1]}. "
             "--common-images compares them on the images both have."
         )
-    _same_files(a, b, pairs)
+    _check_same_pictures(a, b, pairs)
     differ = f"; the data differ in {', '.join(data)}" if data else ""
     return [f"images: only those both have, of {counts[0]} and {counts[1]}{differ}"]
 
 
-def _count(side: Operand) -> str:
-    data = side.manifest.data_set
-    return f"{data.images} images of {data.name}"
-
-
-def _same_files(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
+def _check_same_pictures(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
     """An id may name another picture in another data set: its size gives it away."""
-    for pair in pairs:
-        if pair.a.qf != pair.b.qf:
-            continue
+    for pair in (pair for pair in pairs if pair.a.qf == pair.b.qf):
         # The same codec makes files of the same length from the same picture.
         same_codec = pair.a.inputs.get("codec") == pair.b.inputs.get("codec")
         names = ("width", "height", "bytes") if same_codec else ("width", "height")
-        left, right = (side.directory.records(cell) for side, cell in ((a, pair.a), (b, pair.b)))
+        left, right = a.directory.records(pair.a), b.directory.records(pair.b)
         for image in sorted(left.keys() & right.keys()):
-            one, other = left[image], right[image]
-            sizes = {name: (getattr(one, name), getattr(other, name)) for name in names}
-            differ = {k: two for k, two in sizes.items() if None not in two and two[0] != two[1]}
+            sizes = {n: (getattr(left[image], n), getattr(right[image], n)) for n in names}
+            differ = {n: two for n, two in sizes.items() if None not in two and two[0] != two[1]}
             if differ:
-                shown = ", ".join(f"{name} {_both(*two)}" for name, two in differ.items())
+                shown = ", ".join(f"{name} {_against(*two)}" for name, two in differ.items())
                 raise UserError(
                     f"The image {image} is not the same picture in A and B ({shown}): "
                     "these runs cannot be compared."
@@ -91,69 +85,60 @@ def _same_files(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> None:
 def _codecs(a: Operand, b: Operand, pairs: Sequence[CellPair]) -> list[str]:
     notes = []
     for name in dict.fromkeys(pair.codec for pair in pairs if pair.codec):
-        one, other = (side.manifest.identity.codecs.get(name, {}) for side in (a, b))
-        differ = _differing(one, other)
+        left, right = (operand.manifest.identity.codecs.get(name, {}) for operand in (a, b))
+        differ = _differing(left, right)
         settings = [key for key in differ if key not in _LIBRARIES]
         if settings:
-            shown = ", ".join(f"{k} {_both(one.get(k), other.get(k))}" for k in settings)
+            shown = ", ".join(f"{k} {_against(left.get(k), right.get(k))}" for k in settings)
             raise UserError(
                 f"The codec {name} had other settings in A than in B ({shown}): "
                 "the restorers did not see the same images. Run one of the two again."
             )
-        notes += [f"codec {name}: {key} {_both(one.get(key), other.get(key))}" for key in differ]
+        notes += [f"codec {name}: {k} {_against(left.get(k), right.get(k))}" for k in differ]
     return notes
 
 
 def _inputs(pairs: Iterable[CellPair]) -> list[str]:
     """What paired cells differ in besides their restorer, and restorers besides their name."""
-    found: dict[str, dict[str, None]] = {}
+    notes: dict[str, dict[str, None]] = {}
     for pair in pairs:
-        for key, left, right in _other_inputs(pair):
-            found.setdefault(f"inputs of {pair.task}:", {})[f"{key} {_both(left, right)}"] = None
+        left, right = (
+            _flat({k: v for k, v in cell.inputs.items() if k not in _PER_CELL})
+            for cell in (pair.a, pair.b)
+        )
+        for key in _differing(left, right):
+            values = f"{key} {_against(left.get(key), right.get(key))}"
+            notes.setdefault(f"inputs of {pair.task}:", {})[values] = None
         name, other = pair.restorers
         if name == other:
             left, right = (_flat(c.inputs.get("restorer", {})) for c in (pair.a, pair.b))
             for key in _differing(left, right):
-                found.setdefault(f"{name}: other", {})[key] = None
-    return [f"{head} {', '.join(shown)}" for head, shown in found.items()]
-
-
-def _other_inputs(pair: CellPair) -> list[tuple[str, Any, Any]]:
-    left, right = (
-        _flat({key: value for key, value in cell.inputs.items() if key not in _PLACE})
-        for cell in (pair.a, pair.b)
-    )
-    return [(key, left.get(key), right.get(key)) for key in _differing(left, right)]
-
-
-def same_inputs(pairs: Sequence[CellPair]) -> list[str]:
-    """The restorers whose numbers can differ by nothing that a fingerprint knows of."""
-    differ = {found.restorers for found in pairs if found.a.inputs != found.b.inputs}
-    return list(dict.fromkeys(p.restorers[0] for p in pairs if p.restorers not in differ))
+                notes.setdefault(f"{name}: other", {})[key] = None
+    return [f"{head} {', '.join(shown)}" for head, shown in notes.items()]
 
 
 def _software(a: Operand, b: Operand) -> list[str]:
     """Packages whose versions differ; a run may have been made by several environments."""
-    one, other = (_packages(side.manifest) for side in (a, b))
+    left, right = (_packages(operand.manifest) for operand in (a, b))
     shown = [
-        f"{name} {_both('/'.join(one[name]), '/'.join(other[name]))}"
-        for name in one
-        if name in other and one[name] != other[name]
+        f"{name} {_against('/'.join(left[name]), '/'.join(right[name]))}"
+        for name in left
+        if name in right and left[name] != right[name]
     ]
     return [f"software: {', '.join(shown)}"] if shown else []
 
 
 def _packages(manifest: Manifest) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    packages: dict[str, list[str]] = {}
     for environment in manifest.environments:
         known = {**environment.get("packages", {}), "python": environment.get("python")}
         for name, version in known.items():
-            if version not in (None, "absent", *found.get(name, ())):
-                found.setdefault(name, []).append(str(version))
-    return found
+            if version not in (None, "absent", *packages.get(name, ())):
+                packages.setdefault(name, []).append(str(version))
+    return packages
 
 
-def _flat(values: Any, head: str = "") -> dict[str, Any]:
+def _flat(values: object, head: str = "") -> Json:
     """A nested mapping as one of dotted names."""
     if not isinstance(values, dict):
         return {head: values}
@@ -165,10 +150,65 @@ def _differing(a: Json, b: Json) -> list[str]:
     return [key for key in dict.fromkeys((*a, *b)) if a.get(key) != b.get(key)]
 
 
-def _both(a: Any, b: Any) -> str:
-    return " against ".join(_short(value) for value in (a, b))
+def _against(a: object, b: object) -> str:
+    texts = ["none" if value is None else str(value) for value in (a, b)]
+    return " against ".join(text if len(text) <= 24 else f"{text[:8]}…" for text in texts)
 
 
-def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 24 else f"{text[:8]}…"
+def result_notes(
+    pairing: Pairing,
+    compared_pairs: Sequence[ComparedPair],
+    rows: Sequence[ComparisonRow],
+    chosen: bool,
+) -> list[str]:
+    """Gaps, and numbers that differ although nothing that is recorded does.
+
+    Args:
+        pairing: the cells.
+        compared_pairs: those with bootstrap results of both operands.
+        rows: the comparisons.
+        chosen: whether the user named the metrics.
+    """
+    notes = _gaps(pairing, compared_pairs)
+    # The restorers whose numbers can differ by nothing that a fingerprint knows of.
+    explained = {p.restorers for p in pairing.pairs if p.a.inputs != p.b.inputs}
+    changed = {row.restorers for row in rows if not (row.identical or math.isnan(row.p))}
+    odd = [p.restorers for p in pairing.pairs if p.restorers in changed - explained]
+    if odd:
+        names = dict.fromkeys(name for name, _ in odd)
+        notes.append(
+            f"the same weights, settings and versions, but other numbers: {', '.join(names)}; code "
+            "has changed without its version, or the machine computes otherwise"
+        )
+    without = {compared.pair.task for compared in compared_pairs} - {row.task for row in rows}
+    if not chosen:
+        notes += [f"no metric in common: {name}" for name in sorted(without)]
+    return notes
+
+
+def _gaps(pairing: Pairing, compared_pairs: Sequence[ComparedPair]) -> list[str]:
+    """Cells of one operand alone, cells without images, images of one operand alone."""
+    notes = []
+    for name, cells in (("A", pairing.only_a), ("B", pairing.only_b)):
+        if cells:
+            notes.append(f"only in {name}: {_listed([cell.key for cell in cells])}")
+    begun = {id(compared.pair) for compared in compared_pairs}
+    empty = [pair.a.key for pair in pairing.pairs if id(pair) not in begun]
+    if empty:
+        notes.append(f"no images in common yet: {_listed(empty)}")
+    for name, left_out in (
+        ("B", [compared.lost for compared in compared_pairs if compared.lost]),
+        ("A", [compared.gained for compared in compared_pairs if compared.gained]),
+    ):
+        if left_out:
+            images = dict.fromkeys(itertools.chain.from_iterable(left_out))
+            notes.append(
+                f"left out: {_listed(list(images))} (failed or not yet measured in {name}, "
+                f"in {len(left_out)} of {len(compared_pairs)} cells)"
+            )
+    return notes
+
+
+def _listed(names: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{', '.join(names[:limit])}{more}"

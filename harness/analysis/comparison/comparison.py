@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from harness.analysis.bootstrap import BootstrapResult, differences, load_bootstrap, on_images
-from harness.analysis.comparison.checks import check
-from harness.analysis.comparison.notes import result_notes
+from harness.analysis.bootstrap import BootstrapResult, load_bootstrap, on_images
+from harness.analysis.comparison.checks import check, result_notes
 from harness.analysis.comparison.operands import Operand
 from harness.analysis.comparison.pairing import CellPair, pair
-from harness.analysis.comparison.rows import MEAN, ComparedPair, Comparison, ComparisonRow, Tally
-from harness.analysis.draws import DRAWS
+from harness.analysis.comparison.results import (
+    MEAN,
+    ComparedPair,
+    Comparison,
+    ComparisonRow,
+    Tally,
+)
+from harness.analysis.differences import differences
 from harness.analysis.inference import Interval, holm
 from harness.analysis.metrics import headline, scaled
+from harness.analysis.resampling import DRAWS
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import Task, registry
 
-Types = Mapping[str, Any]
+Types = Mapping[str, type[Task]]
 """Task classes by name."""
 
 
@@ -36,10 +41,10 @@ def compare(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two sides.
+    """Compare two operands.
 
     Args:
-        a: the first side; the baseline of a gate.
+        a: the first; the baseline of a gate.
         b: the second.
         tasks: to keep to; all by default.
         metrics: to compare; those that tables show by default.
@@ -49,18 +54,18 @@ def compare(
         seed: of the draws.
 
     Raises:
-        UserError: the sides are not comparable (see `check`), have nothing in common, or none has
-            one of the ``metrics``.
+        UserError: the operands are not comparable (see `check`), have nothing in common, or none
+            has one of the ``metrics``.
     """
     pairing = pair(a, b, tuple(tasks))
     if not pairing.pairs:
-        raise UserError(f"{_sides(a, b)} have no task, codec and QF in common.")
+        raise UserError(f"{_both(a, b)} have no task, codec and QF in common.")
     notes = check(a, b, pairing.pairs, common_images)
     known = registry.tasks()
-    types = {name: known.get(name) for name in {found.task for found in pairing.pairs}}
-    compared_pairs, unmeasured = _places(a, b, pairing.pairs, types, draws, seed)
+    types = {cells.task: known.get(cells.task) for cells in pairing.pairs}
+    compared_pairs, unmeasured = _compared_pairs(a, b, pairing.pairs, types, draws, seed)
     if not compared_pairs:
-        raise UserError(f"{_sides(a, b)} have no QF with common images yet.")
+        raise UserError(f"{_both(a, b)} have no QF with common images yet.")
     rows = _corrected(list(_rows(compared_pairs, types, metrics, detail, draws, seed)))
     lacking = [name for name in metrics if name not in {row.metric for row in rows}]
     if lacking or not rows:
@@ -72,46 +77,57 @@ def compare(
         )
     notes = [*pairing.notes, *notes, *result_notes(pairing, compared_pairs, rows, bool(metrics))]
     return Comparison(
-        *(a, b, tuple(rows), tuple(compared_pairs), pairing, tuple(unmeasured), tuple(notes)),
-        *(draws, seed),
+        a=a,
+        b=b,
+        rows=tuple(rows),
+        compared_pairs=tuple(compared_pairs),
+        pairing=pairing,
+        unmeasured=tuple(unmeasured),
+        notes=tuple(notes),
+        draws=draws,
+        seed=seed,
     )
 
 
-def _sides(a: Operand, b: Operand) -> str:
+def _both(a: Operand, b: Operand) -> str:
     if a.restorer is not None and b.restorer is not None and a.directory is b.directory:
         return f"{a.restorer} and {b}"
     return f"{a} and {b}"
 
 
-def _places(
+def _compared_pairs(
     a: Operand, b: Operand, pairs: Sequence[CellPair], types: Types, draws: int, seed: int
 ) -> tuple[list[ComparedPair], list[CellPair]]:
-    """The evidence of the pairs, and the pairs that A has images of and B none of those."""
-    left = load_bootstrap(a.directory, [found.a.key for found in pairs], draws, seed)
-    right = load_bootstrap(b.directory, [found.b.key for found in pairs], draws, seed)
-    lists = [side.manifest.data_set.ids for side in (a, b)]
+    """The pairs' bootstrap results, and the pairs that A has images of and B none of those."""
+    left = load_bootstrap(a.directory, [cells.a.key for cells in pairs], draws, seed)
+    right = load_bootstrap(b.directory, [cells.b.key for cells in pairs], draws, seed)
+    lists = [operand.manifest.data_set.ids for operand in (a, b)]
     compared_pairs, unmeasured = [], []
-    for found in pairs:
-        one, other = left.get(found.a.key), right.get(found.b.key)
-        if one is None:
+    for cells in pairs:
+        results = left.get(cells.a.key), right.get(cells.b.key)
+        if results[0] is None:
             continue
-        if other is None or not set(one.images) & set(other.images):
-            unmeasured.append(found)
+        if results[1] is None or not set(results[0].images) & set(results[1].images):
+            unmeasured.append(cells)
             continue
-        mine, theirs = set(one.images), set(other.images)
-        # What the other side was never asked for is not lost.
+        of_a, of_b = (frozenset(result.images) for result in results if result is not None)
+        # What the other was never asked for is not lost.
         lost, gained = (
             sorted(alone if ids is None else alone.intersection(ids))
-            for alone, ids in ((mine - theirs, lists[1]), (theirs - mine, lists[0]))
+            for alone, ids in ((of_a - of_b, lists[1]), (of_b - of_a, lists[0]))
         )
-        one, other = (
-            on_images(item, frozenset(mine & theirs), draws, seed) for item in (one, other)
-        )
-        task = types[found.task]
-        metric = headline(task, one.values)
-        unit = task.digits.get(metric, 1), scaled(task, metric, 1.0)
+        task, metric = types[cells.task], headline(types[cells.task], results[0].values)
         compared_pairs.append(
-            ComparedPair(found, metric, *unit, one, other, tuple(lost), tuple(gained))
+            ComparedPair(
+                pair=cells,
+                metric=metric,
+                digits=task.digits.get(metric, 1),
+                scale=scaled(task, metric, 1.0),
+                a=on_images(results[0], of_a & of_b, draws, seed),
+                b=on_images(results[1], of_a & of_b, draws, seed),
+                lost=tuple(lost),
+                gained=tuple(gained),
+            )
         )
     return compared_pairs, unmeasured
 
@@ -123,35 +139,35 @@ def _rows(
     detail: bool,
     draws: int,
     seed: int,
-) -> Iterable[ComparisonRow]:
+) -> Iterator[ComparisonRow]:
     """Of every task, metric, pair of restorers and codec: the QFs rising, then their mean."""
     groups: dict[tuple[str, tuple[str, str], str], list[ComparedPair]] = {}
-    for compared in compared_pairs:
-        groups.setdefault(
-            (compared.pair.task, compared.pair.restorers, compared.pair.codec), []
-        ).append(compared)
-    for group in groups.values():
-        group.sort(key=lambda compared: compared.pair.qf or 0)
-    for name in dict.fromkeys(task for task, _, _ in groups):
+    for compared in sorted(compared_pairs, key=lambda compared: compared.pair.qf or 0):
+        groups.setdefault(_group(compared.pair), []).append(compared)
+    ordered = dict.fromkeys(_group(compared.pair) for compared in compared_pairs)
+    for name in dict.fromkeys(task for task, _, _ in ordered):
         task = types[name]
-        mine = [group for (of, _, _), group in groups.items() if of == name]
-        known = dict.fromkeys(m for group in mine for compared in group for m in compared.a.values)
+        of_task = [groups[key] for key in ordered if key[0] == name]
+        known = dict.fromkeys(m for group in of_task for c in group for m in c.a.values)
         shown = [m for m in metrics or (known if detail else task.shown) if m in known]
-        means = [(group, _mean(group, draws, seed)) for group in mine]
+        means = [(group, _mean(group, draws, seed)) for group in of_task]
         for metric in shown:
-            for group, (one, other) in means:
+            for group, (mean_a, mean_b) in means:
                 for compared in group:
-                    yield from _row(
-                        task, compared.pair, compared.pair.qf, compared.a, compared.b, metric
-                    )
+                    cells = compared.pair
+                    yield from _row(task, cells, cells.qf, compared.a, compared.b, metric)
                 if len(group) > 1:
-                    yield from _row(task, group[0].pair, MEAN, one, other, metric)
+                    yield from _row(task, group[0].pair, MEAN, mean_a, mean_b, metric)
+
+
+def _group(cells: CellPair) -> tuple[str, tuple[str, str], str]:
+    return cells.task, cells.restorers, cells.codec
 
 
 def _mean(
     group: Sequence[ComparedPair], draws: int, seed: int
 ) -> tuple[BootstrapResult, BootstrapResult]:
-    """Both sides' means over the QFs (mPC), on the images that all of them have."""
+    """Both operands' means over the QFs (mPC), on the images that all of them have."""
     common = frozenset.intersection(*(frozenset(compared.a.images) for compared in group))
     if not common:
         return group[0].a, group[0].b
@@ -161,58 +177,60 @@ def _mean(
     )
 
 
-def _averaged(items: Sequence[BootstrapResult]) -> BootstrapResult:
-    names = [m for m in items[0].values if all(m in item.values for item in items)]
-    drawn = [m for m in names if all(m in item.draws for item in items)]
+def _averaged(results: Sequence[BootstrapResult]) -> BootstrapResult:
+    names = [m for m in results[0].values if all(m in r.values for r in results)]
+    drawn = [m for m in names if all(m in r.draws for r in results)]
     with np.errstate(invalid="ignore"):
         return replace(
-            items[0],
-            values={m: float(np.mean([item.values[m] for item in items])) for m in names},
-            draws={m: np.mean([item.draws[m] for item in items], axis=0) for m in drawn},
-            each=np.mean([item.each for item in items], axis=0),
+            results[0],
+            values={m: float(np.mean([r.values[m] for r in results])) for m in names},
+            draws={m: np.mean([r.draws[m] for r in results], axis=0) for m in drawn},
+            each=np.mean([r.each for r in results], axis=0),
         )
 
 
 def _row(
-    task: Any,
-    found: CellPair,
+    task: type[Task],
+    cells: CellPair,
     qf: int | str | None,
     a: BootstrapResult,
     b: BootstrapResult,
     metric: str,
 ) -> Iterable[ComparisonRow]:
+    """The row of a metric; none where one of the two has no such metric."""
     difference = differences(a, b, (metric,)).get(metric)
     if difference is None:
         return
-    low, high = (scaled(task, metric, end) for end in difference.interval)
+    unit = scaled(task, metric, 1.0)
+    low, high = difference.interval
+    is_headline = metric == headline(task, a.values)
     yield ComparisonRow(
-        found.task,
-        metric,
-        found.restorers,
-        found.codec,
-        qf,
-        scaled(task, metric, difference.a),
-        scaled(task, metric, difference.b),
-        scaled(task, metric, difference.value),
-        Interval(low, high),
-        difference.p,
-        math.nan,
-        tally(a, b) if metric == headline(task, a.values) and len(a.each) else None,
-        difference.images,
-        task.digits.get(metric, 1),
-        scaled(task, metric, 1.0),
-        metric not in task.unranked,
-        metric == headline(task, a.values),
-        (a, b),
+        task=cells.task,
+        metric=metric,
+        restorers=cells.restorers,
+        codec=cells.codec,
+        qf=qf,
+        a=unit * difference.a,
+        b=unit * difference.b,
+        difference=unit * difference.value,
+        interval=Interval(unit * low, unit * high),
+        p=difference.p,
+        corrected=math.nan,
+        tally=tally(a, b) if is_headline and len(a.each) else None,
+        images=difference.images,
+        digits=task.digits.get(metric, 1),
+        scale=unit,
+        ranked=metric not in task.unranked,
+        headline=is_headline,
+        results=(a, b),
     )
 
 
 def tally(a: BootstrapResult, b: BootstrapResult) -> Tally:
     """How each image fared."""
-    left, right = a.each, b.each
-    undefined = int((np.isnan(left) != np.isnan(right)).sum())
-    wins, losses = int((right > left).sum()), int((right < left).sum())
-    return Tally(wins, len(left) - wins - losses - undefined, losses, undefined)
+    undefined = int((np.isnan(a.each) != np.isnan(b.each)).sum())
+    wins, losses = int((b.each > a.each).sum()), int((b.each < a.each).sum())
+    return Tally(wins, len(a.each) - wins - losses - undefined, losses, undefined)
 
 
 def _corrected(rows: list[ComparisonRow]) -> list[ComparisonRow]:

@@ -36,7 +36,7 @@ class Operand:
     @property
     def restorers(self) -> tuple[str, ...]:
         """The restorers meant, in the manifest's order."""
-        return (self.restorer,) if self.restorer is not None else held(self.manifest)
+        return (self.restorer,) if self.restorer is not None else measured(self.manifest)
 
     def cells(self, restorer: str, task: str | None = None) -> list[CellEntry]:
         """The cells of a restorer; of one task, if named."""
@@ -51,13 +51,13 @@ class Operand:
         return path if self.restorer is None else f"{self.restorer} of {path}"
 
 
-def held(manifest: Manifest) -> tuple[str, ...]:
+def measured(manifest: Manifest) -> tuple[str, ...]:
     """The restorers that a run has cells of."""
     return tuple(dict.fromkeys(cell.restorer for cell in manifest.cells))
 
 
 def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, Operand]:
-    """Both sides, understood.
+    """Both operands, understood.
 
     A restorer of the run goes before a folder of the same name: ``./jpeg`` is the folder. In
     DIR:RESTORER the first colon behind which the run has such a restorer parts the two, so that
@@ -69,12 +69,13 @@ def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, O
         run: whose restorers are meant by bare names, or None where there is no run.
 
     Raises:
-        UserError: a side is none of these, or both are the same.
+        UserError: one is none of these, or both are the same.
     """
-    left, right = _side(a, run), _side(b, run)
-    if _same(left.directory, right.directory):
+    left, right = _operand(a, run), _operand(b, run)
+    if left.directory.path.resolve() == right.directory.path.resolve():
         if left.restorer == right.restorer:
-            raise UserError(f"{a} does not differ from itself. Name two {_kind(left)}.")
+            kind = "run directories" if left.restorer is None else "restorers"
+            raise UserError(f"{a} does not differ from itself. Name two {kind}.")
         if None in (left.restorer, right.restorer):
             raise UserError(
                 f"{a} and {b} are one run. Name two restorers of it, or two run directories."
@@ -82,18 +83,10 @@ def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, O
     return left, right
 
 
-def _kind(side: Operand) -> str:
-    return "run directories" if side.restorer is None else "restorers"
-
-
-def _same(a: RunDirectory, b: RunDirectory) -> bool:
-    return a.path.resolve() == b.path.resolve()
-
-
-def _side(text: str, run: RunDirectory | None) -> Operand:
+def _operand(text: str, run: RunDirectory | None) -> Operand:
     if not text.strip():
         raise UserError(f"An empty name is nothing to compare. Give {FORMS}.")
-    known = held(run.manifest()) if run is not None else ()
+    known = measured(run.manifest()) if run is not None else ()
     if run is not None and text in known:
         note = ""
         if _is_run(text):
@@ -122,16 +115,15 @@ def _parted(text: str) -> tuple[str, str]:
     Raises:
         UserError: there is a run directory, but it has no such restorer.
     """
-    colons = [compared for compared, letter in enumerate(text) if letter == ":"]
-    runs = [
-        (text[:compared], text[compared + 1 :]) for compared in colons if _is_run(text[:compared])
-    ]
+    splits = [(text[:at], text[at + 1 :]) for at, letter in enumerate(text) if letter == ":"]
+    runs = [(folder, restorer) for folder, restorer in splits if _is_run(folder)]
+    known = {folder: measured(RunDirectory(Path(folder)).manifest()) for folder, _ in runs}
     for folder, restorer in runs:
-        if restorer in held(RunDirectory(Path(folder)).manifest()):
+        if restorer in known[folder]:
             return folder, restorer
     if runs:
         folder, restorer = runs[0]
-        names = ", ".join(held(RunDirectory(Path(folder)).manifest()))
+        names = ", ".join(known[folder])
         raise UserError(f"{folder} has no restorer '{restorer}'. It has: {names}.")
     return "", ""
 

@@ -1,4 +1,4 @@
-"""Which cells of two sides are held against each other, and what is in one side alone."""
+"""Which cells of two operands are compared, and what is in one operand alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ class CellPair:
     """Two cells of one task, at one codec and QF.
 
     Attributes:
-        a: the cell of the first side.
-        b: the cell of the second.
+        a, b: the cell of the first operand and of the second.
     """
 
     a: CellEntry
@@ -24,23 +23,22 @@ class CellPair:
     @property
     def task(self) -> str:
         """Of both."""
-        return str(self.a.task)
+        return self.a.task
 
     @property
     def restorers(self) -> tuple[str, str]:
-        """Of the first side and of the second."""
+        """Of the first operand and of the second."""
         return self.a.restorer, self.b.restorer
 
     @property
     def codec(self) -> str:
         """Its name; empty where neither was compressed."""
-        return str(self._compressed.codec)
+        return self._compressed.codec
 
     @property
     def qf(self) -> int | None:
         """None where neither was compressed."""
-        qf = self._compressed.qf
-        return None if qf is None else int(qf)
+        return self._compressed.qf
 
     @property
     def _compressed(self) -> CellEntry:
@@ -49,11 +47,11 @@ class CellPair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs of two sides.
+    """The pairs of two operands.
 
     Attributes:
-        pairs: in the order of the first side's manifest.
-        only_a: the cells of the first side that the second has no counterpart for.
+        pairs: in the order of the first operand's manifest.
+        only_a: the cells of the first operand that the second has no counterpart for.
         only_b: the other way round.
         notes: what a reader must know of how restorers were paired.
     """
@@ -65,46 +63,49 @@ class Pairing:
 
 
 def pair(a: Operand, b: Operand, tasks: tuple[str, ...] = ()) -> Pairing:
-    """Pair the cells of two sides with equal task, codec and QF; a reference pairs with any.
+    """Pair the cells of two operands with equal task, codec and QF; a reference pairs with any.
 
-    Two named restorers are a pair. Of a whole run the restorer named on the other side is taken,
-    of two whole runs every restorer both have; where each side has one restorer besides the
+    Two named restorers are a pair. Of a whole run the restorer named on the other is taken,
+    of two whole runs every restorer both have; where each has one restorer besides the
     references, these two are a pair whatever they are called.
 
     Args:
-        a: the first side.
+        a: the first operand.
         b: the second.
         tasks: to keep to; all by default.
 
     Raises:
         UserError: a task that neither side has, or no restorer to be paired.
     """
-    _check_tasks(a, b, tasks)
+    known = dict.fromkeys(cell.task for operand in (a, b) for cell in operand.manifest.cells)
+    for task in tasks:
+        if task not in known:
+            raise UserError(
+                f"Neither side has cells of the task '{task}'. They have: {', '.join(known)}."
+            )
     names, notes = _restorers(a, b)
-    pairs: list[CellPair] = []
-    for left, right in names:
-        theirs = b.cells(right)
-        pairs += [
-            CellPair(one, other)
-            for one in a.cells(left)
-            if not tasks or one.task in tasks
-            for other in theirs
-            if _meet(one, other, left == right)
-        ]
-    met = {id(cell) for found in pairs for cell in (found.a, found.b)}
+    pairs = [
+        CellPair(cell, other)
+        for left, right in names
+        for cell in a.cells(left)
+        if not tasks or cell.task in tasks
+        for other in b.cells(right)
+        if _meet(cell, other, left == right)
+    ]
+    paired = {id(cell) for pair in pairs for cell in (pair.a, pair.b)}
     whole = a.restorer is None and b.restorer is None
-    alone = [
+    only_a, only_b = (
         tuple(
             cell
-            for cell in side.manifest.cells
-            if cell.restorer in (side.restorers if whole else meant)
+            for cell in operand.manifest.cells
+            if cell.restorer in (operand.restorers if whole else meant)
             and (not tasks or cell.task in tasks)
-            and id(cell) not in met
+            and id(cell) not in paired
         )
-        for side, meant in zip((a, b), zip(*names, strict=True), strict=True)
-    ]
-    said = [side.note for side in (a, b) if side.note]
-    return Pairing(tuple(pairs), alone[0], alone[1], (*notes, *said))
+        for operand, meant in zip((a, b), zip(*names, strict=True), strict=True)
+    )
+    notes += [operand.note for operand in (a, b) if operand.note]
+    return Pairing(tuple(pairs), only_a, only_b, tuple(notes))
 
 
 def _meet(a: CellEntry, b: CellEntry, same: bool) -> bool:
@@ -115,25 +116,16 @@ def _meet(a: CellEntry, b: CellEntry, same: bool) -> bool:
     return not same and (a.qf is None or b.qf is None)
 
 
-def _check_tasks(a: Operand, b: Operand, tasks: tuple[str, ...]) -> None:
-    known = dict.fromkeys(cell.task for side in (a, b) for cell in side.manifest.cells)
-    for task in tasks:
-        if task not in known:
-            raise UserError(
-                f"Neither side has cells of the task '{task}'. They have: {', '.join(known)}."
-            )
-
-
 def _restorers(a: Operand, b: Operand) -> tuple[list[tuple[str, str]], list[str]]:
     """The restorers to pair, and what is to be said of it."""
     if a.restorer is not None and b.restorer is not None:
         return [(a.restorer, b.restorer)], []
     left, right = a.restorers, b.restorers
     common = [(name, name) for name in left if name in right]
-    ones, others = ([n for n in side.restorers if not _reference(side, n)] for side in (a, b))
-    if len(ones) == len(others) == 1 and ones != others:
-        note = f"paired: {ones[0]} of A with {others[0]} of B, the one restorer of each"
-        return [*common, (ones[0], others[0])], [note]
+    networks, others = ([n for n in o.restorers if not _reference(o, n)] for o in (a, b))
+    if len(networks) == len(others) == 1 and networks != others:
+        note = f"paired: {networks[0]} of A with {others[0]} of B, the one restorer of each"
+        return [*common, (networks[0], others[0])], [note]
     if not common:
         raise UserError(
             f"{a} and {b} have no restorer in common: {', '.join(left)} against "
@@ -142,8 +134,7 @@ def _restorers(a: Operand, b: Operand) -> tuple[list[tuple[str, str]], list[str]
     return common, []
 
 
-def _reference(side: Operand, restorer: str) -> bool:
+def _reference(operand: Operand, restorer: str) -> bool:
     """Whether it is ``original`` or ``jpeg``, which no network stands behind."""
-    return (
-        known := side.manifest.restorers.get(restorer)
-    ) is not None and known.multi_model is None
+    known = operand.manifest.restorers.get(restorer)
+    return known is not None and known.multi_model is None

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis.bootstrap import BootstrapResult, differences
-from harness.analysis.comparison.rows import Comparison, ComparisonRow
+from harness.analysis.comparison.results import Comparison, ComparisonRow
+from harness.analysis.differences import differences
 from harness.analysis.inference import ALPHA, holm
+from harness.analysis.metrics import counted
 from harness.errors import UserError
 from harness.study.study import Study
 
@@ -46,9 +47,9 @@ class Judgement:
 
 
 def judge(
-    found: Comparison, points: float, metrics: Sequence[str] = (), allow_missing: bool = False
+    comparison: Comparison, points: float, metrics: Sequence[str] = (), allow_missing: bool = False
 ) -> Judgement:
-    """Judge a comparison whose first side is the baseline.
+    """Judge a comparison whose first operand is the baseline.
 
     A row fails where the 95 % interval of B - A lies below ``-points`` and the one-sided p-value
     of B - A >= ``-points``, corrected after Holm over the rows judged, is below 0.025. So the
@@ -58,7 +59,7 @@ def judge(
     Rows in which nothing differs in any draw cannot fail and do not count (Tarone 1990).
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         points: the loss allowed, in printed units, 0 or more.
         metrics: that are judged; the headline metric of each task by default.
         allow_missing: go on where cells or images of the baseline are missing in the candidate.
@@ -67,19 +68,19 @@ def judge(
         UserError: a cell or an image of the baseline is missing in the candidate, or there is
             nothing to judge, or not enough draws or images to judge by.
     """
-    check_draws(found.draws)
+    check_draws(comparison.draws)
     if not allow_missing:
-        _check_whole(found, metrics)
+        _check_whole(comparison, metrics)
     wanted = [
         row
-        for row in found.rows
+        for row in comparison.rows
         if row.ranked and (row.metric in metrics or not metrics) and (row.headline or metrics)
     ]
     judged = [row for row in wanted if not math.isnan(row.interval.low)]
     blind = [row for row in wanted if math.isnan(row.interval.low) and not math.isnan(row.a)]
     if blind and not allow_missing:
         raise UserError(
-            f"{label(blind[0])} has no interval (over {blind[0].images} images, {found.draws} "
+            f"{label(blind[0])} has no interval (over {blind[0].images} images, {comparison.draws} "
             "draws), so nothing can be said of it. --allow-missing leaves such rows out."
         )
     if not judged:
@@ -104,10 +105,9 @@ def _check_enough(judged: Sequence[ComparisonRow]) -> None:
     tests = [row for row in judged if not row.identical]
     most = max((row.images for row in tests), default=0)
     if tests and 2.0**-most * len(tests) >= ALPHA / 2:
-        counted = "1 row" if len(tests) == 1 else f"{len(tests)} rows"
         raise UserError(
-            f"{most} images are too few to judge {counted} by: however much worse the "
-            "candidate were, it would not be significant. Measure more images."
+            f"{most} images are too few to judge {counted(len(tests), 'row')} by: however much "
+            "worse the candidate were, it would not be significant. Measure more images."
         )
 
 
@@ -126,31 +126,31 @@ def check_draws(draws: int) -> None:
 
 def label(row: ComparisonRow) -> str:
     """The row in words."""
-    one, other = row.restorers
+    a, b = row.restorers
     codec = "" if row.codec in Study.model_fields["codec"].default else f"{row.codec} "
     compared = "" if row.qf is None else f", {codec}QF {row.qf}"
-    return f"{row.task} {row.metric}, {one if one == other else f'{one} against {other}'}{compared}"
+    return f"{row.task} {row.metric}, {a if a == b else f'{a} against {b}'}{compared}"
 
 
-def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
-    missing = [cell.key for cell in found.pairing.only_a]
-    missing += [pair.a.key for pair in found.unmeasured]
+def _check_whole(comparison: Comparison, metrics: Sequence[str]) -> None:
+    missing = [cell.key for cell in comparison.pairing.only_a]
+    missing += [pair.a.key for pair in comparison.unmeasured]
     if missing:
-        cells = "1 cell" if len(missing) == 1 else f"{len(missing)} cells"
         raise UserError(
-            f"The candidate lacks {cells} of the baseline, such as {missing[0]}: "
-            "a gate that leaves them out proves nothing. Run them, or pass --allow-missing."
+            f"The candidate lacks {counted(len(missing), 'cell')} of the baseline, such as "
+            f"{missing[0]}: a gate that leaves them out proves nothing. Run them, or pass "
+            "--allow-missing."
         )
-    for compared in found.compared_pairs:
+    for compared in comparison.compared_pairs:
         if compared.lost:
-            images = "1 image" if len(compared.lost) == 1 else f"{len(compared.lost)} images"
             raise UserError(
-                f"{compared.pair.b.key} of the candidate lacks {images} of the "
-                f"baseline, such as {compared.lost[0]} (failed or not measured): a gate that "
-                "leaves them out proves nothing. Run them, or pass --allow-missing."
+                f"{compared.pair.b.key} of the candidate lacks "
+                f"{counted(len(compared.lost), 'image')} of the baseline, such as "
+                f"{compared.lost[0]} (failed or not measured): a gate that leaves them out proves "
+                "nothing. Run them, or pass --allow-missing."
             )
-    judged = {row.task for row in found.rows if row.headline}
-    without = {compared.pair.task for compared in found.compared_pairs} - judged
+    judged = {row.task for row in comparison.rows if row.headline}
+    without = {compared.pair.task for compared in comparison.compared_pairs} - judged
     if without and not metrics:
         raise UserError(
             f"Baseline and candidate have no metric of {', '.join(sorted(without))} in common, so "
@@ -160,16 +160,9 @@ def _check_whole(found: Comparison, metrics: Sequence[str]) -> None:
 
 def _p(row: ComparisonRow, points: float) -> float:
     """One-sided: how likely a difference so far below ``-points`` is where there is none."""
-    a, b = row.evidence
-    shifted = _less(a, row.metric, points / row.scale)
-    difference = differences(shifted, b, (row.metric,))[row.metric]
+    a, b = row.results
+    metric, loss = row.metric, points / row.scale
+    values, draws = {metric: a.values[metric] - loss}, {metric: a.draws[metric] - loss}
+    difference = differences(replace(a, values=values, draws=draws), b, (metric,))[metric]
     half = difference.p / 2
     return half if difference.value < 0 else 1 - half
-
-
-def _less(item: BootstrapResult, metric: str, loss: float) -> BootstrapResult:
-    return replace(
-        item,
-        values={metric: item.values[metric] - loss},
-        draws={metric: item.draws[metric] - loss},
-    )

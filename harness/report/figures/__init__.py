@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from importlib import import_module
 
-from harness.analysis.draws import DRAWS
+from harness.analysis.resampling import DRAWS
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
 from harness.report.figures.data import FigureData

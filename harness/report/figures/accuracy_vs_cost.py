@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.bootstrap import differences
+from harness.analysis.differences import differences
 from harness.analysis.inference import Interval
 from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
-from harness.analysis.draws import DRAWS
 from harness.analysis.inference import LEVEL, Interval
 from harness.analysis.metrics import GROUPS, headline, scaled
+from harness.analysis.resampling import DRAWS
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest

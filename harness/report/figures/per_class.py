@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.analysis.bootstrap import Difference, differences
+from harness.analysis.differences import Difference, differences
 from harness.analysis.inference import NO_INTERVAL
 from harness.analysis.metrics import printed, scaled
 from harness.analysis.significance import BASELINE

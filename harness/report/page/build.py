@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness._version import __version__
-from harness.analysis.draws import DRAWS
+from harness.analysis.resampling import DRAWS
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
 from harness.report.page.data import Page, describe_page

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.analysis.bootstrap import load_bootstrap
-from harness.analysis.draws import DRAWS
 from harness.analysis.metrics import CellResult, measure
+from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import assess
 from harness.analysis.summaries import summaries, summary_notes
 from harness.plugins.types import Json
@@ -34,8 +34,8 @@ from harness.report.page.provenance import (
     used_assets,
 )
 from harness.report.page.tables import PageTable, TaskTables, task_tables
-from harness.report.tables.building import build_table, table_lines
-from harness.report.tables.table import Table
+from harness.report.tables.build import build_table, table_lines
+from harness.report.tables.model import Table
 
 _AGAIN = "results/again"
 """Where the command that makes a run again puts it: not where this one happens to lie."""

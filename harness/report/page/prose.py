@@ -11,8 +11,8 @@ from harness.analysis.metrics import GROUPS, printed
 from harness.analysis.significance import BASELINE, Assessment
 from harness.plugins import registry
 from harness.records.schema import Manifest
-from harness.report.tables.building import FEW
-from harness.report.tables.table import Row, Table
+from harness.report.tables.build import FEW
+from harness.report.tables.model import Row, Table
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from harness.analysis.metrics import CellResult, list_conditions, printed, scale
 from harness.analysis.significance import Assessment
 from harness.plugins import registry
 from harness.records.schema import Manifest
-from harness.report.tables.table import Row, Table
+from harness.report.tables.model import Row, Table
 from harness.study.study import Condition, Study
 
 Groups = tuple[tuple[str, tuple[str, ...]], ...]
@@ -155,7 +155,7 @@ def _value_line(row: Row, restorers: Sequence[str]) -> GridLine:
         )
         for name in restorers
     }
-    return GridLine(row.labels[1:], *row.labels[1:], numbers)
+    return GridLine(row.labels[1:], row.labels[1], row.labels[2], numbers)
 
 
 def _grid(
@@ -192,7 +192,7 @@ def _differences(
                 significant=verdict.p_jpeg < ALPHA,
             )
         if numbers:
-            lines.append(GridLine(row.labels[1:], *row.labels[1:], numbers))
+            lines.append(GridLine(row.labels[1:], row.labels[1], row.labels[2], numbers))
     held = {name for line in lines for name in line.numbers}
     if not held:
         return None

@@ -1,4 +1,4 @@
-"""A comparison as text and Markdown."""
+"""A comparison as tables, in text and Markdown."""
 
 from __future__ import annotations
 
@@ -6,42 +6,55 @@ import math
 import shlex
 from collections.abc import Sequence
 
-from harness.analysis.comparison.movers import LargestChange
 from harness.analysis.comparison.regression_gate import Judgement, label
-from harness.analysis.comparison.rows import Comparison, ComparisonRow
+from harness.analysis.comparison.results import Comparison, ComparisonRow, LargestChange
 from harness.analysis.inference import ALPHA
-from harness.analysis.metrics import printed
-from harness.report.tables.building import FEW
-from harness.report.tables.render import render_lines
+from harness.analysis.metrics import counted, printed
+from harness.report.tables.build import FEW
+from harness.report.tables.model import Table, text_table
+from harness.report.tables.text import render_markdown, render_text
 from harness.study.study import Study
 
 FORMATS = ("text", "md", "csv", "json")
 """What ``--format`` takes."""
 
+_DEFAULT_CODECS = Study.model_fields["codec"].default
 
-def show(found: Comparison, moved: Sequence[LargestChange], format: str) -> str:
+
+def render_comparison(comparison: Comparison, changes: Sequence[LargestChange], format: str) -> str:
     """The comparison as ``text`` or ``md``."""
-    lines = _lines(found)
-    parts = [_title(found), [_table(lines, format)] * (len(lines) > 1), _legend(found)]
-    if moved:
-        parts += [
-            ["The images that moved most, each where its own metric did:"],
-            [_table(_mover_lines(found, moved), format)],
-            _hints(found, moved),
-        ]
-    parts.append(list(found.notes))
-    end = "  " if format == "md" else ""
-    blocks = [
-        "\n".join(line if "\n" in line else line + end for line in part) for part in parts if part
-    ]
-    return "\n\n".join(blocks) + "\n"
+    render = render_markdown if format == "md" else render_text
+    return "\n".join(render(table) for table in comparison_tables(comparison, changes))
+
+
+def comparison_tables(
+    comparison: Comparison, changes: Sequence[LargestChange] = ()
+) -> tuple[Table, ...]:
+    """The table of a comparison, and that of the images that changed most, where there are any."""
+    several = len({row.restorers for row in comparison.rows}) > 1
+    same = _unchanged(comparison)
+    lines = [_line(row, several) for row in comparison.rows if row.restorers not in same]
+    heads = ["task", "metric", *(["restorer"] if several else []), "QF", *comparison.heads]
+    heads += ["B − A ", "95 % interval", "p", "better/same/worse", "images"]
+    numbers = [heads, *lines] if lines else []
+    title, legend, notes = _title(comparison), _legend(comparison), comparison.notes
+    if not changes:
+        return (text_table(title, numbers, legend, notes),)
+    heads = ["task", "image", *(["restorer"] if several else []), "QF", "metric", *comparison.heads]
+    images = text_table(
+        ["The images that moved most, each where its own metric did:"],
+        [[*heads, "B − A"], *(_change_line(change, several) for change in changes)],
+        _hints(comparison, changes),
+        notes,
+    )
+    return text_table(title, numbers, legend), images
 
 
 def verdict_lines(judgement: Judgement) -> list[str]:
     """What the gate says, a line a failing row, then the sum of it."""
-    points, count = judgement.points, len(judgement.judged)
+    points = judgement.points
     lines = [
-        f"worse: {label(row)}: {_number(row.a, row)} -> {_number(row.b, row)}, "
+        f"worse: {label(row)}: {printed(row.a, row.digits)} -> {printed(row.b, row.digits)}, "
         f"{_signed(row.difference, row)} {_interval(row)}, p {_p(p)}"
         for row, p in judgement.failed
     ]
@@ -50,7 +63,7 @@ def verdict_lines(judgement: Judgement) -> list[str]:
     if points == 1:
         units = units.replace("points", "point")
     allowed = f" by more than {points:g} {units}".rstrip() if points else ""
-    comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
+    comparisons = counted(len(judgement.judged), "comparison")
     if judgement.failed:
         lines.append(
             f"FAILED: in {len(judgement.failed)} of {comparisons} B is significantly worse "
@@ -61,72 +74,75 @@ def verdict_lines(judgement: Judgement) -> list[str]:
         f"passed: no restorer is significantly worse than the baseline{allowed} ({comparisons})."
     )
     for row in judgement.hidden:
-        loss = max(0.0, -row.interval.low)
+        loss = f"{printed(max(0.0, -row.interval.low), row.digits)} {row.unit}".strip()
         lines.append(
-            f"could still hide: a loss of {f'{printed(loss, row.digits)} {row.unit}'.strip()} "
+            f"could still hide: a loss of {loss} "
             f"({label(row)}: {_signed(row.difference, row)} {_interval(row)})"
         )
     return lines
 
 
-def _title(found: Comparison) -> list[str]:
-    lines = [f"A = {found.a}", f"B = {found.b}"]
-    data = found.a.manifest.data_set
-    counts = sorted({row.images for row in found.rows})
+def _title(comparison: Comparison) -> list[str]:
+    data = comparison.a.manifest.data_set
+    counts = sorted({row.images for row in comparison.rows})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    models = dict.fromkeys(
-        f"{cell.task} by {cell.model}" + (f" in A, {other} in B" if other else "")
-        for compared in found.compared_pairs
-        if (cell := compared.pair.a).model
-        for other in ["" if compared.pair.b.model == cell.model else compared.pair.b.model]
-    )
     of = f" of {data.total}" if counts[-1] < data.total else ""
-    lines.append("; ".join([f"Data set {data.name}, n = {n}{of} images", *models]))
-    return lines
+    facts = {f"Data set {data.name}, n = {n}{of} images": None}
+    for compared in comparison.compared_pairs:
+        cell, other = compared.pair.a, compared.pair.b
+        if cell.model:
+            both = f" in A, {other.model} in B" if other.model != cell.model else ""
+            facts[f"{cell.task} by {cell.model}{both}"] = None
+    return [f"A = {comparison.a}", f"B = {comparison.b}", "; ".join(facts)]
 
 
-def _table(lines: Sequence[Sequence[str]], format: str) -> str:
-    if format == "md":  # where nothing needs to be aligned
-        lines = [[cell.strip() for cell in line] for line in lines]
-    return render_lines(lines, format).rstrip("\n")
-
-
-def _lines(found: Comparison) -> list[list[str]]:
-    """The comparison as rows of text, head first."""
-    one, other = found.heads
-    same = _unchanged(found)
-    several = len({row.restorers for row in found.rows}) > 1
-    heads = ["task", "metric", *["restorer"] * several, "QF", one, other, "B − A "]
-    heads += ["95 % interval", "p", "better/same/worse", "images"]
-    return [heads, *(_line(row, several) for row in found.rows if row.restorers not in same)]
-
-
-def _unchanged(found: Comparison) -> list[tuple[str, str]]:
+def _unchanged(comparison: Comparison) -> list[tuple[str, str]]:
     """The restorers of which no number differs, where several are compared."""
-    pairs = dict.fromkeys(row.restorers for row in found.rows)
-    changed = {row.restorers for row in found.rows if not row.identical}
+    pairs = dict.fromkeys(row.restorers for row in comparison.rows)
+    changed = {row.restorers for row in comparison.rows if not row.identical}
     return [] if len(pairs) == 1 else [pair for pair in pairs if pair not in changed]
 
 
 def _line(row: ComparisonRow, several: bool) -> list[str]:
-    one, other = row.restorers
-    name = [one if one == other else f"{one} → {other}"] * several
     mark = "*" if row.corrected < ALPHA else " "
-    compared = _place(row.codec, row.qf)
-    values = [_number(row.a, row), _number(row.b, row), _signed(row.difference, row) + mark]
-    counts = "" if row.tally is None else "/".join(str(count) for count in row.tally[:3])
-    tail = [_interval(row), _p(row.corrected), counts, str(row.images)]
-    return [row.task, row.metric, *name, compared, *values, *tail]
+    return [
+        row.task,
+        row.metric,
+        *_restorers(row.restorers, several),
+        _condition(row.codec, row.qf),
+        printed(row.a, row.digits),
+        printed(row.b, row.digits),
+        _signed(row.difference, row) + mark,
+        _interval(row),
+        _p(row.corrected),
+        "/".join(map(str, row.tally[:3])) if row.tally else "",
+        str(row.images),
+    ]
 
 
-def _place(codec: str, qf: int | str | None) -> str:
+def _change_line(change: LargestChange, several: bool) -> list[str]:
+    return [
+        change.task,
+        change.image,
+        *_restorers(change.restorers, several),
+        _condition(change.codec, change.qf),
+        change.metric,
+        printed(change.a, change.digits),
+        printed(change.b, change.digits),
+        printed(change.change, change.digits, sign="+"),
+    ]
+
+
+def _restorers(pair: tuple[str, str], several: bool) -> list[str]:
+    """The column of the restorers, where several are compared."""
+    a, b = pair
+    return [a if a == b else f"{a} → {b}"] if several else []
+
+
+def _condition(codec: str, qf: int | str | None) -> str:
     if qf is None:
         return "–"
-    return str(qf) if codec in Study.model_fields["codec"].default else f"{codec} {qf}"
-
-
-def _number(value: float, row: ComparisonRow) -> str:
-    return printed(value, row.digits)
+    return str(qf) if codec in _DEFAULT_CODECS else f"{codec} {qf}"
 
 
 def _signed(value: float, row: ComparisonRow) -> str:
@@ -145,69 +161,56 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _legend(found: Comparison) -> list[str]:
-    same = _unchanged(found)
-    names = ", ".join(dict.fromkeys(name for pair in same for name in pair))
-    lines = [f"no number differs, in any draw: {names}"] if same else []
-    few = min(row.images for row in found.rows)
-    if found.draws and all(row.images == 1 for row in found.rows):
+def _legend(comparison: Comparison) -> list[str]:
+    rows = comparison.rows
+    same = dict.fromkeys(name for pair in _unchanged(comparison) for name in pair)
+    lines = [f"no number differs, in any draw: {', '.join(same)}"] if same else []
+    few = min(row.images for row in rows)
+    if comparison.draws and all(row.images == 1 for row in rows):
         lines.append("no intervals and p-values: one image has none")
-    elif found.draws:
+    elif comparison.draws:
         lines.append(
-            f"95 % interval of B − A, p: paired bootstrap of the images, {found.draws} draws, "
-            f"seed {found.seed}"
+            f"95 % interval of B − A, p: paired bootstrap of the images, {comparison.draws} draws, "
+            f"seed {comparison.seed}"
         )
-        if found.tests:
-            many = "comparison" if found.tests == 1 else "comparisons"
-            lines.append(f"p is Holm-corrected over {found.tests} {many}; * below {ALPHA:.2g}")
+        if comparison.tests:
+            lines.append(
+                f"p is Holm-corrected over {counted(comparison.tests, 'comparison')}; "
+                f"* below {ALPHA:.2g}"
+            )
         if few < FEW:
             lines.append(f"{few} images are few: their intervals are too narrow")
     else:
         lines.append("no intervals and p-values: --draws 0")
-    if any(row.qf == "mean" for row in found.rows):
+    if any(row.qf == "mean" for row in rows):
         lines.append("QF mean: the mean over the QFs above it, drawn together (mPC)")
-    tallies = [row.tally for row in found.rows if row.tally is not None]
+    tallies = [row.tally for row in rows if row.tally is not None]
     if tallies:
         lines.append("better/same/worse: images whose own metric is higher, equal, lower in B")
-    if any(tally.undefined for tally in tallies):
-        most = max(tally.undefined for tally in tallies)
+    most = max((tally.undefined for tally in tallies), default=0)
+    if most:
         lines.append(
             f"  not counted there: images without a value in one of the two, up to {most} a row"
         )
     return lines
 
 
-def _mover_lines(found: Comparison, moved: Sequence[LargestChange]) -> list[list[str]]:
-    one, other = found.heads
-    several = len({row.restorers for row in found.rows}) > 1
-    lines = [["task", "image", *["restorer"] * several, "QF", "metric", one, other, "B − A"]]
-    for mover in moved:
-        left, right = mover.restorers
-        name = [left if left == right else f"{left} → {right}"] * several
-        values = [printed(value, mover.digits) for value in (mover.a, mover.b)]
-        change = printed(mover.change, mover.digits, sign="+")
-        compared = _place(mover.codec, mover.qf)
-        lines.append([mover.task, mover.image, *name, compared, mover.metric, *values, change])
-    return lines
-
-
-def _hints(found: Comparison, moved: Sequence[LargestChange]) -> list[str]:
-    """The commands that draw, of each task, the image that moved most and others at its QF."""
+def _hints(comparison: Comparison, changes: Sequence[LargestChange]) -> list[str]:
+    """The commands that draw, of each task, the image that changed most and others at its QF."""
     lines = ["To see them, the first of each task and others at its QF:"]
-    for task in dict.fromkeys(mover.task for mover in moved):
-        first = next(mover for mover in moved if mover.task == task)
-        alike = (first.task, first.codec, first.qf, first.restorers)
-        mine = [m for m in moved if (m.task, m.codec, m.qf, m.restorers) == alike]
-        where = ["--task", task]
-        if first.codec not in ("", *Study.model_fields["codec"].default):
-            where += ["--codec", first.codec]
+    for task in dict.fromkeys(change.task for change in changes):
+        first = next(change for change in changes if change.task == task)
+        options = ["--task", task]
+        if first.codec not in ("", *_DEFAULT_CODECS):
+            options += ["--codec", first.codec]
         if first.qf is not None:
-            where += ["--qf", str(first.qf)]
-        images = [word for mover in mine for word in ("--image", mover.image)]
+            options += ["--qf", str(first.qf)]
+        images = [c.image for c in changes if c.condition == first.condition]
         shown: dict[str, list[str]] = {}
-        for side, name in zip((found.a, found.b), first.restorers, strict=True):
-            shown.setdefault(str(side.directory.path), []).append(name)
+        operands = (comparison.a, comparison.b)
+        for operand, name in zip(operands, first.restorers, strict=True):
+            shown.setdefault(str(operand.directory.path), []).append(name)
         for path, names in shown.items():
-            words = ["harness", "panels", path, *where, "--restorers", ",".join(names), *images]
-            lines.append(shlex.join(words))
+            words = ["harness", "panels", path, *options, "--restorers", ",".join(names)]
+            lines.append(shlex.join([*words, *(w for i in images for w in ("--image", i))]))
     return lines

@@ -1,4 +1,4 @@
-"""Table III's layout: restorers down; parameters, multiply-accumulates, time and memory across."""
+"""What restorers cost: the table of ``harness cost``, and the paper's Table III."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.metrics import printed
-from harness.report.tables.render import render_lines
+from harness.errors import UserError
+from harness.report.tables.model import Row, Table, text_table
+from harness.report.tables.paper_layouts import FOLDER, HEADINGS, figures_missing
+from harness.report.tables.text import render_markdown, render_text
 
-REFERENCE = Path(__file__).parents[3] / "results" / "reference" / "table_iii.csv"
+REFERENCE = FOLDER / "table_iii.csv"
 """The published figures; a checkout has them, a wheel has not."""
 
 REFERENCE_SIDE = 512
@@ -21,8 +24,20 @@ REFERENCE_SIZE = "published"
 
 CSV_HEAD = ("restorer", "params_m", "gmacs", "ms", "peak_mb")
 
+FLOPS, PARAMETERS, TIME = "FLOPs (G)", "#Params (M)", "Running Time (ms)"
+"""The columns of Table III."""
+
 _HEAD = ("restorer", "size", "params (M)", "MACs (G)", "ms", "peak (MB)")
 _REFERENCE_HEAD = ("by output (G)", "III: params (M)", "III: FLOPs (G)", "III: ms")
+_HOW = (
+    "FLOPs: multiply-accumulates, transposed convolutions counted by their output, as Table III "
+    "does; `harness cost` has the count by their input beside it."
+)
+_UNTIMED = "–: not timed; --time runs the networks."
+_COMPARED = (
+    "paper: as published, time on a Tesla P100. measured: here, on networks written from the "
+    "papers; a difference in time is one of hardware, too."
+)
 
 
 @dataclass(frozen=True)
@@ -93,11 +108,56 @@ def render_cost(table: CostTable, format: str) -> str:
     """The table as ``text``, ``md`` or ``csv`` (`CSV_HEAD`, what is not measured left empty)."""
     if format == "csv":
         return _csv(table.rows)
-    heading = f"Cost of restoring one 3×{table.side}×{table.side} image"
-    body = render_lines(_lines(table), format)
-    line_end = "  \n" if format == "md" else "\n"
-    above = line_end.join([heading, f"Hardware: {table.hardware}"])
-    return f"{above}\n\n{body}\n{line_end.join(table.notes)}\n"
+    title = (
+        f"Cost of restoring one 3×{table.side}×{table.side} image",
+        f"Hardware: {table.hardware}",
+    )
+    printable = text_table(title, _lines(table), notes=table.notes)
+    return render_markdown(printable) if format == "md" else render_text(printable)
+
+
+def table_iii(table: CostTable, published: bool = False) -> Table:
+    """Table III's rows and columns, one decimal each as there.
+
+    Args:
+        table: of networks of the published size, for images of the published side.
+        published: put the paper's figures beside the counted ones.
+
+    Raises:
+        UserError: the published figures are not at hand.
+    """
+    paper = read_published() if published else {}
+    if published and not paper:
+        raise UserError(figures_missing(REFERENCE))
+    timed = any(row.milliseconds is not None for row in table.rows)
+    # That note explains columns that the layout has not.
+    notes = [note for note in table.notes if not note.startswith("by output:")]
+    return Table(
+        name="Table III",
+        title=(
+            f"Cost of restoring one 3×{table.side}×{table.side} image, networks of published size.",
+            f"Hardware: {table.hardware}" if timed else "Counted only.",
+        ),
+        head=("Method",),
+        groups=(("", (FLOPS, PARAMETERS, TIME)),),
+        rows=tuple(_row(row, paper.get(row.restorer)) for row in table.rows),
+        notes=(_HOW, *([] if timed else [_UNTIMED]), *notes),
+        comparison=_COMPARED if published else "",
+        across="metric",
+        narrow=True,
+    )
+
+
+def _row(row: CostRow, paper: PublishedCost | None) -> Row:
+    values = {FLOPS: row.macs_by_output / 1e9, PARAMETERS: row.parameters / 1e6}
+    if row.milliseconds is not None:
+        values[TIME] = row.milliseconds
+    return Row(
+        labels=(HEADINGS.get(row.restorer, row.restorer),),
+        values=values,
+        published={FLOPS: paper.gmacs, PARAMETERS: paper.params_m, TIME: paper.ms} if paper else {},
+        facts={"table": "III", "restorer": row.restorer},
+    )
 
 
 def _csv(rows: tuple[CostRow, ...]) -> str:

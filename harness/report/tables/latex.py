@@ -1,12 +1,19 @@
-"""Sheets as LaTeX: booktabs, groups of columns, best bold, second underlined."""
+"""Tables as LaTeX: booktabs, groups of columns, best bold, second underlined."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from harness.report.tables.sheet import DIFFERENCE, MEASURED, PUBLISHED, Sheet, SheetLine, spans
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG
+from harness.report.tables.model import (
+    DIFFERENCE,
+    PUBLISHED,
+    SAME_AS_BEST,
+    SAME_AS_JPEG,
+    Row,
+    Table,
+    spans,
+)
 
 PACKAGES = ("booktabs", "multirow", "graphicx", "xcolor")
 """What the preamble of a document must load."""
@@ -44,24 +51,24 @@ _ASCII = 0x7F
 _GREY = "black!55"
 
 
-def render_latex(sheet: Sheet, intervals: bool | None = None, standalone: bool = False) -> str:
-    """The sheet as a ``table*``, or as a document of its own.
+def render_latex(table: Table, intervals: bool | None = None, standalone: bool = False) -> str:
+    """The table as a ``table*``, or as a document of its own.
 
     Args:
-        sheet: what to print.
+        table: what to print.
         intervals: half their width below the right of each number; None: where there is room.
         standalone: with a preamble, so that it compiles by itself.
     """
-    columns = len(sheet.head) - sheet.stacked + 1 + len(sheet.columns)
+    columns = len(table.head) - table.stacked + 1 + len(table.columns)
     shown = columns <= WIDE if intervals is None else intervals
-    tabular = _tabular(sheet, shown)
+    tabular = _tabular(table, shown)
     packages = f"\\usepackage{{{','.join(PACKAGES)}}}"
     body = [
         f"% Needs, in the preamble: {packages}",
         r"\begin{table*}[t]",
         r"\centering",
-        f"\\caption{{{' '.join(_sentence(line) for line in sheet.title)}}}",
-        f"\\label{{tab:{sheet.name.lower().replace(' ', '-') or 'restorers'}}}",
+        f"\\caption{{{' '.join(_sentence(line) for line in table.title)}}}",
+        f"\\label{{tab:{table.name.lower().replace(' ', '-') or 'restorers'}}}",
         r"\smallskip\footnotesize",
         r"\renewcommand{\arraystretch}{1.1}",
         r"\setlength{\tabcolsep}{5pt}",
@@ -69,7 +76,7 @@ def render_latex(sheet: Sheet, intervals: bool | None = None, standalone: bool =
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         *tabular,
         r"}",
-        *_notes(sheet, shown),
+        *_notes(table, shown),
         r"\end{table*}",
     ]
     if standalone:
@@ -98,43 +105,43 @@ def _sentence(line: str) -> str:
     return escape(line if line.endswith((".", "?", "!")) else line + ".")
 
 
-def _tabular(sheet: Sheet, intervals: bool) -> list[str]:
-    labels = _labels(sheet)
-    count = len(labels[0][0]) if labels else len(sheet.head) - sheet.stacked + 1
-    numbers = "".join("r" * len(names) for _, names in sheet.groups)
-    lines = [f"\\begin{{tabular}}{{{'l' * count}{numbers}}}", r"\toprule", *_heading(sheet, count)]
+def _tabular(table: Table, intervals: bool) -> list[str]:
+    labels = _labels(table)
+    count = len(labels[0][0]) if labels else len(table.head) - table.stacked + 1
+    numbers = "".join("r" * len(names) for _, names in table.groups)
+    lines = [f"\\begin{{tabular}}{{{'l' * count}{numbers}}}", r"\toprule", *_heading(table, count)]
     plain = [label for label, _ in labels]
-    parts = [_label_cells(plain, column, labels, sheet) for column in range(count)]
-    for index, line in enumerate(sheet.lines):
+    parts = [_label_cells(plain, column, labels, table) for column in range(count)]
+    for index, row in enumerate(table.rows):
         if index:
             lines += _rule(plain[index - 1], plain[index], count + len(numbers))
         left = [part[index] for part in parts]
-        cells = [_number(line, name, intervals) for name in sheet.columns]
+        cells = [_number(row, name, intervals) for name in table.columns]
         lines.append(" & ".join([*left, *cells]) + r" \\")
-        if sheet.comparison:
+        if table.comparison:
             paper = [*[""] * (count - 1), _grey(PUBLISHED)]
-            lines.append(" & ".join([*paper, *(_paper(line, n) for n in sheet.columns)]) + r" \\")
+            lines.append(" & ".join([*paper, *(_paper(row, n) for n in table.columns)]) + r" \\")
     return [*lines, r"\bottomrule", r"\end{tabular}%"]
 
 
-def _labels(sheet: Sheet) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+def _labels(table: Table) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Of each line: the labels by printed column, and the parts of the first, which are stacked."""
     return [
-        (("\n".join(line.labels[: sheet.stacked]), *line.labels[sheet.stacked :]),
-         line.labels[: sheet.stacked])
-        for line in sheet.lines
+        (("\n".join(row.labels[: table.stacked]), *row.labels[table.stacked :]),
+         row.labels[: table.stacked])
+        for row in table.rows
     ]  # fmt: skip
 
 
-def _heading(sheet: Sheet, count: int) -> list[str]:
+def _heading(table: Table, count: int) -> list[str]:
     """The heads of the columns below those of their groups."""
-    heads = [sheet.head[0], *sheet.head[sheet.stacked :]]
-    columns = [f"\\multicolumn{{1}}{{c}}{{{escape(sheet.heading(n))}}}" for n in sheet.columns]
-    if not any(label for label, _ in sheet.groups):
+    heads = [table.head[0], *table.head[table.stacked :]]
+    columns = [f"\\multicolumn{{1}}{{c}}{{{escape(table.heading(n))}}}" for n in table.columns]
+    if not any(label for label, _ in table.groups):
         return [" & ".join([*map(escape, heads), *columns]) + r" \\", r"\midrule"]
     top = [f"\\multirow{{2}}{{*}}{{{escape(head)}}}" for head in heads]
     rules, first = [], count + 1
-    for label, names in sheet.groups:
+    for label, names in table.groups:
         if not names:
             continue
         top.append(f"\\multicolumn{{{len(names)}}}{{c}}{{{escape(label)}}}")
@@ -153,13 +160,13 @@ def _label_cells(
     plain: Sequence[tuple[str, ...]],
     column: int,
     labels: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
-    sheet: Sheet,
+    table: Table,
 ) -> list[str]:
     """A label column's cells, one that lasts for several lines written once."""
     if not plain or column == len(plain[0]) - 1:
         return [escape(label[column]) for label in plain]
     cells = [""] * len(plain)
-    each = 2 if sheet.comparison else 1
+    each = 2 if table.comparison else 1
     for first, length in spans(plain, column):
         height = length * each
         text = _stack(labels[first][1], height) if column == 0 else escape(plain[first][column])
@@ -179,18 +186,17 @@ def _stack(parts: Sequence[str], height: int) -> str:
 
 def _rule(above: tuple[str, ...], line: tuple[str, ...], columns: int) -> list[str]:
     """What stands between two lines: a rule from the first label that changes, if not the last."""
-    pairs = enumerate(zip(above, line, strict=True))
-    changed = next((index for index, (one, other) in pairs if one != other), len(line) - 1)
-    if changed == len(line) - 1:
+    last = len(line) - 1
+    changed = next((at for at in range(last) if above[at] != line[at]), last)
+    if changed == last:
         return []
     return [r"\midrule" if changed == 0 else f"\\cmidrule(l){{{changed + 1}-{columns}}}"]
 
 
-def _number(line: SheetLine, name: str, intervals: bool) -> str:
-    row = line.row
-    text = escape(line.text(name, MEASURED)).replace("-", "$-$") if name in row.values else "--"
-    if text == "--":
+def _number(row: Row, name: str, intervals: bool) -> str:
+    if row.text(name) == "–":
         return r"\multicolumn{1}{c}{--}"
+    text = escape(row.text(name)).replace("-", "$-$")
     shown = {1: f"\\textbf{{{text}}}", 2: f"\\underline{{{text}}}"}.get(row.rank(name), text)
     above = "".join(_MARKS[mark] for mark in row.marks.get(name, ""))
     half = row.half(name).lstrip("±") if intervals else ""
@@ -202,27 +208,28 @@ def _number(line: SheetLine, name: str, intervals: bool) -> str:
     return f"{shown}\\rlap{{$^{{{above}}}$}}" if above else shown
 
 
-def _paper(line: SheetLine, name: str) -> str:
-    theirs = line.text(name, PUBLISHED)
-    if name not in line.published:
+def _paper(row: Row, name: str) -> str:
+    if name not in row.published:
         return ""
-    gap = line.text(name, DIFFERENCE)
-    return _grey(theirs if line.difference(name) is None else f"{theirs} ({gap})")
+    difference = row.text(name, DIFFERENCE)
+    known = row.number(name, DIFFERENCE) is not None
+    figure = row.text(name, PUBLISHED)
+    return _grey(f"{figure} ({difference})" if known else figure)
 
 
 def _grey(text: str) -> str:
     return f"\\textcolor{{{_GREY}}}{{\\scriptsize {escape(text).replace('-', '$-$')}}}"
 
 
-def _notes(sheet: Sheet, intervals: bool) -> list[str]:
+def _notes(table: Table, intervals: bool) -> list[str]:
     """What stands below: what bold, marks and grey mean, then the notes."""
     said = []
-    if any(line.row.rank(name) for line in sheet.lines for name in sheet.columns):
+    if table.ranked:
         said.append(r"\textbf{Bold}: best of its row; \underline{underlined}: second.")
-    if sheet.comparison:
+    if table.comparison:
         said.append(f"Grey: the paper's figure and, in parentheses, {escape(DIFFERENCE)}.")
-        said.append(_sentence(sheet.comparison))
-    said += [_sentence(line) for line in sheet.below(intervals)]
+        said.append(_sentence(table.comparison))
+    said += [_sentence(line) for line in (*table.legend_lines(intervals), *table.notes)]
     if not said:
         return []
     return [

@@ -6,14 +6,13 @@ import shlex
 from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
-from harness.analysis.sanity_check import gate_notes
-from harness.records.schema import CellEntry
-from harness.report.tables.notes import table_notes
+from harness.records.run_directory import RunDirectory
+from harness.report.tables.notes import run_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
 
 
-def gap_notes(
+def missing_notes(
     layout: PaperLayout, joined: Joined, blocks: Sequence[Block], columns: Sequence[str]
 ) -> tuple[str, ...]:
     """The notes below a table: what each run directory says of its cells, and what is missing.
@@ -25,24 +24,33 @@ def gap_notes(
         columns: of the table.
     """
     notes = []
-    several = len(joined.sources) > 1
     for source in joined.sources:
-        said = _own_notes(layout, source)
-        notes += [f"{source.directory.path}: {note}" if several else note for note in said]
+        head = f"{source.directory.path}: " if len(joined.sources) > 1 else ""
+        notes += [f"{head}{note}" for note in _run_notes(layout, source)]
     for block in blocks:
         notes += _missing(layout, block, columns)
     return tuple(notes)
 
 
-def _own_notes(layout: PaperLayout, source: RunSource) -> list[str]:
-    keys = {c.key for c in source.manifest.cells if layout.takes(c) and _jpeg(c)}
+def nothing_measured(layout: PaperLayout, directories: Sequence[RunDirectory]) -> str:
+    """What to say where the run directories hold nothing of a table, and what to do."""
+    paths = ", ".join(str(directory.path) for directory in directories)
+    hold = "holds" if len(directories) == 1 else "hold"
+    what = " or ".join(layout.tasks)
+    if layout.fidelity:
+        what += " of DAGN's variants in colour" if layout.ablation else " in colour"
+    data = " It is on LIU4K, which its authors give out." if layout.number == "II" else ""
+    return (
+        f"{paths} {hold} no record of {what} after JPEG, which {layout.name} is made of.{data} "
+        f"Make one with '{layout.command}'."
+    )
+
+
+def _run_notes(layout: PaperLayout, source: RunSource) -> tuple[str, ...]:
+    cells = (c for c in source.manifest.cells if c.codec in ("", CODEC) and layout.takes(c))
+    keys = {cell.key for cell in cells}
     keys |= {key for key in source.manifest.skipped if key.split("/")[0] in layout.tasks}
-    tasks = {result.cell.task for result in source.results}
-    return table_notes(source.manifest, source.results, keys) + gate_notes(source.directory, tasks)
-
-
-def _jpeg(cell: CellEntry) -> bool:
-    return cell.codec in ("", CODEC)
+    return run_notes(source.directory, source.manifest, source.results, keys)
 
 
 def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[str]:
@@ -61,24 +69,17 @@ def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[
             lacking.setdefault(gaps, []).append(column)
     if not lacking:
         return []
-    on = (
-        f"{layout.tasks[block.task]} on {block.dataset}"
-        if block.sources
-        else layout.tasks[block.task]
-    )
+    if not block.sources:
+        return [f"–: {layout.tasks[block.task]} was not measured. To fill it: {_command(block)}"]
     heads = ABLATION if layout.ablation else HEADINGS
     what = "; ".join(
-        f"{', '.join(heads.get(c, c) for c in found)} at QF {', '.join(map(str, gaps))}"
-        for gaps, found in lacking.items()
+        f"{', '.join(heads.get(c, c) for c in without)} at QF {', '.join(map(str, gaps))}"
+        for gaps, without in lacking.items()
     )
-    if not block.sources:
-        what = "nothing"
-        return [f"–: {on} was not measured. To fill it: {_command(layout, block, (), ())}"]
-    wanted = [names[column] for found in lacking.values() for column in found]
-    missing = sorted({qf for gaps in lacking for qf in gaps})
-    return [
-        f"–: not measured, {on}: {what}. To fill it: {_command(layout, block, wanted, missing)}"
-    ]
+    restorers = [names[column] for without in lacking.values() for column in without]
+    command = _command(block, restorers, sorted({qf for gaps in lacking for qf in gaps}))
+    on = f"{layout.tasks[block.task]} on {block.dataset}"
+    return [f"–: not measured, {on}: {what}. To fill it: {command}"]
 
 
 def _restorers(layout: PaperLayout, block: Block, columns: Sequence[str]) -> dict[str, str]:
@@ -96,9 +97,7 @@ def _absent(block: Block, restorer: str, qf: int) -> bool:
     return any(key in source.manifest.skipped for source in block.sources)
 
 
-def _command(
-    layout: PaperLayout, block: Block, restorers: Sequence[str], qfs: Sequence[int]
-) -> str:
+def _command(block: Block, restorers: Sequence[str] = (), qfs: Sequence[int] = ()) -> str:
     """The command that goes on in the block's run directory; what is there stays."""
     if not block.sources:
         return f"harness run --task {block.task} --qf {','.join(map(str, QFS))}"

@@ -6,7 +6,9 @@ import math
 from collections.abc import Collection
 
 from harness.analysis.metrics import CellResult
+from harness.analysis.sanity_check import sanity_notes
 from harness.plugins import registry
+from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
 from harness.study.study import Study
 
@@ -20,22 +22,26 @@ _CODECS = (
     "are those to compare"
 )
 
-_OWN = ("qf", "restorer", "codec", "decoder")
+_PER_CELL = ("qf", "restorer", "codec", "decoder")
 """The inputs in which the cells of a task differ by design."""
 
 
-def table_notes(
-    manifest: Manifest, results: list[CellResult], keys: Collection[str] | None
-) -> list[str]:
+def run_notes(
+    directory: RunDirectory,
+    manifest: Manifest,
+    results: list[CellResult],
+    keys: Collection[str] | None,
+) -> tuple[str, ...]:
     """What a reader of the table must know.
 
     Args:
-        manifest: of the run directory.
+        directory: the run directory.
+        manifest: its manifest.
         results: its cells, measured.
         keys: the cells wanted; all by default.
     """
-    absent = {k: why for k, why in manifest.skipped.items() if keys is None or k in keys}
-    notes = [f"empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    skipped = {k: why for k, why in manifest.skipped.items() if keys is None or k in keys}
+    notes = [f"empty: {reason}" for reason in dict.fromkeys(skipped.values())]
     if manifest.study.get("nearest_qf"):
         notes.append(_NEAREST)
     notes += _codec_notes(manifest)
@@ -45,29 +51,28 @@ def table_notes(
         for cell in manifest.cells
         if cell.key not in begun and (keys is None or cell.key in keys)
     ]
-    for result in results:
-        missing = result.expected - result.images - len(result.failed)
-        if missing:
-            notes.append(
-                f"incomplete: {result.cell.key} has {result.images} of {result.expected} images"
-            )
-    notes += _undefined(results)
-    notes += _mixed(manifest, results)
-    failures: dict[str, list[str]] = {}
+    notes += [
+        f"incomplete: {result.cell.key} has {result.images} of {result.expected} images"
+        for result in results
+        if result.expected > result.images + len(result.failed)
+    ]
+    notes += [*_undefined(results), *_mixed(results), *_failures(manifest, results)]
+    return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
+
+
+def _failures(manifest: Manifest, results: list[CellResult]) -> list[str]:
+    failures: dict[str, int] = {}
     for result in results:
         for image in result.failed:
-            failures.setdefault(image, []).append(result.cell.key)
-    if failures:
-        shown = ", ".join(
-            f"{image} (in {len(keys)} of {len(results)} cells)"
-            for image, keys in list(failures.items())[:5]
-        )
-        more = ", …" if len(failures) > 5 else ""
-        notes.append(
-            f"{len(failures)} of {manifest.data_set.images} images failed and are "
-            f"not in the numbers of their cells: {shown}{more}"
-        )
-    return notes
+            failures[image] = failures.get(image, 0) + 1
+    if not failures:
+        return []
+    shown = [f"{image} (in {n} of {len(results)} cells)" for image, n in failures.items()]
+    more = ", …" if len(failures) > 5 else ""
+    return [
+        f"{len(failures)} of {manifest.data_set.images} images failed and are not in the numbers "
+        f"of their cells: {', '.join(shown[:5])}{more}"
+    ]
 
 
 def _codec_notes(manifest: Manifest) -> list[str]:
@@ -76,8 +81,8 @@ def _codec_notes(manifest: Manifest) -> list[str]:
     if not others:
         return []
     known = registry.codecs()
-    meant = [f"{n}: {known.get(n).quality}" for n in others if n in known]
-    return [f"{_CODECS}{' (' * bool(meant)}{'; '.join(meant)}{')' * bool(meant)}"]
+    meant = "; ".join(f"{n}: {known.get(n).quality}" for n in others if n in known)
+    return [f"{_CODECS} ({meant})" if meant else _CODECS]
 
 
 def _undefined(results: list[CellResult]) -> list[str]:
@@ -93,13 +98,17 @@ def _undefined(results: list[CellResult]) -> list[str]:
     ]
 
 
-def _mixed(manifest: Manifest, results: list[CellResult]) -> list[str]:
+def _mixed(results: list[CellResult]) -> list[str]:
     """Tasks whose cells were measured by different software: a directory may outlive an update."""
     notes = []
     for name in dict.fromkeys(result.cell.task for result in results):
-        inputs = [result.cell.inputs for result in results if result.cell.task == name]
-        shared = dict.fromkeys(key for one in inputs for key in one if key not in _OWN)
-        odd = [key for key in shared if any(one.get(key) != inputs[0].get(key) for one in inputs)]
+        first, *others = [result.cell.inputs for result in results if result.cell.task == name]
+        keys = dict.fromkeys(key for inputs in (first, *others) for key in inputs)
+        odd = [
+            key
+            for key in keys
+            if key not in _PER_CELL and any(i.get(key) != first.get(key) for i in others)
+        ]
         if odd:
             notes.append(
                 f"mixed: the cells of {name} were not measured with the same {', '.join(odd)}; "

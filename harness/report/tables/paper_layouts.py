@@ -1,9 +1,14 @@
-"""The layouts of the paper's tables, by number."""
+"""The paper's tables: their layouts by number, and their figures as data.
+
+Ma et al., IEEE TIP 2024 (arXiv 2405.09291), Tables I to V.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 
 from harness.errors import UserError
@@ -58,6 +63,11 @@ class PaperLayout:
     def name(self) -> str:
         """What the table is called."""
         return f"Table {self.number}"
+
+    @property
+    def fidelity(self) -> bool:
+        """Whether it is of fidelity to the original, not of vision tasks."""
+        return "fidelity" in self.tasks
 
     @property
     def ablation(self) -> bool:
@@ -148,3 +158,57 @@ def roman_number(text: str) -> str:
     if plain not in NUMBERS:
         raise UserError(f"There is no Table {text.strip()}. There are: {', '.join(NUMBERS)}.")
     return plain
+
+
+FOLDER = Path(__file__).parents[3] / "results" / "reference"
+"""The published figures; a checkout has them, a wheel has not."""
+
+
+@dataclass(frozen=True)
+class PublishedFigures:
+    """A published table.
+
+    Attributes:
+        rows: (task or data set, QF, metric) to values by restorer or variant, in lower case; in
+            the printed unit. What the paper does not give is not there.
+        conditions: tasks or data sets, in the paper's order.
+    """
+
+    rows: dict[tuple[str, int, str], dict[str, float]]
+    conditions: tuple[str, ...]
+
+    def nearest(self, name: str) -> str:
+        """The published data set of that name, spelled as it may be; the first if there is none."""
+        plain = "".join(letter for letter in name.lower() if letter.isalnum())
+        same = [condition for condition in self.conditions if plain.startswith(condition.lower())]
+        return (same or list(self.conditions))[0]
+
+
+def read_figures(number: str, folder: Path = FOLDER) -> PublishedFigures:
+    """A published table (I, II, IV or V).
+
+    Raises:
+        UserError: the file is not at hand.
+    """
+    path = folder / f"table_{number.lower()}.csv"
+    if not path.is_file():
+        raise UserError(figures_missing(path))
+    rows: dict[tuple[str, int, str], dict[str, float]] = {}
+    conditions: dict[str, None] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            condition = line.get("dataset") or line["task"]
+            conditions[condition] = None
+            if line["value"]:
+                column = (line.get("restorer") or line["variant"]).lower()
+                row = rows.setdefault((condition, int(line["qf"]), line["metric"]), {})
+                row[column] = float(line["value"])
+    return PublishedFigures(rows, tuple(conditions))
+
+
+def figures_missing(path: Path) -> str:
+    """What to say where the published figures are not at hand."""
+    return (
+        f"The paper's figures are not here: {path} is part of a checkout, not of an installed "
+        "package. Leave out --published, or install with 'pip install -e' from a checkout."
+    )

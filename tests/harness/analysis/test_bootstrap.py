@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from paths import EMBEDDED
 
-from harness.analysis.bootstrap import differences, load_bootstrap
+from harness.analysis.bootstrap import load_bootstrap
+from harness.analysis.differences import differences
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory

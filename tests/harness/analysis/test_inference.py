@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import ROOT
 
-from harness.analysis.draws import resample_weights
 from harness.analysis.inference import NO_INTERVAL, holm, interval, p_value
+from harness.analysis.resampling import resample_weights
 
 BENCHMARK = ROOT / "benchmarks" / "coverage.py"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.interpolate import PchipInterpolator
 
-from harness.analysis.pchip import integral, slopes
+from harness.analysis.bd_rate import pchip_integral, pchip_slopes
 
 
 @st.composite
@@ -25,7 +25,7 @@ def sets_of_points(draw):
 @settings(max_examples=150, deadline=None)
 @given(sets_of_points())
 def test_the_slopes_are_scipys(points):
-    for x, y, found in zip(*points, slopes(*points), strict=True):
+    for x, y, found in zip(*points, pchip_slopes(*points), strict=True):
         expected = PchipInterpolator(x, y).derivative()(x)
         # Rounding is of the steepest piece.
         steepest = np.abs(np.diff(y) / np.diff(x)).max()
@@ -38,7 +38,7 @@ def test_the_slopes_are_scipys(points):
 def test_the_integral_is_scipys(points, a, b):
     x, y = points
     ends = [x[:, 0] + share * (x[:, -1] - x[:, 0]) for share in sorted((a, b))]
-    for row, found in enumerate(integral(x, y, *ends)):
+    for row, found in enumerate(pchip_integral(x, y, *ends)):
         low, high = (end[row] for end in ends)
         expected = PchipInterpolator(x[row], y[row]).integrate(low, high)
         # Areas above and below zero cancel: rounding is of their size, not of what is left.
@@ -51,7 +51,7 @@ def test_an_end_that_would_turn_back_is_flat_and_one_too_steep_is_bounded():
     x = np.array([[0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 1.1, 2.0]])
     y = np.array([[0.0, 0.1, 5.0, 6.0], [0.0, 1.0, -4.0, -5.0]])
 
-    found = slopes(x, y)
+    found = pchip_slopes(x, y)
 
     assert found[0, 0] == 0
     assert found[1, 0] == 3 * 1.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,4 +1,4 @@
-"""The clean gate: a model that misses its published score stops the study."""
+"""The sanity check: a model that misses its published score stops the study."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from harness.engine import local
 from harness.errors import HarnessError
 from harness.plugins import Expected
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import build_table
+from harness.report.tables.build import build_table
 from harness.study.plan import make_plan
 from harness.study.study import Study
 from tasks import scenes
@@ -62,7 +62,7 @@ def test_the_next_run_measures_nothing_again_and_still_stops(few, expect, tmp_pa
     path = next((tmp_path / "run" / "records").rglob("*.jsonl"))
     before = path.read_bytes()
 
-    with pytest.raises(HarnessError, match="clean gate stopped"):
+    with pytest.raises(HarnessError, match="sanity check stopped"):
         run(tmp_path)
 
     assert path.read_bytes() == before
@@ -73,7 +73,9 @@ def test_no_gate_goes_on_and_marks_the_table(few, expect, tmp_path):
     directory = run(tmp_path, gate=False, restorers="original,jpeg")
 
     assert measured(directory) == {"original-original", "jpeg-q10"}
-    assert any("NOT GATED" in note and "12.5" in note for note in build_table(directory).notes)
+    assert any(
+        "SANITY CHECK FAILED" in note and "12.5" in note for note in build_table(directory).notes
+    )
 
 
 def test_no_gate_without_the_uncompressed_images_is_marked_too(few, expect, tmp_path):
@@ -82,7 +84,7 @@ def test_no_gate_without_the_uncompressed_images_is_marked_too(few, expect, tmp_
 
     assert measured(directory) == {"jpeg-q10"}
     assert any(
-        "NOT GATED (--no-gate): pspnet_scenes was not measured" in note
+        "NOT CHECKED (--no-sanity-check): pspnet_scenes was not measured" in note
         for note in build_table(directory).notes
     )
 
@@ -92,7 +94,7 @@ def test_a_model_within_its_tolerance_goes_on_and_the_table_says_so(few, expect,
     directory = run(tmp_path)
 
     assert measured(directory) == {"original-original", "jpeg-q10"}
-    assert any(note.startswith("clean gate passed") for note in build_table(directory).notes)
+    assert any(note.startswith("sanity check passed") for note in build_table(directory).notes)
     assert any("mIoU 0.0 ± 100 is expected (somebody)" in n for n in build_table(directory).notes)
 
 
@@ -103,7 +105,7 @@ def test_on_a_subset_it_reports_and_goes_on(few, expect, tmp_path):
 
     assert measured(directory) == {"original-original", "jpeg-q10"}
     assert any(
-        note.startswith("clean, subset: ")
+        note.startswith("sanity check, subset: ")
         and "on the first 2 uncompressed images of scenes, mIoU 12.5 is expected on all" in note
         for note in notes
     )
@@ -128,7 +130,9 @@ def test_images_that_fail_are_no_passed_gate(few, expect, tmp_path, monkeypatch,
         return
     directory = run(tmp_path, gate=False, restorers="original,jpeg")
     assert any(
-        note.startswith("NOT GATED (--no-gate): pspnet_scenes failed on the uncompressed")
+        note.startswith(
+            "SANITY CHECK FAILED (--no-sanity-check): pspnet_scenes failed on the uncompressed"
+        )
         for note in build_table(directory).notes
     )
 
@@ -136,15 +140,15 @@ def test_images_that_fail_are_no_passed_gate(few, expect, tmp_path, monkeypatch,
 def test_the_mark_outlives_a_later_run_that_the_gate_stops(few, expect, tmp_path):
     expect(12.5)
     directory = run(tmp_path, gate=False, restorers="original,jpeg")
-    with pytest.raises(HarnessError, match="clean gate stopped"):
+    with pytest.raises(HarnessError, match="sanity check stopped"):
         run(tmp_path)
 
-    assert any(note.startswith("NOT GATED: ") for note in build_table(directory).notes)
+    assert any(note.startswith("SANITY CHECK FAILED: ") for note in build_table(directory).notes)
 
 
 def test_a_study_is_not_stopped_by_another_task_of_its_directory(few, expect, tmp_path):
     expect(12.5)
-    with pytest.raises(HarnessError, match="clean gate stopped"):
+    with pytest.raises(HarnessError, match="sanity check stopped"):
         run(tmp_path)
 
     directory = run(tmp_path, task="fidelity")

@@ -5,14 +5,15 @@ import pytest
 from runs import fidelity_run
 from scipy import stats
 
-from harness.analysis.bootstrap import differences, load_bootstrap
-from harness.analysis.draws import resample_weights
+from harness.analysis.bootstrap import load_bootstrap
+from harness.analysis.differences import differences
 from harness.analysis.inference import interval
+from harness.analysis.resampling import resample_weights
 from harness.analysis.significance import Line, assess
-from harness.report.tables.building import build_table
-from harness.report.tables.long_form import long_form
-from harness.report.tables.render import render_markdown, render_text
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG
+from harness.report.tables.build import build_table
+from harness.report.tables.frames import long_form
+from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG
+from harness.report.tables.text import render_markdown, render_text
 
 IMAGES = [f"i{number:03}" for number in range(60)]
 

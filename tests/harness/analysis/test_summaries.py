@@ -7,17 +7,10 @@ import pytest
 from runs import RunBuilder, pixel_record
 
 from harness.analysis.bd import BD_COLUMNS, bd_frame
-from harness.analysis.draws import resample_weights
-from harness.analysis.summaries import (
-    SUMMARY_COLUMNS,
-    recovered_lines,
-    summaries,
-    summary_frame,
-    summary_lines,
-    summary_notes,
-)
+from harness.analysis.resampling import resample_weights
+from harness.analysis.summaries import SUMMARY_COLUMNS, summaries, summary_frame, summary_notes
 from harness.plugins import Record
-from harness.report.tables.summary_text import render_summary
+from harness.report.tables.summary import recovered_lines, render_summary, summary_lines
 
 IMAGES = 40
 QFS = (10, 20, 30, 40)

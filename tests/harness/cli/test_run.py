@@ -98,9 +98,9 @@ def test_no_gate_is_written_into_the_table(harness, monkeypatch):
 
     stopped, out, err = harness(*arguments)
     assert (stopped, out) == (1, "")
-    assert "The clean gate stopped the study" in err
+    assert "The sanity check stopped the study" in err
     assert "1.0 ± 0.5 is expected" in err
 
     code, out, err = harness(*arguments, "--no-gate")
     assert code == 0, err
-    assert "--no-gate" in out
+    assert "--no-sanity-check" in out

@@ -32,6 +32,24 @@ def test_a_file_holds_what_the_screen_shows(harness, runs, format, number):
     assert "27.0" in shown
 
 
+def words(text):
+    """The words of each line but those of intervals, whatever the columns' widths."""
+    lines = (line.replace("┄", " ").replace("─", " ") for line in text.splitlines())
+    return [line.split() for line in lines if not line.lstrip().startswith("±")]
+
+
+@pytest.mark.parametrize("number", [[], ["--number", "I"]])
+def test_with_and_without_intervals_it_is_the_same_table(harness, runs, number):
+    arguments = ["table", "live1", *number, "--draws", 50]
+    usual, wide, narrow = (
+        harness(*arguments, *option)[1] for option in ([], ["--intervals"], ["--no-intervals"])
+    )
+
+    assert usual == wide
+    assert "±" in usual and "±" not in narrow
+    assert words(usual) == words(narrow)
+
+
 def test_several_runs_make_one_table(harness, runs):
     code, out, err = harness("table", "live1", "bsd500", "--number", 1, "--format", "csv")
     frame = pd.read_csv(io.StringIO(out))

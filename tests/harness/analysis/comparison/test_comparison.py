@@ -13,12 +13,12 @@ from manifests import manifest_json, write_manifest
 from runs import RunBuilder, fidelity_run, pixel_record, psnrs
 
 from harness.analysis.comparison.comparison import compare
-from harness.analysis.comparison.movers import movers
 from harness.analysis.comparison.operands import parse_operands
+from harness.analysis.comparison.results import largest_changes
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.comparison import show
-from harness.report.tables.comparison_export import COLUMNS, as_json, frame
+from harness.report.tables.comparison import render_comparison
+from harness.report.tables.comparison_data import COLUMNS, comparison_frame, comparison_json
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_p_values_are_corrected_over_the_rows_printed(known):
         highest = max(highest, min(1.0, row.p * (3 - rank)))
         assert row.corrected == pytest.approx(highest)
     assert found.tests == 3
-    assert "Holm-corrected over 3 comparisons" in show(found, (), "text")
+    assert "Holm-corrected over 3 comparisons" in render_comparison(found, (), "text")
 
 
 @given(
@@ -115,7 +115,7 @@ def test_the_other_way_round_everything_changes_its_sign(tmp_path_factory, pairs
         assert other.identical == one.identical
         if one.tally is not None:
             assert one.tally[:3] == other.tally[2::-1]
-    ups, downs = ([(m.image, m.qf, m.change) for m in movers(one.compared_pairs, 99)]
+    ups, downs = ([(m.image, m.qf, m.change) for m in largest_changes(one, 99)]
                   for one in (there, back))  # fmt: skip
     assert {(i, qf, -c) for i, qf, c in ups} == set(downs)
 
@@ -130,7 +130,7 @@ def test_images_without_a_value_are_ties_in_both_and_not_counted_in_one(tmp_path
 
     assert found.rows[0].tally == (1, 2, 1, 1)
     assert math.isnan(found.rows[0].difference)
-    text = show(found, movers(found.compared_pairs, 10), "text")
+    text = render_comparison(found, largest_changes(found, 10), "text")
     assert "1/2/1" in text
     assert "without a value in one of the two, up to 1 a row" in text
     assert "nan" not in text
@@ -145,12 +145,12 @@ def test_the_images_that_moved_most_each_once_and_both_directions(tmp_path):
         },
     )
     found = compare(*parse_operands("a", "b", run))
-    moved = [(m.image, m.qf, m.change) for m in movers(found.compared_pairs, 2)]
+    moved = [(m.image, m.qf, m.change) for m in largest_changes(found, 2)]
 
     assert moved == [("i001", 20, 5.0), ("i000", 10, 4.0), ("i003", 10, -0.5)]
-    assert [m.image for m in movers(found.compared_pairs, 9)] == ["i001", "i000", "i004", "i003"]
-    assert movers(found.compared_pairs, 0) == ()
-    text = show(found, movers(found.compared_pairs, 3), "text")
+    assert [m.image for m in largest_changes(found, 9)] == ["i001", "i000", "i004", "i003"]
+    assert largest_changes(found, 0) == ()
+    text = render_comparison(found, largest_changes(found, 3), "text")
     hint = "--task fidelity --qf 20 --restorers a,b --image i001\n"
     assert f"harness panels {run.path} {hint}" in text
 
@@ -188,11 +188,11 @@ def directory(tmp_path):
 
 def test_fractions_are_in_percent_and_the_difference_is_per_qf(directory):
     found = compare(*parse_operands("jpeg", "dagn", directory))
-    lines = show(found, (), "md").splitlines()
+    lines = render_comparison(found, (), "md").splitlines()
 
     assert [round(row.difference, 9) for row in found.rows] == [10.0, -5.0, 2.5]
     assert any(line.startswith("| segmentation | mIoU | 20 | 25.0 | 20.0 | -5.0") for line in lines)
-    assert "n = 3 of 128 images; segmentation by pspnet" in show(found, (), "text")
+    assert "n = 3 of 128 images; segmentation by pspnet" in render_comparison(found, (), "text")
 
 
 def test_another_vision_model_is_said(directory, tmp_path):
@@ -207,7 +207,7 @@ def test_another_vision_model_is_said(directory, tmp_path):
         identity = {"images": "x", "data": {}, "dataset": "scenes", "codecs": {}}
         write_manifest(side, {**held, "identity": identity})
     found = compare(*parse_operands(str(directory.path), str(other.path), None))
-    text = show(found, (), "text")
+    text = render_comparison(found, (), "text")
 
     assert "segmentation by pspnet in A, fcn in B" in text
     assert "inputs of segmentation: model.weights none against wwwwwwww…" in text
@@ -239,21 +239,21 @@ def test_without_draws_there_are_values_alone(directory):
 
     assert found.rows[0].difference == pytest.approx(10.0)
     assert math.isnan(found.rows[0].interval.low)
-    assert "no intervals" in show(found, movers(found.compared_pairs, 10), "text")
+    assert "no intervals" in render_comparison(found, largest_changes(found, 10), "text")
 
 
 def test_codecs_are_compared_each_with_itself(tmp_path):
     values = {"a": {10: psnrs([30, 32])}, "b": {10: psnrs([31, 34])}}
     run = fidelity_run(tmp_path / "run", values, codec={"webp": {"codec": "webp"}})
-    text = show(compare(*parse_operands("a", "b", run)), (), "text")
+    text = render_comparison(compare(*parse_operands("a", "b", run)), (), "text")
 
     assert "webp 10" in text
 
 
 def test_csv_and_json_have_every_number(known):
     found, _ = known
-    table = frame(found)
-    content = json.loads(as_json(found, movers(found.compared_pairs, 3), None))
+    table = comparison_frame(found)
+    content = json.loads(comparison_json(found, largest_changes(found, 3), None))
 
     assert list(table.columns) == COLUMNS
     assert table.difference.tolist() == [row.difference for row in found.rows]
@@ -269,7 +269,7 @@ def test_numbers_there_are_not_are_null_in_json(tmp_path):
         tmp_path / "run",
         {"a": {10: psnrs([math.inf])}, "b": {10: psnrs([30])}},
     )
-    content = json.loads(as_json(compare(*parse_operands("a", "b", run)), (), None))
+    content = json.loads(comparison_json(compare(*parse_operands("a", "b", run)), (), None))
 
     assert content["rows"][0]["a"] == "inf"
     assert content["rows"][0]["ci_low"] is None
@@ -283,7 +283,7 @@ def test_few_images_are_said_to_be_and_one_has_no_interval(tmp_path):
     ):
         values = {name: {10: psnrs([30 + k] * count)} for k, name in enumerate("ab")}
         run = fidelity_run(tmp_path / str(count), values)
-        lines = show(
+        lines = render_comparison(
             compare(*parse_operands("a", "b", run), metrics=["PSNR"]), (), "text"
         ).splitlines()
 
@@ -298,7 +298,9 @@ def test_few_numbers_and_unusual_ones_are_printed_without_words(tmp_path):
     values = {"a": {10: a, 20: psnrs([30, inf]), 30: psnrs([30, 40])},
               "b": {10: b, 20: psnrs([30, inf]), 30: psnrs([30, nan])}}  # fmt: skip
     run = fidelity_run(tmp_path / "run", values)
-    lines = show(compare(*parse_operands("a", "b", run), metrics=["PSNR"]), (), "md").splitlines()
+    lines = render_comparison(
+        compare(*parse_operands("a", "b", run), metrics=["PSNR"]), (), "md"
+    ).splitlines()
     cells = [line.strip("| ").split(" | ")[2:7] for line in lines if "| PSNR" in line]
 
     assert cells[0][:4] == ["10", "30.50", "30.63", "+0.13"]

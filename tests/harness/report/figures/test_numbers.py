@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 from runs import table_run
 
 from harness.analysis.bd import bd_frame
-from harness.analysis.bootstrap import differences, load_bootstrap
+from harness.analysis.bootstrap import load_bootstrap
+from harness.analysis.differences import differences
 from harness.analysis.summaries import summaries
 from harness.report.figures import Absent, FigureData, collect
 from harness.report.figures import accuracy_vs_cost as cost
@@ -16,7 +17,7 @@ from harness.report.figures import per_class as classes
 from harness.report.figures import rate_distortion as rate
 from harness.report.figures.recovered import recovered_shares
 from harness.report.figures.style import settings
-from harness.report.tables.long_form import long_form
+from harness.report.tables.frames import long_form
 
 DRAWS = 60
 PLACE = ("segmentation", "jpeg")

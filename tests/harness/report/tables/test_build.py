@@ -11,10 +11,10 @@ from runs import RunBuilder, pixel_record
 from harness.analysis.metrics import latest_run, measure
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.building import build_table
-from harness.report.tables.long_form import COLUMNS, long_form
-from harness.report.tables.render import render_markdown, render_text
-from harness.report.tables.table import Row, Table
+from harness.report.tables.build import build_table
+from harness.report.tables.frames import COLUMNS, long_form
+from harness.report.tables.model import Row, Table
+from harness.report.tables.text import render_markdown, render_text
 from harness.study.study import Cell
 
 TRUE, FALSE = 0, 1

@@ -13,49 +13,48 @@ from openpyxl import load_workbook
 
 from harness.analysis.inference import Interval
 from harness.errors import UserError
-from harness.report.tables import cost_sheet as cost_sheets
+from harness.report.tables import cost as costs_module
 from harness.report.tables.cost import CostRow as Cost
 from harness.report.tables.cost import CostTable
 from harness.report.tables.excel import render_workbook
+from harness.report.tables.frames import paper_frame
 from harness.report.tables.html import render_html
 from harness.report.tables.latex import escape, render_latex
-from harness.report.tables.numbered_text import render_sheet_markdown, render_sheet_text
-from harness.report.tables.sheet import Sheet, SheetLine, sheet_from_table
-from harness.report.tables.sheet_frame import sheet_frame
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
+from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
+from harness.report.tables.text import render_markdown, render_text
 
 LONG = pd.DataFrame({"restorer": ["=1+1", "b"], "value": [1.5, math.nan], "qf": [10, None]})
 
 
 def line(qf, values, condition=("Object detection",), published=None):
-    ranked = tuple(name for name in values if name != "original")
-    row = Row(
-        ("detection", "mAP", str(qf)),
-        values,
-        1,
-        ranked,
-        {"arcnn": Interval(14.0, 18.0)},
-        {"arcnn": SAME_AS_JPEG + SAME_AS_BEST},
+    return Row(
+        labels=(*condition, "Bbox mAP", str(qf)),
+        values=values,
+        digits=1,
+        ranked=tuple(name for name in values if name != "original"),
+        intervals={"arcnn": Interval(14.0, 18.0)},
+        marks={"arcnn": SAME_AS_JPEG + SAME_AS_BEST},
+        published=published or {},
     )
-    return SheetLine((*condition, "Bbox mAP", str(qf)), row, published or {})
 
 
-def sheet(condition=("Object detection",), comparison="", published=None):
+def paper_table(condition=("Object detection",), comparison="", published=None):
     values = {"original": 70.0, "jpeg": 14.25, "arcnn": 15.84, "a_b%#&": 18.0}
-    return Sheet(
-        "Table IV",
-        ("Detection & more: 100% of a_b",),
-        ("Task", *("Data set", "Model")[: len(condition) - 1], "Metric", "QF"),
-        (("", ("original", "jpeg")), ("Multi", ("arcnn", "dmcnn")), ("Single", ("a_b%#&",))),
-        {"arcnn": "ARCNN"},
-        (
+    return Table(
+        name="Table IV",
+        title=("Detection & more: 100% of a_b",),
+        head=("Task", *("Data set", "Model")[: len(condition) - 1], "Metric", "QF"),
+        groups=(("", ("original", "jpeg")), ("Multi", ("arcnn", "dmcnn")), ("Single", ("a_b%#&",))),
+        headings={"arcnn": "ARCNN"},
+        rows=(
             line(10, values, condition, published),
             line(20, {**values, "jpeg": -1.0}, condition, published),
         ),
-        ("run with --qf 10 {all} ~/x\\y <b>",),
-        ("± half the 95 % interval", f"{SAME_AS_JPEG} not significant"),
-        comparison,
-        len(condition),
+        notes=("run with --qf 10 {all} ~/x\\y <b>",),
+        legend=("± half the 95 % interval", f"{SAME_AS_JPEG} not significant"),
+        comparison=comparison,
+        stacked=len(condition),
+        narrow=True,
     )
 
 
@@ -66,7 +65,7 @@ BESIDE = {"comparison": "paper: elsewhere", "published": {"jpeg": 9.5, "dmcnn": 
 
 
 def test_latex_has_groups_ranks_marks_and_intervals():
-    tex = render_latex(sheet())
+    tex = render_latex(paper_table())
 
     assert r"\multicolumn{2}{c}{Multi}" in tex
     assert r"\cmidrule(lr){6-7} \cmidrule(lr){8-8}" in tex
@@ -82,7 +81,7 @@ def test_latex_has_groups_ranks_marks_and_intervals():
 
 
 def test_latex_rows_have_as_many_cells_as_the_tabular_has_columns():
-    for one in (sheet(), sheet(("Detection", "coco", "d2go"), **BESIDE)):
+    for one in (paper_table(), paper_table(("Detection", "coco", "d2go"), **BESIDE)):
         tex = render_latex(one)
         columns = re.search(r"\\begin{tabular}{([lr]+)}", tex)[1]
         body = tex.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
@@ -92,19 +91,19 @@ def test_latex_rows_have_as_many_cells_as_the_tabular_has_columns():
 
 
 def test_latex_leaves_intervals_out_and_their_legend_too():
-    tex = render_latex(sheet(), intervals=False)
+    tex = render_latex(paper_table(), intervals=False)
 
     assert r"\pm" not in tex
     assert r"\rlap{$^{\dagger\ddagger}$}" in tex
 
 
 def test_latex_puts_the_papers_figures_in_grey_below():
-    tex = render_latex(sheet(**BESIDE))
+    tex = render_latex(paper_table(**BESIDE))
 
     assert r"\textcolor{black!55}{\scriptsize 9.5 (+4.8)}" in tex
     assert r"\textcolor{black!55}{\scriptsize 22.1}" in tex  # not measured: no difference
     assert "Grey: the paper's figure" in tex
-    assert "Grey" not in render_latex(sheet())
+    assert "Grey" not in render_latex(paper_table())
 
 
 @given(st.text())
@@ -118,10 +117,10 @@ def test_escaped_text_has_no_letter_that_latex_reads_as_a_command(text):
 
 
 def test_a_run_without_records_has_a_table_without_rows_in_every_format():
-    empty = sheet_from_table(Table(("Data set x",), (("g", ("jpeg",)),), (), ("incomplete: all",)))
+    empty = Table(("Data set x",), (("g", ("jpeg",)),), (), ("incomplete: all",))
 
-    shown = [render(empty) for render in (render_latex, render_html, render_sheet_markdown)]
-    shown.append(render_sheet_text(empty, colour=False))
+    shown = [render(empty) for render in (render_latex, render_html, render_markdown)]
+    shown.append(render_text(empty, colour=False))
     assert all("jpeg" in text and "incomplete: all" in text for text in shown)
     assert load_workbook(io.BytesIO(render_workbook(empty, LONG)))["Table"]["D2"].value == "jpeg"
 
@@ -144,17 +143,17 @@ def compiled(document, folder):
 @pytest.mark.parametrize("condition", [("Object detection",), ("Detection", "co_co", "d2%go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
 def test_latex_compiles_and_is_no_wider_than_the_page(tmp_path, condition, beside):
-    log = compiled(render_latex(sheet(condition, **beside), standalone=True), tmp_path)
+    log = compiled(render_latex(paper_table(condition, **beside), standalone=True), tmp_path)
 
     assert "Overfull \\hbox" not in log
     assert "undefined" not in log
 
 
 def test_the_fragment_compiles_within_a_document_with_the_packages_its_comment_names(tmp_path):
-    fragment = render_latex(sheet())
+    fragment = render_latex(paper_table())
     packages = re.search(r"\\usepackage\S+", fragment)[0]
     names = "Ünïcode 日本 € é “quoted”"
-    odd = render_latex(sheet_from_table(Table((names,), (("g", ("x",)),), (), (names,))))
+    odd = render_latex(Table((names,), (("g", ("x",)),), (), (names,)))
     document = f"\\documentclass{{article}}{packages}\\begin{{document}}{fragment}{odd}"
 
     compiled(document + "\\end{document}", tmp_path)
@@ -200,7 +199,7 @@ class Cells(HTMLParser):
 @pytest.mark.parametrize("condition", [("Object detection",), ("Detection", "coco", "d2go")])
 @pytest.mark.parametrize("beside", [{}, BESIDE])
 def test_html_is_a_full_grid_with_headings_that_say_what_they_head(condition, beside):
-    html = render_html(sheet(condition, **beside))
+    html = render_html(paper_table(condition, **beside))
     grid = Cells(html).grid
 
     rows, columns = (max(axis) + 1 for axis in zip(*grid, strict=True))
@@ -223,7 +222,7 @@ def test_html_is_a_full_grid_with_headings_that_say_what_they_head(condition, be
 
 
 def test_a_workbook_has_numbers_formats_and_ranks():
-    book = load_workbook(io.BytesIO(render_workbook(sheet(**BESIDE), LONG)))
+    book = load_workbook(io.BytesIO(render_workbook(paper_table(**BESIDE), LONG)))
     page = book["Table IV"]
 
     assert book.sheetnames == ["Table IV", "Numbers", "Notes"]
@@ -241,7 +240,7 @@ def test_a_workbook_has_numbers_formats_and_ranks():
 
 
 def test_a_workbooks_text_is_never_a_formula_and_its_gaps_are_empty():
-    odd = sheet_from_table(Table(("=cmd", "bell \a"), (("", ("x",)),), (), ()))
+    odd = Table(("=cmd", "bell \a"), (("", ("x",)),), (), ())
     book = load_workbook(io.BytesIO(render_workbook(odd, LONG)))
 
     assert [row[0].value for row in book["Notes"].rows] == ["=cmd", "bell ?"]
@@ -260,34 +259,34 @@ def costs(milliseconds=None):
 
 
 def test_table_iii_counts_as_the_paper_does_and_compares_with_it():
-    found = cost_sheets.cost_sheet(costs(), published=True)
-    frame = sheet_frame(found).set_index(["restorer", "metric"])
+    found = costs_module.table_iii(costs(), published=True)
+    frame = paper_frame(found).set_index(["restorer", "metric"])
 
     assert frame["value"]["dagn", "FLOPs (G)"] == 952.0
     assert frame["difference"]["dagn", "FLOPs (G)"] == pytest.approx(952.0 - 952.8)
     assert frame["published"]["dagn", "Running Time (ms)"] == 29.7
     assert math.isnan(frame["value"]["dagn", "Running Time (ms)"])
     assert math.isnan(frame["published"]["own", "FLOPs (G)"])
-    text = render_sheet_text(found, colour=False)
+    text = render_text(found, colour=False)
     assert "--time" in text and "by output:" not in text and "own not timed." in text
     assert "DAGN" in text
 
 
 def test_table_iii_names_the_hardware_of_its_times():
-    assert "Hardware: a processor" in cost_sheets.cost_sheet(costs(12.5)).title
-    assert not any("processor" in line for line in cost_sheets.cost_sheet(costs()).heads)
+    assert "Hardware: a processor" in costs_module.table_iii(costs(12.5)).title
+    assert not any("processor" in line for line in costs_module.table_iii(costs()).heads)
 
 
 def test_table_iii_without_the_published_figures_says_so(monkeypatch):
-    monkeypatch.setattr(cost_sheets, "read_published", dict)
+    monkeypatch.setattr(costs_module, "read_published", dict)
 
     with pytest.raises(UserError, match="Leave out --published"):
-        cost_sheets.cost_sheet(costs(), published=True)
+        costs_module.table_iii(costs(), published=True)
 
 
 def test_colour_marks_ranks_without_signs_and_keeps_the_columns():
-    plain = render_sheet_text(sheet(), colour=False)
-    coloured = render_sheet_text(sheet(), colour=True)
+    plain = render_text(paper_table(), colour=False)
+    coloured = render_text(paper_table(), colour=True)
 
     assert "18.0*" in plain and "15.8+†‡" in plain
     assert "\x1b[1m18.0\x1b[0m" in coloured

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import Record
 from tasks.detection.metric import accumulate, matches

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.analysis.draws import resample_weights
+from harness.analysis.resampling import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import Record
 from tasks.segmentation.metric.confusion import SegmentationSample, confusion, to_sparse

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from harness.analysis.bootstrap import load_bootstrap
-from harness.analysis.draws import DRAWS
 from harness.analysis.inference import ALPHA, Interval
-from harness.analysis.metrics import GROUPS, CellResult, list_conditions, measure, scaled
-from harness.analysis.sanity_check import gate_notes
+from harness.analysis.metrics import (
+    GROUPS,
+    CellResult,
+    counted,
+    list_conditions,
+    measure,
+    scaled,
+)
+from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import Assessment, Line, SignificanceTest, assess
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.records.schema import Manifest
-from harness.report.tables.notes import table_notes
-from harness.report.tables.table import SAME_AS_BEST, SAME_AS_JPEG, Row, Table
+from harness.records.schema import DataSetEntry, Manifest
+from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG, Groups, Row, Table
+from harness.report.tables.notes import run_notes
 from harness.study.study import Condition, Study
 
 FEW = 20
@@ -47,56 +53,57 @@ def build_table(
     """
     manifest = directory.manifest()
     results = measure(directory, keys)
-    tasks = {result.cell.task for result in results}
     conditions, lines = table_lines(manifest, results, detail)
+    drawn = load_bootstrap(directory, keys, draws, seed) if draws and lines else {}
+    assessment = assess(lines, drawn, draws, seed)
     rows = _rows(conditions, lines, results)
-    legend: tuple[str, ...] = ()
-    if draws and rows:
-        evidence = load_bootstrap(directory, keys, draws, seed)
-        found = assess(lines, evidence, draws, seed)
-        rows = [judged(row, known) for row, known in zip(rows, found.lines, strict=True)]
-        legend = table_legend(rows, found, draws)
+    rows = [tested(row, tests) for row, tests in zip(rows, assessment.lines, strict=True)]
     return Table(
-        _title(manifest, results),
-        _groups(manifest, results),
-        tuple(rows),
-        (*table_notes(manifest, results, keys), *gate_notes(directory, tasks)),
-        legend,
+        title=_title(manifest, results),
+        groups=_groups(manifest, results),
+        rows=tuple(rows),
+        notes=run_notes(directory, manifest, results, keys),
+        legend=table_legend(rows, assessment, draws) if drawn else (),
+        assessment=assessment,
+        columns_called="Restorers — ",
     )
 
 
-def judged(row: Row, verdicts: dict[str, SignificanceTest]) -> Row:
-    """The row with its intervals and marks, in the printed unit."""
-    task = registry.tasks().get(row.labels[0])
-    unit = scaled(task, row.labels[1], 1.0)
-    intervals, marks = {}, {}
-    for name, verdict in verdicts.items():
-        if not math.isnan(verdict.interval.low):
-            intervals[name] = Interval(*(unit * end for end in verdict.interval))
-        marks[name] = SAME_AS_JPEG * (verdict.p_jpeg >= ALPHA)
+def tested(row: Row, tests: Mapping[str, SignificanceTest]) -> Row:
+    """The row with what is known of its numbers, its intervals and marks."""
+    marks = {}
+    for name, test in tests.items():
+        marks[name] = SAME_AS_JPEG if test.p_jpeg >= ALPHA else ""
         # As good as the best in print, a number is a best one too.
-        marks[name] += SAME_AS_BEST * (verdict.p_best >= ALPHA and row.rank(name) != 1)
-    return replace(row, intervals=intervals, marks={n: m for n, m in marks.items() if m})
+        if test.p_best >= ALPHA and row.rank(name) != 1:
+            marks[name] += SAME_AS_BEST
+    intervals = {
+        name: Interval(*(row.unit * end for end in test.interval))
+        for name, test in tests.items()
+        if not math.isnan(test.interval.low)
+    }
+    marks = {name: text for name, text in marks.items() if text}
+    return replace(row, tests=tests, intervals=intervals, marks=marks)
 
 
-def table_legend(rows: list[Row], found: Assessment, draws: int) -> tuple[str, ...]:
+def table_legend(rows: Sequence[Row], assessment: Assessment, draws: int) -> tuple[str, ...]:
     """What the intervals and marks of the rows mean; nothing where there are none."""
     lines = []
     if any(row.intervals for row in rows):
         lines.append(f"± half the 95 % interval (bootstrap over images, {draws} draws)")
-        if found.images < FEW:
-            lines.append(f"{found.images} images are few: their intervals are too narrow")
-    elif found.images == 1:
+        if assessment.images < FEW:
+            lines.append(f"{assessment.images} images are few: their intervals are too narrow")
+    elif assessment.images == 1:
         lines.append("no intervals and no tests: one image has none")
     used = "".join(mark for row in rows for mark in row.marks.values())
     for mark, other, count, what in (
-        (SAME_AS_JPEG, "jpeg", found.against_jpeg, "difference"),
-        (SAME_AS_BEST, "the row's best", found.pairs, "pair"),
+        (SAME_AS_JPEG, "jpeg", assessment.against_jpeg, "difference"),
+        (SAME_AS_BEST, "the row's best", assessment.pairs, "pair"),
     ):
         if mark in used:
             lines.append(
                 f"{mark} not significantly different from {other} (paired, p ≥ 0.05 after Holm's "
-                f"correction over {count} {what}{'s' * (count != 1)})"
+                f"correction over {counted(count, what)})"
             )
     return tuple(lines)
 
@@ -106,14 +113,17 @@ def table_title(directory: RunDirectory) -> tuple[str, ...]:
     return _title(directory.manifest(), measure(directory))
 
 
-def _title(manifest: Manifest, results: list[CellResult]) -> tuple[str, ...]:
-    data = manifest.data_set
-    images = f"{data.images} images"
+def image_count(data: DataSetEntry) -> str:
+    """How many images of a data set were taken, and that it is a subset where it is one."""
     if data.images < data.total:
-        images = f"subset, n = {data.images} of {data.total} images"
-    codecs = manifest.identity.codecs
+        return f"subset, n = {data.images} of {data.total} images"
+    return f"{data.images} images"
+
+
+def _title(manifest: Manifest, results: list[CellResult]) -> tuple[str, ...]:
+    data, codecs = manifest.data_set, manifest.identity.codecs
     described = [f"codec {name} ({codec_settings(codecs[name])})" for name in codecs]
-    first = f"Data set {data.name} ({images})"
+    first = f"Data set {data.name} ({image_count(data)})"
     lines = [f"{first}, {described[0]}"] if len(described) == 1 else [first, *described]
     for name in _task_names(manifest, results):
         model = manifest.models.get(name)
@@ -140,18 +150,15 @@ def _task_names(manifest: Manifest, results: list[CellResult]) -> list[str]:
     return sorted(present, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _groups(
-    manifest: Manifest, results: list[CellResult]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _groups(manifest: Manifest, results: list[CellResult]) -> Groups:
     known = manifest.restorers
     present = {result.cell.restorer for result in results}
     groups = []
     for multi, label in GROUPS.items():
         names = [name for name in present if known[name].multi_model is multi]
         names.sort(key=lambda n: (not known[n].reference, known[n].year, n))
-        if names:
-            groups.append((label, tuple(names)))
-    return tuple(groups)
+        groups.append((label, tuple(names)))
+    return tuple((label, names) for label, names in groups if names)
 
 
 def table_lines(
@@ -168,13 +175,13 @@ def table_lines(
     lines = []
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
-        mine = [result for result in results if result.cell.task == name]
-        every = list(dict.fromkeys(metric for result in mine for metric in result.metrics))
+        of_task = [result for result in results if result.cell.task == name]
+        every = list(dict.fromkeys(metric for result in of_task for metric in result.metrics))
         for metric in every if detail else [m for m in task.shown if m in every]:
-            for condition in list_conditions(mine):
+            for condition in list_conditions(of_task):
                 cells = {
                     result.cell.restorer: result.cell.key
-                    for result in mine
+                    for result in of_task
                     if result.condition in (condition, None) and metric in result.metrics
                 }
                 ranked = tuple(n for n in cells if not manifest.restorers[n].reference)
@@ -187,17 +194,44 @@ def _rows(conditions: list[Condition], lines: list[Line], results: list[CellResu
     by_key = {result.cell.key: result for result in results}
     rows = []
     for condition, line in zip(conditions, lines, strict=True):
-        there = {name: by_key[key] for name, key in line.cells.items()}
-        name = next(iter(there.values())).cell.task
-        task = registry.tasks().get(name)
-        values = {n: scaled(task, line.metric, r.metrics[line.metric]) for n, r in there.items()}
-        shown = _shown(condition, [result for result in results if result.cell.task == name])
-        digits = task.digits.get(line.metric, 1)
-        rows.append(Row((name, line.metric, shown), values, digits, line.ranked))
+        cells = {name: by_key[key] for name, key in line.cells.items()}
+        first = next(iter(cells.values())).cell
+        same_task = [result for result in results if result.cell.task == first.task]
+        codec, qf = condition or (first.codec, None)
+        facts = {"task": first.task, "dataset": first.dataset, "model": first.model}
+        labels = (first.task, line.metric, _condition_text(condition, same_task))
+        codec_facts = {"codec": codec, "qf": qf, "metric": line.metric}
+        rows.append(measured_row(labels, cells, line, {**facts, **codec_facts}))
     return rows
 
 
-def _shown(condition: Condition, results: list[CellResult]) -> str:
+def measured_row(
+    labels: tuple[str, ...],
+    cells: Mapping[str, CellResult],
+    line: Line,
+    facts: Mapping[str, str | int | None],
+) -> Row:
+    """A row of measured cells, by column, before its numbers are tested.
+
+    Args:
+        labels: what stands before the numbers.
+        cells: the measured cells.
+        line: the same as the tests take it.
+        facts: what the numbers are of, ``task`` among them.
+    """
+    task = registry.tasks().get(str(facts["task"]))
+    return Row(
+        labels=labels,
+        values={n: scaled(task, line.metric, c.metrics[line.metric]) for n, c in cells.items()},
+        digits=task.digits.get(line.metric, 1),
+        ranked=line.ranked,
+        unit=scaled(task, line.metric, 1.0),
+        facts=facts,
+        cells=cells,
+    )
+
+
+def _condition_text(condition: Condition, results: list[CellResult]) -> str:
     """What stands in the column QF; the size too where codecs are compared, or not JPEG's alone."""
     if condition is None:
         return "–"
