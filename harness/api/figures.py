@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.api.process_state import preserve_process_state
 from harness.report.figures import KINDS, Absent, Figure, collect, to_svg
 from harness.report.figures.data import FigureData
-from harness.report.panel_index import Panel
+from harness.report.panel_index import Panel, PanelKey
 
 if TYPE_CHECKING:
     from harness.api.parts import Part
@@ -62,7 +62,7 @@ def figures_of_parts(
     Raises:
         UserError: see there.
     """
-    from harness.report.figures.files import parse_formats, parse_width, write_figures
+    from harness.report.figures.base import parse_formats, parse_width, write_figures
 
     wanted, inches = parse_formats(",".join(formats)), parse_width(width)
     every: list[Figure] = []
@@ -152,10 +152,10 @@ def page_of_part(
     Raises:
         UserError: ``path`` cannot be written.
     """
-    from harness.panels.page import Key, panels_for_page
+    from harness.panels.make import panels_for_page
     from harness.report.page.build import Wanted, write_report
 
-    first: list[Key] = []
+    first: list[PanelKey] = []
     note = ""
     if count:
         with _warning() as say:

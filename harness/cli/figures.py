@@ -48,8 +48,8 @@ def figures(
     """Draw the figures of a run directory, from its records alone, or those of trainings."""
     from harness.errors import UserError
     from harness.report.figures import KINDS, Absent, Figure, collect
+    from harness.report.figures.base import folder_for, parse_formats, parse_width, write_figures
     from harness.report.figures.data import FigureData
-    from harness.report.figures.files import folder_for, parse_formats, parse_width, write_figures
 
     formats, inches = parse_formats(format), parse_width(width)
     if against is not None and not training:

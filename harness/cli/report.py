@@ -39,7 +39,7 @@ def report(
 ) -> None:
     """Write a run directory as one HTML page that needs no network."""
     from harness.engine.progress import ConsoleProgress
-    from harness.panels.page import panels_for_page
+    from harness.panels.make import panels_for_page
     from harness.report.page.build import Wanted, write_report
 
     # Before minutes are spent on pictures.

@@ -16,6 +16,9 @@ from harness.records.atomic import write_atomic
 FORMAT = 1
 NAME = "index.json"
 
+PanelKey = tuple[str, str, str, int]
+"""Task, image, codec and QF of a panel."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -85,7 +88,7 @@ class Panel:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> PanelKey:
         """Of two panels with the same key the later one replaces the earlier."""
         return (self.task, self.image, self.codec, self.qf)
 
@@ -147,20 +150,20 @@ def write_index(folder: Path, panels: Sequence[Panel]) -> None:
     write_atomic(folder / NAME, (text + "\n").encode())
 
 
-def _panel(found: Json) -> Panel:
-    crop = found.get("crop")
+def _panel(written: Json) -> Panel:
+    crop = written.get("crop")
     return Panel(
-        str(found["task"]),
-        str(found["image"]),
-        str(found["codec"]),
-        int(found["qf"]),
-        int(found["width"]),
-        int(found["height"]),
-        str(found["reason"]),
-        str(found["file"]),
-        tuple(view_from_json(view) for view in found["views"]),
-        None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
-        tuple(str(note) for note in found.get("notes", ())),
+        task=str(written["task"]),
+        image=str(written["image"]),
+        codec=str(written["codec"]),
+        qf=int(written["qf"]),
+        width=int(written["width"]),
+        height=int(written["height"]),
+        reason=str(written["reason"]),
+        file=str(written["file"]),
+        views=tuple(view_from_json(view) for view in written["views"]),
+        crop=None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
+        notes=tuple(str(note) for note in written.get("notes", ())),
     )
 
 

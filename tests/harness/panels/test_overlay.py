@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.panels import crop
-from harness.panels.labels import extent, placed, shortened, wrapped
+from harness.panels.labels import KINDS, class_colour, extent, ink_on, placed, shortened, wrapped
 from harness.panels.overlay import IGNORED, map_legend, overlay, overlay_size
-from harness.panels.palette import FALSE, FOUND, KINDS, MISSED, class_colour, ink_on
 
 
 def box(kind, corners, label="cat"):
@@ -64,8 +63,8 @@ def test_what_is_wrong_is_drawn_over_what_is_right():
     corners = (20, 40, 300, 220)
     sheet = overlay(drawing([box("missed", corners), box("found", corners)]), 320, 240)
 
-    assert coloured(sheet, MISSED)[438].sum() > 100
-    assert coloured(sheet, FOUND)[438].sum() > 100
+    assert coloured(sheet, KINDS["missed"])[438].sum() > 100
+    assert coloured(sheet, KINDS["found"])[438].sum() > 100
 
 
 @pytest.mark.parametrize("corners", [(-50, -50, 500, 500), (318, 238, 320, 240), (0, 0, 0, 0)])
@@ -73,7 +72,7 @@ def test_a_box_at_or_beyond_the_edge_is_drawn_inside(corners):
     sheet = overlay(drawing([box("false", corners)]), 320, 240)
 
     # The label of a tiny box covers it.
-    assert (np.asarray(sheet)[..., :3] == FALSE).all(axis=2).any()
+    assert (np.asarray(sheet)[..., :3] == KINDS["false"]).all(axis=2).any()
     assert np.asarray(sheet).shape == (480, 640, 4)
 
 
@@ -188,9 +187,9 @@ def test_crops_by_hand():
     assert crop.parse("auto") == crop.AUTO
     assert crop.parse(" None ") is None
     assert crop.parse("10, 20,30,40") == (10, 20, 30, 40)
-    assert crop.checked((10, 20, 30, 40), 40, 60, "a") == (10, 20, 30, 40)
+    crop.check_inside((10, 20, 30, 40), 40, 60, "a")
     with pytest.raises(UserError, match="goes beyond the image a, which is 39×60 pixels"):
-        crop.checked((10, 20, 30, 40), 39, 60, "a")
+        crop.check_inside((10, 20, 30, 40), 39, 60, "a")
     for text in ("1,2,3", "1,2,0,4", "-1,2,3,4", "a,b,c,d", "middle"):
         with pytest.raises(UserError, match="auto, none, or x,y,width,height"):
             crop.parse(text)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from manifests import write_manifest
 
 from harness.errors import UserError
-from harness.panels.select import PanelRequest, choose, split
+from harness.panels.changes import split
+from harness.panels.select import PanelRequest, choose
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry
 
