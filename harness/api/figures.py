@@ -153,7 +153,7 @@ def page_of_part(
         UserError: ``path`` cannot be written.
     """
     from harness.panels.make import panels_for_page
-    from harness.report.page.build import Wanted, write_report
+    from harness.report.page.render import PageOptions, write_report
 
     first: list[PanelKey] = []
     note = ""
@@ -162,7 +162,11 @@ def page_of_part(
             first, note = panels_for_page(part.directory, count, say, overrides=overrides)
             if note:
                 say(note)
-    write_report(part.directory, path, Wanted(title, draws, 0, count, first, note))
+    write_report(
+        part.directory,
+        path,
+        PageOptions(title=title, draws=draws, panels=count, first=first, note=note),
+    )
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from harness.engine.progress import error_console
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.report.page.panels import Key
+    from harness.report.panel_index import PanelKey
 
 _PANELS = 8
 
@@ -40,7 +40,7 @@ def report(
     """Write a run directory as one HTML page that needs no network."""
     from harness.engine.progress import ConsoleProgress
     from harness.panels.make import panels_for_page
-    from harness.report.page.build import Wanted, write_report
+    from harness.report.page.render import PageOptions, write_report
 
     # Before minutes are spent on pictures.
     if output is not None and output.is_dir():
@@ -48,7 +48,7 @@ def report(
     found = run_directory(directory)
     found.manifest()
     wanted = 0 if no_panels else panels
-    first: list[Key] = []
+    first: list[PanelKey] = []
     note = ""
     if wanted:
         progress = ConsoleProgress(error_console(), "pictures")
@@ -56,5 +56,7 @@ def report(
     if note:
         say(note)
     path = output or found.path / "report.html"
-    size = write_report(found, path, Wanted(title, draws, 0, wanted, first, note))
+    size = write_report(
+        found, path, PageOptions(title=title, draws=draws, panels=wanted, first=first, note=note)
+    )
     write(f"{path} ({size / 1e6:.1f} MB)\n")

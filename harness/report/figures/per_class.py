@@ -190,7 +190,7 @@ def _block(
             column, row, printed(value, 1, "+"),
             ha="center", va="center", fontsize=SMALLEST,
             weight="bold" if ends.low > 0 or ends.high < 0 else "normal",
-            color=readable_on(tuple(image.cmap(float(image.norm(value))))),
+            color=readable_on(np.ravel(image.cmap(image.norm(value))).tolist()),
         )  # fmt: skip
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xticks(

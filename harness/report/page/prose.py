@@ -43,13 +43,10 @@ def abstract(manifest: Manifest, table: Table) -> str:
     codecs = listed(manifest.identity.codecs)
     qfs = sorted({cell.qf for cell in manifest.cells if cell.qf is not None})
     at = f" at QF {listed(map(str, qfs))}" if qfs else ""
-    subset = data.images < data.total
-    images = (
-        f"a subset, {data.images} of the {data.total} images of {data.name}"
-        if subset
-        else f"{'all ' * (data.images > 1)}{_count(data.images, 'image')} of {data.name}"
-    )
-    restorers = f"{_count(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
+    images = f"{'all ' if data.images > 1 else ''}{count_of(data.images, 'image')} of {data.name}"
+    if data.images < data.total:
+        images = f"a subset, {data.images} of the {data.total} images of {data.name}"
+    restorers = f"{count_of(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
     verb = "was" if len(names) < 2 else "were"
     measured = "; ".join(_measured(manifest, table)) or "nothing yet"
     return (
@@ -63,13 +60,12 @@ def findings(table: Table, assessment: Assessment) -> tuple[Statement, ...]:
     conditions: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(table.rows):
         conditions.setdefault((row.labels[0], row.labels[1]), []).append(number)
-    found = []
+    statements = []
     for (task, metric), numbers in conditions.items():
-        sentences = [*_loss(table, [table.rows[k] for k in numbers], metric)]
-        sentences += _significant(table, assessment, numbers)
-        if sentences:
-            found.append(Statement(f"{task}, {metric}", tuple(sentences)))
-    return tuple(found)
+        loss = _loss(table, [table.rows[k] for k in numbers], metric)
+        sentences = (*loss, *_significant(table, assessment, numbers))
+        statements.append(Statement(f"{task}, {metric}", sentences))
+    return tuple(statements)
 
 
 def _measured(manifest: Manifest, table: Table) -> Iterable[str]:
@@ -84,11 +80,10 @@ def _loss(table: Table, rows: Sequence[Row], metric: str) -> Iterable[str]:
     references = [n for label, names in table.groups if label == GROUPS[None] for n in names]
     uncompressed = [name for name in references if name != BASELINE]
     clean = next((r.text(n) for r in rows for n in uncompressed if n in r.values), None)
-    left = [(row.labels[2], row.text(BASELINE)) for row in rows if BASELINE in row.values]
-    if clean is None or not left:
-        return
-    parts = listed(f"{value} at QF {qf}" for qf, value in left)
-    yield f"{metric} is {clean} on the uncompressed images; compressed, it is {parts}."
+    parts = [f"{r.text(BASELINE)} at QF {r.labels[2]}" for r in rows if BASELINE in r.values]
+    if clean is not None and parts:
+        compressed = listed(parts)
+        yield f"{metric} is {clean} on the uncompressed images; compressed, it is {compressed}."
 
 
 def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -> Iterable[str]:
@@ -102,28 +97,29 @@ def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -
             side = "better" if verdict.against_jpeg.value > 0 else "worse"
             kind = side if verdict.p_jpeg < ALPHA else "same"
             groups[kind].setdefault(name, []).append(row.labels[2])
-    every = [table.rows[number].labels[2] for number in numbers]
     if not any(groups.values()):
         yield "Nothing can be said of the restorers' differences from jpeg."
         return
-    for kind in ("better", "worse"):
-        said = [f"{name} ({_at(qfs, every)})" for name, qfs in groups[kind].items()]
-        yield f"Significantly {kind} than jpeg: {listed(said) or 'none'}."
-    said = [f"{name} ({_at(qfs, every)})" for name, qfs in groups["same"].items()]
-    if said:
-        yield f"Not significantly different from jpeg: {listed(said)}."
+    every = [table.rows[number].labels[2] for number in numbers]
+    better, worse, same = (
+        listed(f"{name} ({_at(qfs, every)})" for name, qfs in by_restorer.items())
+        for by_restorer in groups.values()
+    )
+    yield f"Significantly better than jpeg: {better or 'none'}."
+    yield f"Significantly worse than jpeg: {worse or 'none'}."
+    if same:
+        yield f"Not significantly different from jpeg: {same}."
 
 
 def significance_note(assessment: Assessment, draws: int) -> str:
     """How the differences were judged; nothing where none was."""
     if not assessment.against_jpeg:
         return ""
+    few = f" {count_of(assessment.images, 'image')} are few to judge by."
+    few = few if assessment.images < FEW else ""
     return (
-        "Judged by paired bootstraps over the images "
-        f"({draws} draws), p < {ALPHA:.2g} after Holm's correction for "
-        f"{_count(assessment.against_jpeg, 'comparison')} with jpeg."
-        + f" {_count(assessment.images, 'image')} are few to judge by."
-        * (assessment.images < FEW)
+        f"Judged by paired bootstraps over the images ({draws} draws), p < {ALPHA:.2g} after "
+        f"Holm's correction for {count_of(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
     )
 
 
@@ -166,8 +162,9 @@ def _at(qfs: Sequence[str], every: Sequence[str]) -> str:
     return f"QF {listed(qfs)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def count_of(number: int, noun: str) -> str:
+    """``1 panel``, ``2 panels``."""
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
 def _is_reference(manifest: Manifest, name: str) -> bool:
