@@ -45,18 +45,17 @@ def report(
     # Before minutes are spent on pictures.
     if output is not None and output.is_dir():
         raise UserError(f"--output {output} is a folder; it needs a file.")
-    found = run_directory(directory)
-    found.manifest()
-    wanted = 0 if no_panels else panels
+    run = run_directory(directory)
+    run.manifest()
+    count = 0 if no_panels else panels
     first: list[PanelKey] = []
     note = ""
-    if wanted:
+    if count:
         progress = ConsoleProgress(error_console(), "pictures")
-        first, note = panels_for_page(found, wanted, say, progress)
+        first, note = panels_for_page(run, count, say, progress)
     if note:
         say(note)
-    path = output or found.path / "report.html"
-    size = write_report(
-        found, path, PageOptions(title=title, draws=draws, panels=wanted, first=first, note=note)
-    )
+    path = output or run.path / "report.html"
+    options = PageOptions(title=title, draws=draws, panels=count, first=first, note=note)
+    size = write_report(run, path, options)
     write(f"{path} ({size / 1e6:.1f} MB)\n")

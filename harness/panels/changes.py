@@ -112,15 +112,11 @@ def _psnr(directory: RunDirectory, cell: CellEntry) -> dict[str, float]:
 def split(
     change: NDArray[np.float64], top: int, worst: bool = False
 ) -> tuple[list[int], list[int]]:
-    """The places of the largest rises and of the largest falls, largest first.
+    """The places of the largest rises and the largest falls of (images,) differences, in order.
 
     Half of ``top`` each, one more rise where it is odd; where one kind has too few, the other
-    fills up. Equal changes come in the order of the places; none and undefined ones never.
-
-    Args:
-        change: (images,) differences.
-        top: how many places in all.
-        worst: only falls.
+    fills up. Equal changes come in the order of the places; none and undefined ones never. With
+    ``worst`` only falls.
     """
     finite = np.where(np.isfinite(change), change, 0.0)
     rises = [int(index) for index in np.argsort(-finite, kind="stable") if finite[index] > 0]

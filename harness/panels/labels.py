@@ -72,12 +72,7 @@ _COVERED = 0.5
 
 @cache
 def font(size: int, bold: bool = False) -> FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib, so that every machine draws the same.
-
-    Args:
-        size: pixels.
-        bold: the bold cut.
-    """
+    """DejaVu Sans, which comes with matplotlib, the same on every machine; size in pixels."""
     import matplotlib as mpl
     from PIL import ImageFont
 
@@ -124,8 +119,8 @@ def placed(
 
     Args:
         box: x1, y1, x2, y2 in pixels.
-        size: width and height of the label.
-        within: width and height of the picture.
+        size: width and height of the label, pixels.
+        within: width and height of the picture, pixels.
         taken: the labels there already.
 
     Returns:

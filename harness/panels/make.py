@@ -111,14 +111,7 @@ def panels_for_page(
     progress: Progress | None = None,
     overrides: Overrides = NO_OVERRIDES,
 ) -> tuple[list[PanelKey], str]:
-    """Make panels for the HTML report, as many a task, into the run directory.
-
-    Args:
-        directory: the run.
-        count: of panels, over all tasks.
-        say: takes what should be told.
-        progress: likewise.
-        overrides: objects that stand for names of the study.
+    """Make ``count`` panels for the HTML report, as many a task, into the run directory.
 
     Returns:
         Their keys, and a sentence where that cannot be done.

@@ -57,14 +57,9 @@ def overlay(
     Found boxes are solid, missed ones dotted, false ones dashed. Classes are half-transparent;
     what differs from the truth is hatched.
 
-    Args:
-        drawing: what the vision model says.
-        width: of the picture, pixels.
-        height: likewise.
-        truth: that of the ground truth, for the hatching; None for none.
-
     Returns:
-        RGBA, of `overlay_size`; None where there is nothing to draw on a picture.
+        RGBA, of `overlay_size` of the picture's width and height in pixels; None where there is
+        nothing to draw on a picture.
     """
     from PIL import Image, ImageDraw
 
@@ -98,13 +93,9 @@ def mark_area(draw: ImageDraw, area: Area, width: int) -> None:
 
 
 def line(draw: ImageDraw, area: Area, kind: str, width: int) -> None:
-    """The frame of a box of a kind, each stroke with a thin dark edge.
+    """The frame of a box: ``found`` (solid), ``missed`` (dotted) or ``false`` (dashed).
 
-    Args:
-        draw: where.
-        area: x1, y1, x2, y2; the frame is inside.
-        kind: ``found`` (solid), ``missed`` (dotted) or ``false`` (dashed).
-        width: of the line, pixels.
+    It is inside the area, ``width`` pixels wide, each stroke with a thin dark edge.
     """
     x1, y1, x2, y2 = area
     period = {"found": (1, 0), "missed": (width, 3 * width // 2), "false": (5 * width, 3 * width)}[
@@ -123,14 +114,7 @@ def line(draw: ImageDraw, area: Area, kind: str, width: int) -> None:
 
 
 def draw_sign(draw: ImageDraw, area: Area, sign: str | None, width: int) -> None:
-    """What stands in a legend: a frame of a kind, a colour ``#rrggbb``, or None for hatching.
-
-    Args:
-        draw: where.
-        area: x1, y1, x2, y2.
-        sign: the kind of a box, a colour, or None.
-        width: of lines, pixels.
-    """
+    """What stands in a legend: a frame of a kind, a colour ``#rrggbb``, or None for hatching."""
     if sign in KINDS:
         line(draw, area, sign, width)
         return

@@ -86,13 +86,7 @@ def see(
 ) -> Seen:
     """Restore, predict and compare with the record; through `harness.engine.pipeline.process`.
 
-    Args:
-        plan: from `harness.panels.replan.replan`.
-        directory: the run.
-        ready: the image, compressed at ``condition``.
-        task: task name.
-        restorer: its name.
-        condition: codec and QF.
+    The plan is of `harness.panels.replan.replan`, the image compressed at ``condition``.
 
     Raises:
         UserError: the image cannot be read, or a restorer or model fails on it.
@@ -178,15 +172,17 @@ def compare_with_run(directory: RunDirectory, cell: Cell, record: Record) -> tup
     return same, f"differs from the run in: {', '.join(differing) or 'settings'}"
 
 
-def equal(a: Any, b: Any) -> bool:
+def equal(a: object, b: object) -> bool:
     """Whether two JSON values are the same, floating-point numbers up to rounding."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(equal, a, b))
-    if isinstance(a, float) or isinstance(b, float):
+    if float not in (type(a), type(b)):
+        return bool(a == b)
+    if isinstance(a, float | int | str) and isinstance(b, float | int | str):
         try:
             return math.isclose(float(a), float(b), rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
-        except (TypeError, ValueError):
+        except ValueError:
             return False
-    return bool(a == b)
+    return False

@@ -131,10 +131,6 @@ def _spec(
 def unresolvable_restorers(manifest: Manifest, overrides: Collection[str]) -> dict[str, str]:
     """The restorers that can be made neither from the run directory nor from the caller's objects.
 
-    Args:
-        manifest: of the run.
-        overrides: names of the restorers that the caller has as objects.
-
     Returns:
         What each was by name, in table order.
     """

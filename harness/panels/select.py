@@ -81,12 +81,7 @@ class Choice:
 def choose(
     directory: RunDirectory, request: PanelRequest, without: Collection[str] = ()
 ) -> list[Choice]:
-    """The images to show, task by task.
-
-    Args:
-        directory: the run.
-        request: what the user asked for.
-        without: restorers to leave out, unless the user named them.
+    """The images to show, task by task; without some restorers, unless the user named them.
 
     Raises:
         UserError: the run has no such task, codec, QF, restorer or image.

@@ -61,14 +61,7 @@ def build_figures(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Figure]:
-    """Every figure a run directory gives.
-
-    Args:
-        directory: the records.
-        keys: the cells wanted; all by default.
-        draws: of the bootstrap; 0 for no intervals.
-        seed: of the draws.
-    """
+    """Every figure a run directory gives; arguments as `FigureData`'s."""
     return collect(FigureData(directory, keys, draws, seed))[0]
 
 

@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 
 def canvas(width: float, height: float, note: str) -> Canvas:
-    """An empty figure.
-
-    Args:
-        width: inches.
-        height: inches.
-        note: the line above everything: the data set, the number of images.
-    """
+    """An empty figure, sizes in inches, with a line above everything: the data set, its images."""
     from matplotlib.figure import Figure as Canvas
 
     figure = Canvas(figsize=(width, height), layout="constrained")
@@ -36,12 +30,8 @@ def panel_grid(
 ) -> tuple[Canvas, list[Axes]]:
     """A figure of ``count`` panels, two in a row where there is the width for it.
 
-    Args:
-        width: inches.
-        count: of panels.
-        row: the height of a row of panels, inches.
-        rest: the height of what is above and below them, inches.
-        note: the line above everything.
+    Inches: ``width`` in all, ``row`` the height of a row of panels, ``rest`` that of what is above
+    and below them.
     """
     columns = panels_per_row(width, count)
     rows = -(-count // columns)
@@ -69,12 +59,7 @@ def legend_below(
 ) -> None:
     """One legend for all panels, in as many columns as its longest label allows.
 
-    Args:
-        figure: that gets it.
-        names: of restorers.
-        styles: theirs.
-        first: what stands before them.
-        joined: their points are, by a line.
+    It names restorers, after what is ``first``, with their lines if their points are joined.
     """
     handles = [*first, *(handle(legend_label(name), styles[name], joined) for name in names)]
     longest = max((len(str(handle.get_label())) for handle in handles), default=1)
@@ -99,13 +84,9 @@ def legend_label(name: str, limit: int = 26) -> str:
 
 
 def dodged(places: Sequence[float], index: int, count: int, share: float = 0.3) -> list[float]:
-    """``places`` moved sideways, so that ``count`` series over them do not hide each other.
+    """Rising places moved sideways, so that ``count`` series over them do not hide each other.
 
-    Args:
-        places: x of the points, rising.
-        index: of the series, from 0.
-        count: of series.
-        share: of the smallest gap between places that all series together take.
+    All series together take ``share`` of the smallest gap between places.
     """
     gaps = [after - before for before, after in itertools.pairwise(places)]
     step = share * min(gaps, default=1.0) / max(count, 1)
@@ -128,16 +109,9 @@ def draw_points(
     joined: bool = True,
     fill: str = "full",
 ) -> None:
-    """Points with bars for their intervals, which need not hold the point.
+    """Points with bars for their intervals (NaN for none), which need not hold the point.
 
-    Args:
-        axes: to draw on.
-        style: of the restorer.
-        x: of the points.
-        values: at each.
-        intervals: at each; NaN for none.
-        joined: by a line.
-        fill: of the markers, one of matplotlib's fill styles.
+    They may be joined by a line; ``fill`` is one of matplotlib's fill styles of markers.
     """
     axes.vlines(
         x,

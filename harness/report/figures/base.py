@@ -75,13 +75,7 @@ class Absent:
 
 
 def to_bytes(figure: Figure, format: str, width: float = WIDTHS["double"]) -> bytes:
-    """The file of a figure; the same figure gives the same bytes.
-
-    Args:
-        figure: what to draw.
-        format: of `FORMATS`.
-        width: inches.
-    """
+    """The file of a figure, ``width`` inches wide; the same figure gives the same bytes."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()
@@ -158,12 +152,6 @@ def write_figures(
     figures: Sequence[Figure], folder: Path, formats: Sequence[str], width: float
 ) -> list[Path]:
     """Write figures and their captions; captions of others that lie there are kept.
-
-    Args:
-        figures: to be drawn.
-        folder: made if need be.
-        formats: of `FORMATS`.
-        width: inches.
 
     Returns:
         The files.

@@ -212,12 +212,7 @@ class FigureData:
         return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
     def describe_intervals(self, of: str, panels: Iterable[PanelKey]) -> str:
-        """A caption's sentence on the intervals, or on there being none.
-
-        Args:
-            of: what they are intervals of ("the values").
-            panels: the panels drawn.
-        """
+        """A caption's sentence on the intervals of something, or on there being none."""
         tasks = {task for task, _ in panels}
         bare = sorted({r.cell.task for r in self.results if not r.draws} & tasks)
         if not self.draws or bare == sorted(tasks):
@@ -246,11 +241,7 @@ def metric_unit(task: type[Task], metric: str, percent: str = "%") -> str:
 def labelled(task: type[Task], metric: str, what: str = "", percent: str = "%") -> str:
     """An axis's label: the metric, its unit, and that more is better.
 
-    Args:
-        task: its class.
-        metric: its name.
-        what: the words for it, if not its name.
-        percent: the unit of percentages; of their differences "points".
+    ``what``: the words for it, if not its name; ``percent``: of differences "points".
     """
     unit = metric_unit(task, metric, percent)
     return f"{what or metric}{f' ({unit})' if unit else ''}\nhigher is better"

@@ -88,15 +88,12 @@ class Style:
 
 
 def assign_styles(names: Iterable[str]) -> dict[str, Style]:
-    """A style a restorer, all different.
+    """A style a restorer, known to the registry or not, all different.
 
     A name prefers the same style wherever it stands. Where two names prefer one colour or one
     marker, those of this project and its plugins keep it, then the first in the alphabet; the
     other takes the next that is free. Give all the names of a run, then a restorer looks the same
     in each of its figures.
-
-    Args:
-        names: of restorers, known to the registry or not.
     """
     fixed = {BASELINE: Style(BLACK, "o", ()), REFERENCE: Style(GREY, "", (4, 2))}
     unique = list(dict.fromkeys(names))

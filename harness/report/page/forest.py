@@ -53,11 +53,7 @@ class Plot(NamedTuple):
 
 
 def forest(grid: PageTable) -> tuple[Plot, ...]:
-    """A plot for every line that has intervals; those of one metric share their scale.
-
-    Args:
-        grid: `TaskTables.differences`.
-    """
+    """A plot a line of differences with intervals; those of one metric share their scale."""
     spans: dict[str, list[float]] = {}
     for line in grid.lines:
         for number in line.numbers.values():

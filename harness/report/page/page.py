@@ -107,13 +107,7 @@ class Page:
 def describe_page(
     directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: int = 0
 ) -> Page:
-    """What the page of a run directory says.
-
-    Args:
-        directory: the records.
-        title: of the page; made from the study by default.
-        draws: of the bootstrap; 0 for no intervals and no tests.
-        seed: of the draws.
+    """What the page of a run directory says; arguments as of `PageOptions`.
 
     Raises:
         UserError: it is no run directory.

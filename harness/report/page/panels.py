@@ -7,7 +7,6 @@ import io
 import itertools
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.metrics import printed
@@ -19,42 +18,6 @@ from harness.study.study import Study
 
 LOSSY_QUALITY = 92
 """Of WebP, where lossless pictures would make the page too large."""
-
-
-@dataclass(frozen=True)
-class PageView:
-    """What a panel shows of one restorer.
-
-    Attributes:
-        view: as the run directory has it.
-        picture: its pixels, a ``data:`` address.
-        overlay: boxes or masks on nothing, likewise; empty without any.
-        figures: PSNR, SSIM, the image's own score: name and number as printed.
-        captions: what the vision model made of it, and what to know of the picture.
-    """
-
-    view: View
-    picture: str
-    overlay: str
-    figures: tuple[tuple[str, str], ...]
-    captions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PagePanel:
-    """An image seen through every restorer.
-
-    Attributes:
-        panel: as the run directory has it.
-        qf: as printed.
-        legend: class and ``#rrggbb`` of every class in its masks.
-        views: ``original``, then ``jpeg``, then the restorers.
-    """
-
-    panel: Panel
-    qf: str
-    legend: tuple[tuple[str, str], ...]
-    views: tuple[PageView, ...]
 
 
 def data_uri(kind: str, data: bytes) -> str:
@@ -83,8 +46,8 @@ def choose_panels(
 
 def embed_panels(
     folder: Path, panels: Sequence[Panel], budget: int
-) -> tuple[tuple[PagePanel, ...], str]:
-    """The panels that fit, and a sentence where they are not whole.
+) -> tuple[Sequence[Panel], dict[str, str], str]:
+    """The panels that fit, their pictures, and a sentence where they are not whole.
 
     Pictures are kept without loss if all of them fit, else as WebP at `LOSSY_QUALITY`; if that is
     still too much, the last panels are left out.
@@ -93,6 +56,9 @@ def embed_panels(
         folder: that the paths of the panels are relative to.
         panels: those wanted.
         budget: bytes of all pictures in the page.
+
+    Returns:
+        Panels; ``data:`` addresses by path; the sentence or nothing.
 
     Raises:
         HarnessError: a picture is missing or cannot be read.
@@ -111,7 +77,7 @@ def embed_panels(
         )
     if count < len(panels):
         notes.append(f"{count_of(len(panels) - count, 'more panel')} did not fit into the page.")
-    return tuple(_page_panel(panel, pictures) for panel in panels[:count]), " ".join(notes)
+    return panels[:count], pictures, " ".join(notes)
 
 
 def _encode(
@@ -150,32 +116,32 @@ def _encode_picture(path: Path, quality: int | None) -> str:
     return data_uri("image/webp", buffer.getvalue())
 
 
-def _page_panel(panel: Panel, pictures: dict[str, str]) -> PagePanel:
+def qf_text(panel: Panel) -> str:
+    """The QF of a panel as printed, with the codec where it is another than usual."""
     plain = panel.codec in Study.model_fields["codec"].default
-    return PagePanel(
-        panel,
-        str(panel.qf) if plain else f"{panel.codec} {panel.qf}",
-        tuple(dict.fromkeys(pair for view in panel.views for pair in view.legend)),
-        tuple(_page_view(view, panel.task, pictures) for view in panel.views),
-    )
+    return str(panel.qf) if plain else f"{panel.codec} {panel.qf}"
 
 
-def _page_view(view: View, task_name: str, pictures: dict[str, str]) -> PageView:
-    task = registry.tasks().get(task_name)
-    figures = (
-        ("PSNR", _figure(view.psnr, 2, " dB")),
-        ("SSIM", _figure(view.ssim, 3)),
-        (task.metric, _figure(view.score, task.digits.get(task.metric, 1))),
-    )
+def legend(panel: Panel) -> list[tuple[str, str]]:
+    """Class and ``#rrggbb`` of every class in the masks of a panel."""
+    return list(dict.fromkeys(pair for view in panel.views for pair in view.legend))
+
+
+def figures(panel: Panel, view: View) -> list[tuple[str, str]]:
+    """PSNR, SSIM and the image's own score: name and number as printed, of those there are."""
+    task = registry.tasks().get(panel.task)
+    texts = {
+        "PSNR": _figure(view.psnr, 2, " dB"),
+        "SSIM": _figure(view.ssim, 3),
+        task.metric: _figure(view.score, task.digits.get(task.metric, 1)),
+    }
+    return [(name, text) for name, text in texts.items() if text]
+
+
+def captions(view: View) -> list[str]:
+    """What the vision model made of a view, and what to know of the picture."""
     unlike = "Made again, this picture does not give the recorded outcome."
-    captions = (view.caption, view.note, "" if view.same else unlike)
-    return PageView(
-        view=view,
-        picture=pictures[view.picture],
-        overlay=pictures[view.overlay] if view.overlay else "",
-        figures=tuple((name, text) for name, text in figures if text),
-        captions=tuple(filter(None, captions)),
-    )
+    return list(filter(None, [view.caption, view.note, "" if view.same else unlike]))
 
 
 def _figure(value: float | None, digits: int, unit: str = "") -> str:

@@ -47,12 +47,7 @@ def study_text(manifest: Manifest) -> str:
 
 
 def rerun_command(manifest: Manifest, output: str) -> str:
-    """The ``harness run`` command that makes the run again.
-
-    Args:
-        manifest: of the run directory.
-        output: where to.
-    """
+    """The ``harness run`` command that makes the run again, into ``output``."""
     study = dict(manifest.study)
     if study.get("dataset") in (None, "auto"):
         study["dataset"] = manifest.data_set.name

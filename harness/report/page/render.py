@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness._version import __version__
 from harness.analysis.draws import DRAWS
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
+from harness.report.page import panels as page_panels
 from harness.report.page.forest import forest
 from harness.report.page.page import Page, describe_page
-from harness.report.page.panels import choose_panels, data_uri, embed_panels
 from harness.report.page.provenance import METHOD
 from harness.report.panel_index import PanelKey, read_index
 
@@ -86,10 +86,6 @@ def write_report(directory: RunDirectory, path: Path, options: PageOptions | Non
 def build_page(directory: RunDirectory, options: PageOptions | None = None) -> bytes:
     """The page of a run directory: HTML in UTF-8, the same bytes for the same run and version.
 
-    Args:
-        directory: the records, and the panels if they were made.
-        options: what to show; `PageOptions`'s defaults if None.
-
     Raises:
         UserError: it is no run directory.
         HarnessError: a panel cannot be read.
@@ -100,14 +96,14 @@ def build_page(directory: RunDirectory, options: PageOptions | None = None) -> b
     images = _json(page.images)
     images = images if len(images) <= IMAGES_LIMIT else ""
     render = partial(_render, page, images, figures=figures, lacking=lacking)
-    room = LIMIT - _RESERVE - len(render(panels=(), note="").encode())
+    room = LIMIT - _RESERVE - len(render(panels=(), pictures={}, note="").encode())
     folder = directory.path / "panels"
     index = read_index(folder) if options.panels else ()
     fingerprints = {cell.fingerprint for cell in page.cells}
-    chosen, outdated = choose_panels(index, fingerprints, options.first, options.panels)
-    panels, cut = embed_panels(folder, chosen, room)
+    chosen, outdated = page_panels.choose_panels(index, fingerprints, options.first, options.panels)
+    panels, pictures, cut = page_panels.embed_panels(folder, chosen, room)
     note = " ".join(filter(None, [options.note, outdated, cut]))
-    return render(panels=panels, note=note).encode()
+    return render(panels=panels, pictures=pictures, note=note).encode()
 
 
 def draw_figures(
@@ -117,11 +113,6 @@ def draw_figures(
 
     As images, not as elements: a style in an image is its own, so the page's policy can forbid
     styles of any other origin than its own.
-
-    Args:
-        directory: the records.
-        draws: of the bootstrap; 0 for no intervals.
-        seed: of the draws.
     """
     from harness.report.figures import WIDTHS, FigureData, collect, to_svg
 
@@ -129,12 +120,12 @@ def draw_figures(
     drawn = []
     for figure in figures:
         wide, narrow = (to_svg(figure, WIDTHS[name]).encode() for name in ("double", "single"))
-        pictures = (data_uri("image/svg+xml", svg) for svg in (wide, narrow))
+        pictures = (page_panels.data_uri("image/svg+xml", svg) for svg in (wide, narrow))
         drawn.append(DrawnFigure(figure.title, figure.caption, *pictures))
     return tuple(drawn), tuple(f"No figure {one.name}: {one.reason}." for one in absent)
 
 
-def _render(page: Page, images: str, **parts: Any) -> str:
+def _render(page: Page, images: str, **parts: object) -> str:
     from markupsafe import Markup
 
     style, script = _source("page.css"), _source("page.js")
@@ -155,6 +146,7 @@ def _render(page: Page, images: str, **parts: Any) -> str:
             plots={task.task: forest(task.differences) for task in page.tasks if task.differences},
             bare=[asset.name for asset in page.assets if not asset.cards and not asset.note],
             method=METHOD,
+            of=page_panels,
         )
     )
     return text
@@ -197,7 +189,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """JSON that can stand in a ``<script>``: nothing in it ends the element or opens a comment."""
     text = json.dumps(printable_json(value), separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -216,7 +208,7 @@ def printable(text: str) -> str:
     return "".join(c.encode("unicode_escape").decode() if c in hidden else c for c in text)
 
 
-def printable_json(value: Any) -> Any:
+def printable_json(value: object) -> object:
     """The same for every string in a JSON-serialisable value, keys too."""
     if isinstance(value, str):
         return printable(value)

@@ -53,14 +53,7 @@ class TaskTables:
 def task_tables(
     manifest: Manifest, table: Table, assessment: Assessment, results: Sequence[CellResult]
 ) -> tuple[TaskTables, ...]:
-    """The tables of each task of a run directory.
-
-    Args:
-        manifest: of the run directory.
-        table: as ``harness table`` prints it.
-        assessment: of its rows, in their order.
-        results: its cells, measured.
-    """
+    """The tables of each task, from the table as ``harness table`` prints it and its assessment."""
     tables = []
     for number, name in enumerate(dict.fromkeys(row.labels[0] for row in table.rows)):
         task: type[Task] = registry.tasks().get(name)

@@ -79,7 +79,7 @@ def hostile(tmp_path_factory):
     run = page_run(folder / "run", names=HOSTILE, restorers=restorers)
     add_panels(run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "figures_in", lambda *_: ((), ()))
+        patch.setattr(render, "draw_figures", lambda *_: ((), ()))
         return build_page(run, PageOptions(title=TITLE, draws=20))
 
 
