@@ -10,6 +10,9 @@ from typing import Any
 
 from harness.errors import UserError, nearest_hint
 
+LONGEST_NAME = 100
+"""Characters; names become file names."""
+
 
 def to_path(value: object, what: str) -> Path:
     """A path, ``~`` resolved.
@@ -52,3 +55,25 @@ def check_fields(given: Iterable[str], fields: Collection[str], others: Collecti
         if name not in fields:
             hint = nearest_hint(name, [*fields, *others])
             raise UserError(f"A study has no field '{name}'.{hint} Fields: {', '.join(fields)}.")
+
+
+def check_name(name: object, forbidden: str) -> str:
+    """A name that can stand in a study's list, in a table's head and in a file's name.
+
+    Raises:
+        UserError: it cannot.
+    """
+    forbidden += ",<>"
+    problem = ""
+    if not isinstance(name, str) or not name or name != name.strip():
+        problem = "it is empty or padded"
+    elif len(name) > LONGEST_NAME or not name.isprintable():
+        problem = f"it has more than {LONGEST_NAME} characters, or some that cannot be printed"
+    elif any(letter in name for letter in forbidden):
+        problem = f"it has one of {' '.join(forbidden)}"
+    if problem:
+        raise UserError(
+            f"{name!r} cannot be a restorer's name: {problem}. Name it with "
+            "harness.restorer(..., name='my-name')."
+        )
+    return str(name)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from harness.api.arguments import whole
+from harness.api.arguments import check_name, whole
 from harness.api.callables import check_image
 from harness.errors import UserError
 from harness.plugins import registry
@@ -40,9 +40,6 @@ VERSION = "1"
 
 ONCE = "once"
 """The key that marks records which nothing will ever reuse."""
-
-LONGEST_NAME = 100
-"""Characters; names become file names."""
 
 ASKED = ("name", "multi_model", "year", "reference", "prepare", "fingerprint", "restore")
 """What an object needs to be taken as a restorer as it is: see `harness.plugins.Restorer`."""
@@ -191,7 +188,7 @@ def restorer(
         raise UserError("Only a torch.nn.Module takes multiple and scale; a function has pixels.")
     return OwnRestorer(
         what=what,
-        name=_check_name(_callable_name(what) if name is None else name, ":/"),
+        name=check_name(_callable_name(what) if name is None else name, ":/"),
         version=None if version is None else str(version),
         multiple=multiple,
         scale=scale,
@@ -218,35 +215,13 @@ def as_restorer(what: Any) -> Restorer:
             )
     else:
         made = restorer(what).ready()
-    name = _check_name(made.name, "")
+    name = check_name(made.name, "")
     if name in registry.restorers() or name == ALL:
         raise UserError(
             f"There is a restorer {name} already: give yours another name, such as "
             f"harness.restorer(..., name='my-{name}')."
         )
     return cast("Restorer", made)
-
-
-def _check_name(name: object, forbidden: str) -> str:
-    """A name that can stand in a study's list, in a table's head and in a file's name.
-
-    Raises:
-        UserError: it cannot.
-    """
-    forbidden += ",<>"
-    problem = ""
-    if not isinstance(name, str) or not name or name != name.strip():
-        problem = "it is empty or padded"
-    elif len(name) > LONGEST_NAME or not name.isprintable():
-        problem = f"it has more than {LONGEST_NAME} characters, or some that cannot be printed"
-    elif any(letter in name for letter in forbidden):
-        problem = f"it has one of {' '.join(forbidden)}"
-    if problem:
-        raise UserError(
-            f"{name!r} cannot be a restorer's name: {problem}. Name it with "
-            "harness.restorer(..., name='my-name')."
-        )
-    return str(name)
 
 
 def _callable_name(what: object) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.engine.pipeline import Prepared
 from harness.engine.progress import Progress, Silent
 from harness.errors import HarnessError, UserError
 from harness.images.io import read_image
@@ -22,7 +23,7 @@ from harness.panels.replan import (
     unresolvable_restorers,
 )
 from harness.panels.select import UNDONE, Choice, PanelRequest, choose
-from harness.panels.views import ViewMaker, panel_folder, read_view
+from harness.panels.views import make_view, panel_folder, prepare_image, read_view
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry, Manifest
 from harness.report.panel_index import Panel, PanelKey, View, read_index, write_index
@@ -80,8 +81,8 @@ def make_panels(
     progress.start(sum(2 + len(choice.restorers) for choice in choices), 0)
     with ExitStack() as stack:
         stack.callback(progress.stop)
-        for condition in dict.fromkeys((choice.codec, choice.qf) for choice in choices):
-            at_condition = [c for c in choices if (c.codec, c.qf) == condition]
+        for condition in dict.fromkeys(choice.condition for choice in choices):
+            at_condition = [choice for choice in choices if choice.condition == condition]
             maker = _PanelMaker(directory, folder, options, at_condition, stack)
             for choice in at_condition:
                 try:
@@ -163,7 +164,7 @@ def _row(manifest: Manifest, choice: Choice) -> dict[str, CellEntry]:
     cells = {
         cell.restorer: cell
         for cell in manifest.cells
-        if cell.task == choice.task and cell.condition in (None, (choice.codec, choice.qf))
+        if cell.task == choice.task and cell.condition in (None, choice.condition)
     }
     return {name: cells[name] for name in manifest.restorers if name in cells}
 
@@ -183,7 +184,7 @@ class _PanelMaker:
     def _plan(self) -> Plan:
         self.unplannable = True
         tasks = list(dict.fromkeys(choice.task for choice in self.choices))
-        condition = (self.choices[0].codec, self.choices[0].qf)
+        condition = self.choices[0].condition
         overrides = self.options.overrides
         # The pictures of those that nothing stands for are there.
         kept = unresolvable_restorers(self.directory.manifest(), overrides.restorers)
@@ -226,19 +227,20 @@ class _PanelMaker:
     def _views(
         self, choice: Choice, reference: str, progress: Progress
     ) -> tuple[list[View], list[str]]:
-        """The views, and why some are missing.
-
-        Raises:
-            HarnessError: the uncompressed or the compressed image cannot be had.
-        """
+        """The views, and why some are missing; the first two cannot be."""
         cells = _row(self.directory.manifest(), choice)
-        maker = ViewMaker(lambda: self._plan, self.directory, self.folder, choice)
+        prepared: Prepared | None = None
         views = []
         notes = [f"{name} cannot be made again and is not shown." for name in choice.missing]
         for name in (reference, UNDONE, *choice.restorers):
             view = read_view(self.folder, panel_folder(choice), name, cells)
             try:
-                views.append(view or maker.make(name))
+                if view is None:
+                    prepared = prepared or prepare_image(self._plan, choice)
+                    view = make_view(
+                        self._plan, self.directory, self.folder, choice, prepared, name
+                    )
+                views.append(view)
             except HarnessError as error:
                 if name in (reference, UNDONE) or isinstance(error, UserError):
                     raise

@@ -77,6 +77,11 @@ class Choice:
     reason: str
     missing: tuple[str, ...] = ()
 
+    @property
+    def condition(self) -> tuple[str, int]:
+        """Codec and QF."""
+        return self.codec, self.qf
+
 
 def choose(
     directory: RunDirectory, request: PanelRequest, without: Collection[str] = ()

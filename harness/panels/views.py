@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -64,84 +62,77 @@ def read_view(folder: Path, at: Path, restorer: str, cells: dict[str, CellEntry]
     return view if complete and current and view.drawn == draw.VERSION else None
 
 
-@dataclass
-class ViewMaker:
-    """Makes the views of one image, reading and compressing it once.
+def prepare_image(plan: Plan, choice: Choice) -> Prepared:
+    """The image read and compressed, for `make_view`.
 
-    Attributes:
-        plan: gives the plan of `harness.panels.replan.replan`, made when the first view is.
-        directory: the run.
-        folder: of all panels.
-        choice: the image.
+    Raises:
+        HarnessError: it cannot be compressed, or the data set no longer has it.
     """
-
-    plan: Callable[[], Plan]
-    directory: RunDirectory
-    folder: Path
-    choice: Choice
-    _ready: Prepared | None = None
-
-    def make(self, restorer: str) -> View:
-        """Make a view and keep it in the folder.
-
-        Raises:
-            HarnessError: it cannot be made, or not be written.
-        """
-        plan, choice = self.plan(), self.choice
-        condition = (choice.codec, choice.qf)
-        if self._ready is None:
-            self._ready = prepare(plan, self._image(plan), [condition])
-        if condition in self._ready.errors:
-            raise HarnessError(self._ready.errors[condition])
-        seen = see(plan, self.directory, self._ready, choice.task, restorer, condition)
-        at = panel_folder(choice) / _VIEWS
-        name = file_name(restorer)
-        height, width = seen.pixels.shape[:2]
-        write_png(seen.pixels, self.folder / at / f"{name}.png")
-        overlay = None
-        if seen.drawing is not None:
-            overlay = draw.overlay(seen.drawing, width, height, seen.truth)
-        if overlay is not None:
-            buffer = io.BytesIO()
-            overlay.save(buffer, "PNG")
-            write_atomic(self.folder / at / f"{name}.overlay.png", buffer.getvalue())
-        fidelity = {} if seen.record is None else seen.record.fidelity
-        psnr = _finite(fidelity.get("psnr", fidelity.get("psnr_y")))
-        score = None
-        if seen.record is not None:
-            score = image_score(plan.tasks[choice.task].task, plan, choice.image, seen.record)
-        view = View(
-            restorer=restorer,
-            label=view_label(restorer, choice, plan),
-            picture=str(at / f"{name}.png"),
-            overlay=None if overlay is None else str(at / f"{name}.overlay.png"),
-            psnr=psnr,
-            # Of the uncompressed image itself it says nothing.
-            ssim=None if psnr is None else _finite(fidelity.get("ssim", fidelity.get("ssim_y"))),
-            score=score,
-            caption="" if seen.drawing is None else seen.drawing.caption,
-            same=seen.same,
-            fingerprint=seen.fingerprint,
-            note=seen.note,
-            legend=() if seen.drawing is None else draw.map_legend(seen.drawing),
-            drawn=draw.VERSION,
-        )
-        text = json.dumps(view_to_json(view), indent=1)
-        write_atomic(self.folder / at / f"{name}.json", text.encode())
-        return view
-
-    def _image(self, plan: Plan) -> ImageRef:
-        images: tuple[ImageRef, ...] = plan.images
-        for image in images:
-            if image.id == self.choice.image:
-                return image
+    images: tuple[ImageRef, ...] = plan.images
+    image = next((image for image in images if image.id == choice.image), None)
+    if image is None:
         raise HarnessError(
-            f"The data set {plan.data_set.name} no longer has the image {self.choice.image}: it is "
-            "not the one the run was made with."
+            f"The data set {plan.data_set.name} no longer has the image {choice.image}: it is not "
+            "the one the run was made with."
         )
+    prepared = prepare(plan, image, [choice.condition])
+    if choice.condition in prepared.errors:
+        raise HarnessError(prepared.errors[choice.condition])
+    return prepared
 
 
-def image_score(task: Task, plan: Plan, image: str, record: Record) -> float | None:
+def make_view(
+    plan: Plan,
+    directory: RunDirectory,
+    folder: Path,
+    choice: Choice,
+    prepared: Prepared,
+    restorer: str,
+) -> View:
+    """Make a view of a prepared image and keep it in the folder of all panels.
+
+    Raises:
+        HarnessError: it cannot be made, or not be written.
+    """
+    seen = see(plan, directory, prepared, choice.task, restorer, choice.condition)
+    at = panel_folder(choice) / _VIEWS
+    name = file_name(restorer)
+    height, width = seen.pixels.shape[:2]
+    write_png(seen.pixels, folder / at / f"{name}.png")
+    overlay = None
+    if seen.drawing is not None:
+        overlay = draw.overlay(seen.drawing, width, height, seen.truth)
+    if overlay is not None:
+        buffer = io.BytesIO()
+        overlay.save(buffer, "PNG")
+        write_atomic(folder / at / f"{name}.overlay.png", buffer.getvalue())
+    fidelity = {} if seen.record is None else seen.record.fidelity
+    psnr = _finite(fidelity.get("psnr", fidelity.get("psnr_y")))
+    score = None
+    if seen.record is not None:
+        score = _image_score(plan.tasks[choice.task].task, plan, choice.image, seen.record)
+    view = View(
+        restorer=restorer,
+        label=_label(restorer, choice, plan),
+        picture=str(at / f"{name}.png"),
+        overlay=None if overlay is None else str(at / f"{name}.overlay.png"),
+        psnr=psnr,
+        # Of the uncompressed image itself it says nothing.
+        ssim=None if psnr is None else _finite(fidelity.get("ssim", fidelity.get("ssim_y"))),
+        score=score,
+        caption="" if seen.drawing is None else seen.drawing.caption,
+        same=seen.same,
+        fingerprint=seen.fingerprint,
+        note=seen.note,
+        legend=() if seen.drawing is None else draw.map_legend(seen.drawing),
+        drawn=draw.VERSION,
+    )
+    text = json.dumps(view_to_json(view), indent=1)
+    write_atomic(folder / at / f"{name}.json", text.encode())
+    return view
+
+
+def _image_score(task: Task, plan: Plan, image: str, record: Record) -> float | None:
     """The image's own headline metric in the unit tables print; None where there is none."""
     sample = task.sample({image: record}, task.ground_truth(plan.data_set, [image]))
     if sample is None:
@@ -149,7 +140,7 @@ def image_score(task: Task, plan: Plan, image: str, record: Record) -> float | N
     return _finite(scaled(task, task.metric, float(sample.each()[0])))
 
 
-def view_label(restorer: str, choice: Choice, plan: Plan) -> str:
+def _label(restorer: str, choice: Choice, plan: Plan) -> str:
     """What is printed over a view."""
     if plan.restorers[restorer].reference:
         return "Original"

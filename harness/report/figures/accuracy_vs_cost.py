@@ -12,7 +12,14 @@ from harness.analysis.significance import BASELINE
 from harness.records.schema import Manifest
 from harness.report.figures.axes import draw_points, legend_below, log_axis, panel_grid
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import FigureData, PanelKey, join, labelled, scaled_interval
+from harness.report.figures.data import (
+    FigureData,
+    PanelKey,
+    join,
+    labelled,
+    scaled_interval,
+    task_class,
+)
 from harness.report.figures.style import BLACK
 
 if TYPE_CHECKING:
@@ -32,7 +39,7 @@ class Point(NamedTuple):
 
 def cost_points(data: FigureData, panel: PanelKey) -> list[Point]:
     """The restorers of a panel whose time was recorded, at the figure's QF."""
-    task, metric = data.task(panel[0]), data.metric(panel[0])
+    task, metric = task_class(panel[0]), data.metric(panel[0])
     at_qf = data.grid_at(panel, data.chosen_qf(panel))
     points = []
     for name, result in at_qf.items():
@@ -105,7 +112,7 @@ def _draw(data: FigureData, panels: list[PanelKey], width: float) -> Canvas:
         log_axis(axes, min(seconds), max(seconds))
         axes.set_xlabel("seconds an image (median), fewer is better")
         axes.set_ylabel(
-            labelled(data.task(panel[0]), metric, f"{metric} over {BASELINE}", "points")
+            labelled(task_class(panel[0]), metric, f"{metric} over {BASELINE}", "points")
         )
         axes.set_title(f"{data.title(panel)}, QF {data.chosen_qf(panel)}", loc="left")
     legend_below(figure, names, data.styles, joined=False)

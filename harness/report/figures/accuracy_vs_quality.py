@@ -13,7 +13,7 @@ from harness.report.figures.axes import (
     panel_grid,
 )  # fmt: skip
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import Curve, FigureData, PanelKey, join, labelled
+from harness.report.figures.data import Curve, FigureData, PanelKey, join, labelled, task_class
 from harness.report.figures.style import REFERENCE
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _draw(data: FigureData, panels: list[PanelKey], width: float) -> Canvas:
             draw_points(axes, data.styles[curve.restorer], x, curve.values, curve.intervals)
         axes.set_xticks(data.qfs(panel))
         axes.set_xlabel(f"quality factor of {panel[1]} (QF)")
-        axes.set_ylabel(labelled(data.task(panel[0]), data.metric(panel[0])))
+        axes.set_ylabel(labelled(task_class(panel[0]), data.metric(panel[0])))
         axes.set_title(data.title(panel), loc="left")
     legend_below(figure, names, data.styles)
     return figure

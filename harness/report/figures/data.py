@@ -92,15 +92,10 @@ class FigureData:
         cells = [result.cell for result in self.results]
         return list(dict.fromkeys((c.task, c.codec) for c in cells if c.qf is not None))
 
-    def task(self, name: str) -> type[Task]:
-        """The class of a task."""
-        task: type[Task] = registry.tasks().get(name)
-        return task
-
     def metric(self, task: str) -> str:
         """The headline metric of a task; that of luma, in a run of luma alone."""
         of_task = [result for result in self.results if result.cell.task == task]
-        return headline(self.task(task), {name for result in of_task for name in result.values})
+        return headline(task_class(task), {name for result in of_task for name in result.values})
 
     def grid(self, panel: PanelKey) -> dict[str, dict[int, BootstrapResult]]:
         """The results of a panel by restorer, in a table's order, and QF, rising."""
@@ -135,7 +130,7 @@ class FigureData:
 
     def _estimate(self, result: BootstrapResult) -> tuple[float, Interval] | None:
         """Its headline metric with its interval, in the printed unit."""
-        task, metric = self.task(result.cell.task), self.metric(result.cell.task)
+        task, metric = task_class(result.cell.task), self.metric(result.cell.task)
         if metric not in result.values:
             return None
         ends = scaled_interval(task, metric, result.interval(metric))
@@ -179,11 +174,8 @@ class FigureData:
     def title(self, panel: PanelKey) -> str:
         """Task and model of a panel; the codec where the run has several."""
         codec = panel[1] if len({codec for _, codec in self.panels}) > 1 else ""
-        return ", ".join(filter(None, [self.model_title(panel[0]), codec]))
-
-    def model_title(self, task: str) -> str:
-        """A task and its vision model."""
-        return ", ".join(filter(None, [task, self.manifest.models.get(task)]))
+        model = self.manifest.models.get(panel[0])
+        return ", ".join(filter(None, [panel[0], model, codec]))
 
     def describe(self, panels: Collection[PanelKey]) -> str:
         """A caption's sentences on what was measured on what."""
@@ -224,6 +216,12 @@ class FigureData:
             f"{round(100 * LEVEL)} % bootstrap intervals of {of}, from {self.draws} draws of "
             f"images (seed {self.seed}){end}."
         )
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task."""
+    task: type[Task] = registry.tasks().get(name)
+    return task
 
 
 def join(*sentences: str) -> str:

@@ -14,7 +14,7 @@ from harness.analysis.significance import BASELINE
 from harness.plugins.task import Task
 from harness.report.figures.axes import canvas, legend_label
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import FigureData, PanelKey, join, metric_unit
+from harness.report.figures.data import FigureData, PanelKey, join, metric_unit, task_class
 from harness.report.figures.style import SMALLEST, WIDTHS, readable_on
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def _draw(data: FigureData, panel: PanelKey, gains: Gains, width: float) -> Canv
     parts = _parts(figure, blocks, len(gains.restorers))
     for index, axes in enumerate(parts):
         classes = gains.classes[index * tall : (index + 1) * tall]
-        image = _block(axes, gains, classes, limit, data.task(panel[0]), turned)
-    unit = metric_unit(data.task(panel[0]), f"{gains.metric}/", "points")
+        image = _block(axes, gains, classes, limit, task_class(panel[0]), turned)
+    unit = metric_unit(task_class(panel[0]), f"{gains.metric}/", "points")
     bar = figure.colorbar(
         image, ax=parts, location="bottom", fraction=0.03, aspect=50, pad=0.01, extend="both"
     )

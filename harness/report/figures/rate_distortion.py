@@ -18,7 +18,7 @@ from harness.report.figures.axes import (
     panels_per_row,
 )  # fmt: skip
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import Curve, FigureData, join, labelled, metric_unit
+from harness.report.figures.data import Curve, FigureData, join, labelled, metric_unit, task_class
 from harness.report.figures.style import SMALLEST
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def _panel(axes: Axes, data: FigureData, task: str, curves: list[Curve]) -> None
     every = [bpp for curve in curves for bpp in curve.x]
     log_axis(axes, min(every), max(every))
     axes.set_xlabel("bits per pixel, fewer is better")
-    axes.set_ylabel(labelled(data.task(task), data.metric(task)))
-    axes.set_title(data.model_title(task), loc="left")
+    axes.set_ylabel(labelled(task_class(task), data.metric(task)))
+    axes.set_title(", ".join(filter(None, [task, data.manifest.models.get(task)])), loc="left")
 
 
 def _fill(curves: list[Curve], codec: str) -> str:
@@ -125,7 +125,7 @@ def _table(
     metric = data.metric(task)
     axes.set_xlim(0, width)
     axes.set_ylim(-len(curves) - 0.5, 0.5)
-    unit = metric_unit(data.task(task), metric, "points")
+    unit = metric_unit(task_class(task), metric, "points")
     head = ("BD-rate (%)", f"BD-{metric}{f' ({unit})' if unit else ''}")
     _texts(axes, 0, (f"against {BASELINE}:", *head))
     several = len({curve.codec for curve in curves}) > 1

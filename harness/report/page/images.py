@@ -12,7 +12,7 @@ from harness.plugins import registry
 from harness.plugins.task import Task
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.records.schema import CellEntry, Manifest
+from harness.records.schema import Manifest
 from harness.report.page.tables import condition_labels
 from harness.study.study import Condition
 
@@ -100,31 +100,32 @@ def _all_scores(
     ids: Sequence[str],
 ) -> list[Json]:
     """The image's own score, an entry a task; not of a task whose score is in every record."""
-    tasks = registry.tasks()
     scores: dict[str, Cells] = {}
     for result in results:
-        bootstrap = bootstraps.get(result.cell.key)
+        bootstrap, task = bootstraps.get(result.cell.key), _task(result.cell.task)
         if bootstrap is None or len(bootstrap.each) != len(bootstrap.images):
             continue
-        packed = _scores(tasks.get(result.cell.task), bootstrap, ids)
+        digits, unit = task.digits.get(task.metric, 1), scaled(task, task.metric, 1.0)
+        by_image = dict(zip(bootstrap.images, bootstrap.each.tolist(), strict=True))
+        packed = [pack(unit * by_image.get(image, math.nan), digits) for image in ids]
         for label in labels.values() if result.condition is None else [labels[result.condition]]:
-            table = scores.setdefault(result.cell.task, {}).setdefault(label, {})
-            table[result.cell.restorer] = packed
-    entries = []
-    for name, cells in scores.items():
-        task = tasks.get(name)
-        if task.metric in {fidelity for fidelity, _, _ in FIDELITY.values()}:
-            continue
-        unit = "%" if scaled(task, task.metric, 1.0) == 100.0 else ""
-        title, digits = f"{name}: {task.metric} of the image", task.digits.get(task.metric, 1)
-        entries.append({"name": title, "unit": unit, "digits": digits, "cells": cells})
-    return entries
+            cells = scores.setdefault(result.cell.task, {}).setdefault(label, {})
+            cells[result.cell.restorer] = packed
+    return [
+        {
+            "name": f"{name}: {_task(name).metric} of the image",
+            "unit": "%" if scaled(_task(name), _task(name).metric, 1.0) == 100.0 else "",
+            "digits": _task(name).digits.get(_task(name).metric, 1),
+            "cells": cells,
+        }
+        for name, cells in scores.items()
+        if _task(name).metric not in {title for title, _, _ in FIDELITY.values()}
+    ]
 
 
-def _scores(task: type[Task], bootstrap: BootstrapResult, ids: Sequence[str]) -> Packed:
-    digits, unit = task.digits.get(task.metric, 1), scaled(task, task.metric, 1.0)
-    by_image = dict(zip(bootstrap.images, bootstrap.each.tolist(), strict=True))
-    return [pack(unit * by_image.get(image, math.nan), digits) for image in ids]
+def _task(name: str) -> type[Task]:
+    task: type[Task] = registry.tasks().get(name)
+    return task
 
 
 def _all_fidelity(
@@ -143,26 +144,17 @@ def _all_fidelity(
             continue
         label = labels[result.condition]
         read.add((label, restorer))
-        of_cell, sizes = _fidelity(directory, result.cell, ids)
-        for key, packed in of_cell.items():
-            fidelity.setdefault(key, {}).setdefault(label, {})[restorer] = packed
+        by_image = directory.records(result.cell)
+        records = [by_image.get(image) for image in ids]
+        for key, (_, digits, _) in FIDELITY.items():
+            values = [None if record is None else record.fidelity.get(key) for record in records]
+            if any(value is not None for value in values):
+                packed = [pack(value, digits) for value in values]
+                fidelity.setdefault(key, {}).setdefault(label, {})[restorer] = packed
+        sizes = [pack(None if r is None else r.bpp, _BPP_DIGITS) for r in records]
         known = bpp.get(label, sizes)  # an image may have failed in the cell read first
         bpp[label] = [b if a is None else a for a, b in zip(known, sizes, strict=True)]
     return fidelity, bpp
-
-
-def _fidelity(
-    directory: RunDirectory, cell: CellEntry, ids: Sequence[str]
-) -> tuple[dict[str, Packed], Packed]:
-    """The figures of `FIDELITY` that the cell's records have, and the bits per pixel."""
-    records = directory.records(cell)
-    fidelity = {}
-    for key, (_, digits, _) in FIDELITY.items():
-        values = [records[image].fidelity.get(key) if image in records else None for image in ids]
-        if any(value is not None for value in values):
-            fidelity[key] = [pack(value, digits) for value in values]
-    sizes = [pack(records[image].bpp if image in records else None, _BPP_DIGITS) for image in ids]
-    return fidelity, sizes
 
 
 def pack(value: float | str | None, digits: int) -> int | str | None:

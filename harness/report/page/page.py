@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from harness.analysis.bootstrap import load_bootstrap
@@ -25,21 +24,10 @@ from harness.report.page.prose import (
     page_title,
     significance_note,
 )
-from harness.report.page.provenance import (
-    Asset,
-    citation_line,
-    data_set_notice,
-    package_versions,
-    rerun_command,
-    study_text,
-    used_assets,
-)
+from harness.report.page.provenance import Asset, data_set_notice, used_assets
 from harness.report.page.tables import TaskTables, summary_tables, task_tables
 from harness.report.tables.building import build_table, table_lines
 from harness.report.tables.table import Table
-
-_AGAIN = "results/again"
-"""Where the command that makes a run again puts it: not where this one happens to lie."""
 
 
 class CellState(NamedTuple):
@@ -71,13 +59,8 @@ class Page:
         images: `harness.report.page.images.image_data`.
         failures: images that are in no number.
         cells: every cell.
-        study: YAML.
-        command: that makes the run again.
-        environments: a fact a line, one value an environment.
         assets: restorers and vision models with their cards.
-        citation: how to name the numbers.
-        version: of the harness that measured.
-        created, updated: the manifest's dates.
+        manifest: what else is said of where the numbers come from.
     """
 
     title: str
@@ -94,14 +77,8 @@ class Page:
     images: Json
     failures: tuple[Failure, ...]
     cells: tuple[CellState, ...]
-    study: str
-    command: str
-    environments: tuple[tuple[str, tuple[str, ...]], ...]
     assets: tuple[Asset, ...]
-    citation: str
-    version: str
-    created: str
-    updated: str
+    manifest: Manifest
 
 
 def describe_page(
@@ -134,14 +111,8 @@ def describe_page(
         images=image_data(manifest, directory, results, bootstraps),
         failures=group_failures(results),
         cells=_cells(manifest, results),
-        study=study_text(manifest),
-        command=rerun_command(manifest, _AGAIN),
-        environments=package_versions(manifest),
         assets=used_assets(manifest),
-        citation=citation_line(manifest),
-        version=manifest.harness,
-        created=_date(manifest.created),
-        updated=_date(manifest.updated),
+        manifest=manifest,
     )
 
 
@@ -151,15 +122,6 @@ def _legend(table: Table, draws: int) -> tuple[str, ...]:
         return table.legend
     first = f"Below each number is its 95 % interval (bootstrap over images, {draws} draws)."
     return (first, *(f"{line}." for line in table.legend if not line.startswith("±")))
-
-
-def _date(moment: str) -> str:
-    """A date of the manifest as people write it; as it is where it is none."""
-    try:
-        date = datetime.fromisoformat(moment)
-    except ValueError:
-        return moment
-    return f"{date:%Y-%m-%d %H:%M}" + (" UTC" if date.utcoffset() == timedelta(0) else "")
 
 
 def _cells(manifest: Manifest, results: Sequence[CellResult]) -> tuple[CellState, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.assets.cards import Card, read_card
@@ -20,6 +21,9 @@ METHOD = (
     "IEEE Transactions on Image Processing, 2024"
 )
 """What the evaluation follows."""
+
+AGAIN = "results/again"
+"""Where the command that makes a run again puts it: not where this one happens to lie."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def study_text(manifest: Manifest) -> str:
     return str(yaml.safe_dump(manifest.study, sort_keys=False, allow_unicode=True))
 
 
-def rerun_command(manifest: Manifest, output: str) -> str:
+def rerun_command(manifest: Manifest, output: str = AGAIN) -> str:
     """The ``harness run`` command that makes the run again, into ``output``."""
     study = dict(manifest.study)
     if study.get("dataset") in (None, "auto"):
@@ -139,3 +143,12 @@ def citation_line(manifest: Manifest) -> str:
         f", with {models}" if models else "",
         f"; measured until {manifest.updated[:10]}." if manifest.updated else ".",
     ])  # fmt: skip
+
+
+def date_text(moment: str) -> str:
+    """A date of the manifest as people write it; as it is where it is none."""
+    try:
+        date = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{date:%Y-%m-%d %H:%M}" + (" UTC" if date.utcoffset() == timedelta(0) else "")

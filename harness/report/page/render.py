@@ -18,9 +18,9 @@ from harness.analysis.draws import DRAWS
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
 from harness.report.page import panels as page_panels
+from harness.report.page import provenance
 from harness.report.page.forest import forest
 from harness.report.page.page import Page, describe_page
-from harness.report.page.provenance import METHOD
 from harness.report.panel_index import PanelKey, read_index
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _render(page: Page, images: str, **parts: object) -> str:
             qfs=list(dict.fromkeys(qf for task in page.tasks for qf in task.values.qfs)),
             plots={task.task: forest(task.differences) for task in page.tasks if task.differences},
             bare=[asset.name for asset in page.assets if not asset.cards and not asset.note],
-            method=METHOD,
+            origin=provenance,
             of=page_panels,
         )
     )
