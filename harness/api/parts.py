@@ -47,15 +47,7 @@ class Part:
 
 @dataclass(frozen=True, repr=False)
 class RunParts:
-    """What a `harness.api.run.Run` is made of.
-
-    Attributes:
-        parts: the run directories: one, or several where ``auto`` took several data sets.
-        computed: records computed by the call that made it.
-        notices: what was to be said before the numbers.
-        failed: image id to the sentence saying why it is in no number, over all parts.
-        overrides: what was given as objects, not by name, as it was then; panels run it again.
-    """
+    """What a `harness.api.run.Run` is made of; its attributes are described there."""
 
     parts: tuple[Part, ...]
     computed: int = 0

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 class Run(ComparedRun, PicturedRun):
     """A study's numbers. Everything is computed from the records on disk when it is asked for.
 
-    Made by `harness.evaluate`, or by `harness.open` from a run directory; its attributes are those
-    of `harness.api.parts.RunParts`.
+    Made by `harness.evaluate`, or by `harness.open` from a run directory.
+
+    Attributes:
+        parts: the run directories: one, or several where ``auto`` took several data sets.
+        computed: records computed by the call that made it.
+        notices: what was to be said before the numbers.
+        failed: image id to the sentence saying why it is in no number, over all parts.
+        overrides: what was given as objects, not by name, as it was then; panels run it again.
     """
 
     def table(self, detail: bool = False, draws: int = DRAWS) -> ShownFrame:

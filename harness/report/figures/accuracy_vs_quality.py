@@ -13,7 +13,14 @@ from harness.report.figures.axes import (
     panel_grid,
 )  # fmt: skip
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import Curve, FigureData, PanelKey, join, labelled, task_class
+from harness.report.figures.data import (
+    FigureData,
+    MetricCurve,
+    PanelKey,
+    join,
+    labelled,
+    task_class,
+)
 from harness.report.figures.style import REFERENCE
 
 if TYPE_CHECKING:
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 NAME = "quality"
 
 
-def quality_curves(data: FigureData, panel: PanelKey) -> list[Curve]:
+def quality_curves(data: FigureData, panel: PanelKey) -> list[MetricCurve]:
     """The lines of a panel over the QF: the task's headline metric, the numbers of the table."""
     return data.curves(panel, lambda result: float(result.cell.qf or 0))
 

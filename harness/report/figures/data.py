@@ -35,7 +35,7 @@ class FigureSize(NamedTuple):
     seconds: float
 
 
-class Curve(NamedTuple):
+class MetricCurve(NamedTuple):
     """The headline metric of a restorer in a panel, in its printed unit.
 
     Attributes:
@@ -110,7 +110,7 @@ class FigureData:
         """The results of a panel at a QF by restorer, in a table's order."""
         return {name: cells[qf] for name, cells in self.grid(panel).items() if qf in cells}
 
-    def curves(self, panel: PanelKey, x: Callable[[BootstrapResult], float]) -> list[Curve]:
+    def curves(self, panel: PanelKey, x: Callable[[BootstrapResult], float]) -> list[MetricCurve]:
         """A curve a restorer; points without a positive ``x`` are left out."""
         curves = []
         for name, cells in self.grid(panel).items():
@@ -119,7 +119,7 @@ class FigureData:
             points = [point for point in points if point[0] > 0]
             if points:
                 places, values, ends = zip(*points, strict=True)
-                curves.append(Curve(panel[1], name, [*places], [*values], [*ends]))
+                curves.append(MetricCurve(panel[1], name, [*places], [*values], [*ends]))
         return curves
 
     def reference(self, task: str) -> tuple[float, Interval] | None:

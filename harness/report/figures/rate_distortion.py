@@ -18,7 +18,14 @@ from harness.report.figures.axes import (
     panels_per_row,
 )  # fmt: skip
 from harness.report.figures.base import Absent, Figure
-from harness.report.figures.data import Curve, FigureData, join, labelled, metric_unit, task_class
+from harness.report.figures.data import (
+    FigureData,
+    MetricCurve,
+    join,
+    labelled,
+    metric_unit,
+    task_class,
+)
 from harness.report.figures.style import SMALLEST
 
 if TYPE_CHECKING:
@@ -35,7 +42,7 @@ _LINE = 0.145
 """Inches a line of the table below a panel is high."""
 
 
-def rate_curves(data: FigureData, task: str) -> list[Curve]:
+def rate_curves(data: FigureData, task: str) -> list[MetricCurve]:
     """A curve a codec and restorer of a task over the bits per pixel."""
     panels = [panel for panel in data.panels if panel[0] == task]
     return [c for panel in panels for c in data.curves(panel, lambda r: data.size(r).bpp)]
@@ -92,7 +99,7 @@ def _draw(data: FigureData, chosen: list[str], frame: pd.DataFrame, width: float
     return figure
 
 
-def _panel(axes: Axes, data: FigureData, task: str, curves: list[Curve]) -> None:
+def _panel(axes: Axes, data: FigureData, task: str, curves: list[MetricCurve]) -> None:
     axes.set_axis_on()
     axes.grid(axis="y")
     axes.set_axisbelow(True)
@@ -108,7 +115,7 @@ def _panel(axes: Axes, data: FigureData, task: str, curves: list[Curve]) -> None
     axes.set_title(", ".join(filter(None, [task, data.manifest.models.get(task)])), loc="left")
 
 
-def _fill(curves: list[Curve], codec: str) -> str:
+def _fill(curves: list[MetricCurve], codec: str) -> str:
     order = list(dict.fromkeys(curve.codec for curve in curves))
     return _FILLS[order.index(codec) % len(_FILLS)]
 
@@ -117,7 +124,7 @@ def _table(
     axes: Axes,
     data: FigureData,
     task: str,
-    curves: list[Curve],
+    curves: list[MetricCurve],
     frame: pd.DataFrame,
     width: float,
 ) -> None:

@@ -43,10 +43,10 @@ def abstract(manifest: Manifest, table: Table) -> str:
     codecs = listed(manifest.identity.codecs)
     qfs = sorted({cell.qf for cell in manifest.cells if cell.qf is not None})
     at = f" at QF {listed(map(str, qfs))}" if qfs else ""
-    images = f"{'all ' if data.images > 1 else ''}{count_of(data.images, 'image')} of {data.name}"
+    images = f"{'all ' if data.images > 1 else ''}{counted(data.images, 'image')} of {data.name}"
     if data.images < data.total:
         images = f"a subset, {data.images} of the {data.total} images of {data.name}"
-    restorers = f"{count_of(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
+    restorers = f"{counted(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
     verb = "was" if len(names) < 2 else "were"
     measured = "; ".join(_measured(manifest, table)) or "nothing yet"
     return (
@@ -115,11 +115,11 @@ def significance_note(assessment: Assessment, draws: int) -> str:
     """How the differences were judged; nothing where none was."""
     if not assessment.against_jpeg:
         return ""
-    few = f" {count_of(assessment.images, 'image')} are few to judge by."
+    few = f" {counted(assessment.images, 'image')} are few to judge by."
     few = few if assessment.images < FEW else ""
     return (
         f"Judged by paired bootstraps over the images ({draws} draws), p < {ALPHA:.2g} after "
-        f"Holm's correction for {count_of(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
+        f"Holm's correction for {counted(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
     )
 
 
@@ -162,7 +162,7 @@ def _at(qfs: Sequence[str], every: Sequence[str]) -> str:
     return f"QF {listed(qfs)}"
 
 
-def count_of(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """``1 panel``, ``2 panels``."""
     return f"{number} {noun if number == 1 else f'{noun}s'}"
 
