@@ -130,15 +130,15 @@ def check_image(image: object, shape: tuple[int, ...], name: str) -> RGB:
     return image
 
 
-def _shape_hint(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+def _shape_hint(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
     height, width, _ = shape
-    if found in ((height, width), (height, width, 1)):
+    if given in ((height, width), (height, width, 1)):
         return " (this is grey: np.dstack([grey] * 3) makes RGB of it)"
-    if found == (height, width, 4):
+    if given == (height, width, 4):
         return " (this has an alpha channel: image[:, :, :3] is without)"
-    if found == (3, height, width):
+    if given == (3, height, width):
         return " (the channels come first: image.transpose(1, 2, 0) puts them last)"
-    if found == (1, *shape):
+    if given == (1, *shape):
         return " (this is a batch: image[0] is its image)"
     return ""
 
@@ -146,7 +146,7 @@ def _shape_hint(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
 def _value_hint(image: NDArray[np.generic]) -> str:
     if image.dtype.kind == "f" and image.size and image.min() >= 0 and image.max() <= 1:
         white = "255 * image"
-        said = "the values are in 0..1: "
+        hint = "the values are in 0..1: "
     else:
-        white, said = "image", "white is 255: "
-    return f" ({said}return np.clip(np.rint({white}), 0, 255).astype(np.uint8))"
+        white, hint = "image", "white is 255: "
+    return f" ({hint}return np.clip(np.rint({white}), 0, 255).astype(np.uint8))"

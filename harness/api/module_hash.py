@@ -21,7 +21,7 @@ class _UnknownError(Exception):
     """Something that the result may depend on and that has no stable description."""
 
 
-def described(module: nn.Module, whole: bool = True) -> dict[str, str] | None:
+def describe_module(module: nn.Module, whole: bool = True) -> dict[str, str] | None:
     """Everything known that can change a module's result.
 
     The sha256 of its parameters and buffers, and of its code: its classes outside torch, with the

@@ -76,10 +76,10 @@ class OwnRestorer:
         fingerprint = {"name": self.name, GIVEN: f"as an object, version {VERSION}"}
         if _is_module(self.what):
             from harness.api.callables import run_module
-            from harness.api.module_hash import described
+            from harness.api.module_hash import describe_module
 
             run = run_module(self.what, self.name, self.multiple, self.scale)
-            description = described(self.what, self.version is None)
+            description = describe_module(self.what, self.version is None)
             fingerprint |= {"multiple": str(self.multiple), "scale": f"{self.scale:g}"}
         else:
             run = self.what if self.compressed else lambda file: self.what(file.pixels)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.analysis.metrics import printed
-from harness.panels.labels import KINDS, PALE, extent, font, shortened, wrapped
+from harness.panels.labels import KINDS, PALE, extent, font, shorten, wrap
 from harness.panels.overlay import draw_sign, mark_area
 from harness.plugins import registry
 from harness.records.atomic import write_atomic
@@ -133,8 +133,8 @@ def _heading(panel: Panel, grid: _Grid) -> list[Text]:
     condition = f"QF {panel.qf}" if panel.codec == "jpeg" else f"{panel.codec} {panel.qf}"
     title = f"{panel.image} · {panel.task}, {condition}"
     return [
-        (shortened(title, grid.size, grid.text_width, True), True),
-        *((text, False) for text in wrapped(panel.reason, grid.size, grid.text_width)),
+        (shorten(title, grid.size, grid.text_width, True), True),
+        *((text, False) for text in wrap(panel.reason, grid.size, grid.text_width)),
     ]
 
 
@@ -142,14 +142,14 @@ def _view_texts(panel: Panel, view: View, grid: _Grid) -> list[Text]:
     """What stands under a view, in lines that fit."""
     task = registry.tasks().get(panel.task)
     marks = ("" if view.same else "*") + ("°" if view.note else "")
-    name = shortened(view.label, grid.size, grid.tile - extent(marks, grid.size, True)[0], True)
+    name = shorten(view.label, grid.size, grid.tile - extent(marks, grid.size, True)[0], True)
     figures = [] if view.psnr is None else [f"{view.psnr:.2f} dB"]
     figures += [] if view.ssim is None else [f"{view.ssim:.3f}"]
     if view.score is not None and task.needs_model:
         score = printed(view.score, task.digits.get(task.metric, 1))
         figures.append(f"{task.metric} {score}".replace(" ", "\u00a0"))
     texts = (" | ".join(figures), view.caption)
-    lines = [line for text in texts for line in wrapped(text, grid.size, grid.tile)]
+    lines = [line for text in texts for line in wrap(text, grid.size, grid.tile)]
     return [(name + marks, True), *((line, False) for line in lines)]
 
 
@@ -163,7 +163,7 @@ def _small_print(panel: Panel, grid: _Grid) -> list[str]:
     views = (f"{view.label}: {view.note}" for view in panel.views if view.note)
     notes += [f"° {note}." for note in dict.fromkeys(views)]
     notes += panel.notes
-    return [text for note in notes for text in wrapped(note, grid.size, grid.text_width)]
+    return [text for note in notes for text in wrap(note, grid.size, grid.text_width)]
 
 
 def _legend(panel: Panel, grid: _Grid) -> list[list[LegendKey]]:

@@ -88,7 +88,7 @@ def extent(text: str, size: int, bold: bool = False) -> tuple[int, int]:
     return round(face.getlength(text)), ascent + descent
 
 
-def shortened(text: str, size: int, width: int, bold: bool = False) -> str:
+def shorten(text: str, size: int, width: int, bold: bool = False) -> str:
     """The text, its middle an ellipsis where it is wider than ``width`` pixels."""
     if extent(text, size, bold)[0] <= width:
         return text
@@ -100,7 +100,7 @@ def shortened(text: str, size: int, width: int, bold: bool = False) -> str:
     return "…"
 
 
-def wrapped(text: str, size: int, width: int, bold: bool = False) -> list[str]:
+def wrap(text: str, size: int, width: int, bold: bool = False) -> list[str]:
     """The text in lines of at most ``width`` pixels, broken at spaces."""
     lines: list[str] = []
     for word in text.strip(" ").split(" ") if text.strip(" ") else ():  # a no-break space is none
@@ -108,11 +108,11 @@ def wrapped(text: str, size: int, width: int, bold: bool = False) -> list[str]:
         if lines and extent(longer, size, bold)[0] <= width:
             lines[-1] = longer
         else:
-            lines.append(shortened(word, size, width, bold))
+            lines.append(shorten(word, size, width, bold))
     return lines
 
 
-def placed(
+def place_label(
     box: Sequence[float], size: tuple[int, int], within: tuple[int, int], taken: Sequence[Area]
 ) -> Area | None:
     """Where a box's label goes: near a corner, in the picture, off the labels there already.

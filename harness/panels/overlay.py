@@ -19,7 +19,7 @@ from harness.panels.labels import (
     font,
     hex_colour,
     ink_on,
-    placed,
+    place_label,
 )  # fmt: skip
 from harness.plugins.drawing import Drawing, MarkedBox
 
@@ -72,7 +72,7 @@ def overlay(
     if not drawing.boxes:
         return None
     sheet = Image.new("RGBA", size, (0, 0, 0, 0))
-    _boxes(ImageDraw.Draw(sheet), drawing.boxes, size, size[0] / width)
+    _draw_boxes(ImageDraw.Draw(sheet), drawing.boxes, size, size[0] / width)
     return sheet
 
 
@@ -92,7 +92,7 @@ def mark_area(draw: ImageDraw, area: Area, width: int) -> None:
     draw.rectangle(inner, outline=(255, 255, 255), width=width)
 
 
-def line(draw: ImageDraw, area: Area, kind: str, width: int) -> None:
+def draw_frame(draw: ImageDraw, area: Area, kind: str, width: int) -> None:
     """The frame of a box: ``found`` (solid), ``missed`` (dotted) or ``false`` (dashed).
 
     It is inside the area, ``width`` pixels wide, each stroke with a thin dark edge.
@@ -116,7 +116,7 @@ def line(draw: ImageDraw, area: Area, kind: str, width: int) -> None:
 def draw_sign(draw: ImageDraw, area: Area, sign: str | None, width: int) -> None:
     """What stands in a legend: a frame of a kind, a colour ``#rrggbb``, or None for hatching."""
     if sign in KINDS:
-        line(draw, area, sign, width)
+        draw_frame(draw, area, sign, width)
         return
     draw.rectangle(area, fill=(190, 190, 190) if sign is None else sign, outline=PALE)
     for y in range(area[1], area[3]) if sign is None else ():
@@ -137,37 +137,37 @@ def _strokes(low: int, high: int, kind: str, period: tuple[int, int]) -> list[tu
     return [(low + round(n * step), low + round(n * step) + on) for n in range(count)]
 
 
-def _boxes(
+def _draw_boxes(
     draw: ImageDraw, boxes: Sequence[MarkedBox], size: tuple[int, int], scale: float
 ) -> None:
     width = max(round(max(size) / 180), 2)
-    areas = [_area(box.box, scale, size, 2 * width) for box in boxes]
+    areas = [_fit_box(box.box, scale, size, 2 * width) for box in boxes]
     # Found ones first: what is wrong is never hidden by what is right.
     for kind in reversed(_ORDER):
         for box, area in zip(boxes, areas, strict=True):
             if box.kind == kind:
-                line(draw, area, kind, width)
+                draw_frame(draw, area, kind, width)
     taken: list[Area] = []
     for kind in _ORDER:
         for box, area in zip(boxes, areas, strict=True):
             if box.kind == kind:
-                _label(draw, area, box.label, KINDS[kind], size, taken)
+                _draw_label(draw, area, box.label, KINDS[kind], size, taken)
 
 
-def _area(box: Sequence[float], scale: float, size: tuple[int, int], least: int) -> Area:
+def _fit_box(box: Sequence[float], scale: float, size: tuple[int, int], least: int) -> Area:
     """A box in the overlay's pixels, in the picture and large enough to have a frame."""
     x1, y1, x2, y2 = (value * scale for value in box)
-    left, right = _side(x1, x2, size[0], least)
-    top, bottom = _side(y1, y2, size[1], least)
+    left, right = _fit(x1, x2, size[0], least)
+    top, bottom = _fit(y1, y2, size[1], least)
     return left, top, right, bottom
 
 
-def _side(low: float, high: float, end: int, least: int) -> tuple[int, int]:
+def _fit(low: float, high: float, end: int, least: int) -> tuple[int, int]:
     start = min(max(round(low), 0), max(end - least, 0))
     return start, min(max(round(high), start + least), end)
 
 
-def _label(
+def _draw_label(
     draw: ImageDraw,
     area: Area,
     text: str,
@@ -179,7 +179,7 @@ def _label(
     height = max(round(max(size) / 32), 9)
     pad = max(height // 6, 1)
     wide, high = extent(text, height)
-    spot = placed(area, (wide + 2 * pad, high), size, taken)
+    spot = place_label(area, (wide + 2 * pad, high), size, taken)
     if spot is None:
         return
     taken.append(spot)
@@ -237,4 +237,4 @@ def _write_names(
         wide, high = extent(names[index], height)
         x, y = (int(column) + 0.5) * scale - wide / 2, (int(row) + 0.5) * scale + high / 2
         area = (round(x), round(y), round(x) + wide, round(y))
-        _label(draw, area, names[index], class_colour(index), size, taken)
+        _draw_label(draw, area, names[index], class_colour(index), size, taken)

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from harness.engine.pipeline import Prepared, process
 from harness.engine.workers import deterministic
@@ -101,8 +101,8 @@ def see(
     watched_model = None if part.model is None else _WatchedModel(part.model)
     watched = replace(
         plan,
-        restorers={restorer: cast("Restorer", watched_restorer)},
-        tasks={task: TaskPlan(part.task, cast("VisionModel | None", watched_model))},
+        restorers={restorer: watched_restorer},
+        tasks={task: TaskPlan(part.task, watched_model)},
     )
     [(_, record)] = process(watched, ready, [cell])
     if record.error is not None:
@@ -128,7 +128,7 @@ def see(
     )
 
 
-class _WatchedRestorer:
+class _WatchedRestorer(Restorer):
     """A restorer whose last picture is kept."""
 
     pixels: RGB
@@ -137,19 +137,25 @@ class _WatchedRestorer:
         self._restorer = restorer
         self.name = restorer.name
 
+    def fingerprint(self, qf: int) -> dict[str, str]:
+        return self._restorer.fingerprint(qf)
+
     def restore(self, compressed: Compressed) -> RGB | Restored:
         result = self._restorer.restore(compressed)
         self.pixels = result.pixels if isinstance(result, Restored) else result
         return result
 
 
-class _WatchedModel:
+class _WatchedModel(VisionModel):
     """A vision model whose last prediction is kept."""
 
     prediction: Any = None
 
     def __init__(self, model: VisionModel) -> None:
         self._model = model
+
+    def fingerprint(self) -> dict[str, str]:
+        return self._model.fingerprint()
 
     def predict(self, image: RGB) -> Any:
         self.prediction = self._model.predict(image)

@@ -15,8 +15,8 @@ from harness.report.figures.base import Absent, Figure
 from harness.report.figures.data import (
     FigureData,
     PanelKey,
+    axis_label,
     join,
-    labelled,
     scaled_interval,
     task_class,
 )
@@ -112,7 +112,7 @@ def _draw(data: FigureData, panels: list[PanelKey], width: float) -> Canvas:
         log_axis(axes, min(seconds), max(seconds))
         axes.set_xlabel("seconds an image (median), fewer is better")
         axes.set_ylabel(
-            labelled(task_class(panel[0]), metric, f"{metric} over {BASELINE}", "points")
+            axis_label(task_class(panel[0]), metric, f"{metric} over {BASELINE}", "points")
         )
         axes.set_title(f"{data.title(panel)}, QF {data.chosen_qf(panel)}", loc="left")
     legend_below(figure, names, data.styles, joined=False)

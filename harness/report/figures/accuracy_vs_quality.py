@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.report.figures.axes import (
-    dodged,
+    dodge,
     draw_points,
     draw_reference,
     legend_below,
@@ -17,8 +17,8 @@ from harness.report.figures.data import (
     FigureData,
     MetricCurve,
     PanelKey,
+    axis_label,
     join,
-    labelled,
     task_class,
 )
 from harness.report.figures.style import REFERENCE
@@ -76,11 +76,11 @@ def _draw(data: FigureData, panels: list[PanelKey], width: float) -> Canvas:
         curves = quality_curves(data, panel)
         for index, curve in enumerate(curves):
             names[curve.restorer] = None
-            x = dodged(curve.x, index, len(curves))
+            x = dodge(curve.x, index, len(curves))
             draw_points(axes, data.styles[curve.restorer], x, curve.values, curve.intervals)
         axes.set_xticks(data.qfs(panel))
         axes.set_xlabel(f"quality factor of {panel[1]} (QF)")
-        axes.set_ylabel(labelled(task_class(panel[0]), data.metric(panel[0])))
+        axes.set_ylabel(axis_label(task_class(panel[0]), data.metric(panel[0])))
         axes.set_title(data.title(panel), loc="left")
     legend_below(figure, names, data.styles)
     return figure

@@ -83,7 +83,7 @@ def legend_label(name: str, limit: int = 26) -> str:
     return name if len(name) <= limit else "…" + name[-(limit - 1) :]
 
 
-def dodged(places: Sequence[float], index: int, count: int, share: float = 0.3) -> list[float]:
+def dodge(places: Sequence[float], index: int, count: int, share: float = 0.3) -> list[float]:
     """Rising places moved sideways, so that ``count`` series over them do not hide each other.
 
     All series together take ``share`` of the smallest gap between places.

@@ -236,7 +236,7 @@ def metric_unit(task: type[Task], metric: str, percent: str = "%") -> str:
     return "" if metric in task.digits else percent
 
 
-def labelled(task: type[Task], metric: str, what: str = "", percent: str = "%") -> str:
+def axis_label(task: type[Task], metric: str, what: str = "", percent: str = "%") -> str:
     """An axis's label: the metric, its unit, and that more is better.
 
     ``what``: the words for it, if not its name; ``percent``: of differences "points".

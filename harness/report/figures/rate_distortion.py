@@ -11,7 +11,7 @@ from harness.analysis.metrics import printed
 from harness.analysis.significance import BASELINE
 from harness.report.figures.axes import (
     canvas,
-    dodged,
+    dodge,
     draw_points,
     legend_label,
     log_axis,
@@ -21,8 +21,8 @@ from harness.report.figures.base import Absent, Figure
 from harness.report.figures.data import (
     FigureData,
     MetricCurve,
+    axis_label,
     join,
-    labelled,
     metric_unit,
     task_class,
 )
@@ -104,14 +104,14 @@ def _panel(axes: Axes, data: FigureData, task: str, curves: list[MetricCurve]) -
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     for index, curve in enumerate(curves):
-        moved = dodged([math.log(bpp) for bpp in curve.x], index, len(curves), 0.15)
+        moved = dodge([math.log(bpp) for bpp in curve.x], index, len(curves), 0.15)
         x, style = [math.exp(place) for place in moved], data.styles[curve.restorer]
         fill = _fill(curves, curve.codec)
         draw_points(axes, style, x, curve.values, curve.intervals, fill=fill)
     every = [bpp for curve in curves for bpp in curve.x]
     log_axis(axes, min(every), max(every))
     axes.set_xlabel("bits per pixel, fewer is better")
-    axes.set_ylabel(labelled(task_class(task), data.metric(task)))
+    axes.set_ylabel(axis_label(task_class(task), data.metric(task)))
     axes.set_title(", ".join(filter(None, [task, data.manifest.models.get(task)])), loc="left")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.significance import BASELINE
 from harness.analysis.summaries import RECOVERED, Summary, summaries
 from harness.report.figures.axes import (
-    dodged,
+    dodge,
     draw_points,
     draw_reference,
     handle,
@@ -89,7 +89,7 @@ def _draw(data: FigureData, shares: dict[PanelKey, list[Summary]], width: float)
         for index, name in enumerate(restorers):
             names[name] = None
             points = [s for s in of_panel if s.restorer == name and not math.isnan(s.value)]
-            x = dodged([float(point.qf or 0) for point in points], index, len(restorers))
+            x = dodge([float(point.qf or 0) for point in points], index, len(restorers))
             values, ends = [point.value for point in points], [point.interval for point in points]
             draw_points(axes, data.styles[name], x, values, ends)
         axes.set_ylim(low, high)

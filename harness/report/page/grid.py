@@ -102,7 +102,7 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def signed(value: float, digits: int) -> str:
+def signed_text(value: float, digits: int) -> str:
     """A difference as printed: with its sign, unless it is printed as zero."""
     return printed(value, digits, "+") if sign(value, digits) else printed(0.0, digits)
 
@@ -111,10 +111,10 @@ def span(ends: Sequence[float] | None, digits: int, between: str = "–", signs:
     """An interval as printed; nothing where there is none."""
     if ends is None or any(math.isnan(end) for end in ends):
         return ""
-    return between.join(signed(end, digits) if signs else printed(end, digits) for end in ends)
+    return between.join(signed_text(end, digits) if signs else printed(end, digits) for end in ends)
 
 
-def sortable(value: float | None, digits: int) -> float | None:
+def sort_value(value: float | None, digits: int) -> float | None:
     """A number to sort by: rounded as printed; None where it is not finite."""
     return None if value is None or not math.isfinite(value) else round(value, digits)
 

@@ -49,13 +49,13 @@ class Failure(NamedTuple):
 
 def group_failures(results: Sequence[CellResult]) -> tuple[Failure, ...]:
     """The failed images by id, one entry a reason."""
-    counted: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for result in results:
         for image, reason in result.failed.items():
-            counted[image, reason] = counted.get((image, reason), 0) + 1
+            counts[image, reason] = counts.get((image, reason), 0) + 1
     return tuple(
         Failure(image, reason, cells, len(results))
-        for (image, reason), cells in sorted(counted.items())
+        for (image, reason), cells in sorted(counts.items())
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.analysis.metrics import printed
 from harness.errors import HarnessError
 from harness.plugins import registry
-from harness.report.page.prose import counted
+from harness.report.page.prose import plural
 from harness.report.panel_index import Panel, PanelKey, View
 from harness.study.study import Study
 
@@ -40,7 +40,7 @@ def choose_panels(
     fresh = [p for p in index if all(view.fingerprint in current for view in p.views)]
     fresh.sort(key=lambda panel: panel.key not in first)
     outdated = len(index) - len(fresh)
-    note = f"{counted(outdated, 'panel')} of an earlier state of the run left out."
+    note = f"{plural(outdated, 'panel')} of an earlier state of the run left out."
     return fresh[:count], note if outdated else ""
 
 
@@ -76,7 +76,7 @@ def embed_panels(
             "directory are without loss."
         )
     if count < len(panels):
-        notes.append(f"{counted(len(panels) - count, 'more panel')} did not fit into the page.")
+        notes.append(f"{plural(len(panels) - count, 'more panel')} did not fit into the page.")
     return panels[:count], pictures, " ".join(notes)
 
 

@@ -31,7 +31,7 @@ class Statement:
 def page_title(manifest: Manifest) -> str:
     """The title where nobody gives one: the study's name, or what was measured on what."""
     name = str(manifest.study.get("name") or "")
-    tasks = listed(dict.fromkeys(cell.task for cell in manifest.cells))
+    tasks = join_words(dict.fromkeys(cell.task for cell in manifest.cells))
     what = f"{tasks} on {manifest.data_set.name}"
     return f"{name}: {what}" if name else what[:1].upper() + what[1:]
 
@@ -40,13 +40,15 @@ def abstract(manifest: Manifest, table: Table) -> str:
     """What was measured on what, in one paragraph."""
     data = manifest.data_set
     names = [n for n in table.restorers if not _is_reference(manifest, n)]
-    codecs = listed(manifest.identity.codecs)
+    codecs = join_words(manifest.identity.codecs)
     qfs = sorted({cell.qf for cell in manifest.cells if cell.qf is not None})
-    at = f" at QF {listed(map(str, qfs))}" if qfs else ""
-    images = f"{'all ' if data.images > 1 else ''}{counted(data.images, 'image')} of {data.name}"
+    at = f" at QF {join_words(map(str, qfs))}" if qfs else ""
+    images = f"{'all ' if data.images > 1 else ''}{plural(data.images, 'image')} of {data.name}"
     if data.images < data.total:
         images = f"a subset, {data.images} of the {data.total} images of {data.name}"
-    restorers = f"{counted(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
+    restorers = (
+        f"{plural(len(names), 'restorer')} ({join_words(names)})" if names else "No restorer"
+    )
     verb = "was" if len(names) < 2 else "were"
     measured = "; ".join(_measured(manifest, table)) or "nothing yet"
     return (
@@ -82,7 +84,7 @@ def _loss(table: Table, rows: Sequence[Row], metric: str) -> Iterable[str]:
     clean = next((r.text(n) for r in rows for n in uncompressed if n in r.values), None)
     parts = [f"{r.text(BASELINE)} at QF {r.labels[2]}" for r in rows if BASELINE in r.values]
     if clean is not None and parts:
-        compressed = listed(parts)
+        compressed = join_words(parts)
         yield f"{metric} is {clean} on the uncompressed images; compressed, it is {compressed}."
 
 
@@ -102,7 +104,7 @@ def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -
         return
     every = [table.rows[number].labels[2] for number in numbers]
     better, worse, same = (
-        listed(f"{name} ({_at(qfs, every)})" for name, qfs in by_restorer.items())
+        join_words(f"{name} ({_at(qfs, every)})" for name, qfs in by_restorer.items())
         for by_restorer in groups.values()
     )
     yield f"Significantly better than jpeg: {better or 'none'}."
@@ -115,11 +117,11 @@ def significance_note(assessment: Assessment, draws: int) -> str:
     """How the differences were judged; nothing where none was."""
     if not assessment.against_jpeg:
         return ""
-    few = f" {counted(assessment.images, 'image')} are few to judge by."
+    few = f" {plural(assessment.images, 'image')} are few to judge by."
     few = few if assessment.images < FEW else ""
     return (
         f"Judged by paired bootstraps over the images ({draws} draws), p < {ALPHA:.2g} after "
-        f"Holm's correction for {counted(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
+        f"Holm's correction for {plural(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
     )
 
 
@@ -150,7 +152,7 @@ def best_gain(table: Table) -> str:
     return " ".join(sentences)
 
 
-def listed(parts: Iterable[str]) -> str:
+def join_words(parts: Iterable[str]) -> str:
     """``a, b and c``."""
     items = list(parts)
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
@@ -159,10 +161,10 @@ def listed(parts: Iterable[str]) -> str:
 def _at(qfs: Sequence[str], every: Sequence[str]) -> str:
     if len(qfs) == len(every) and len(every) > 1:
         return "every QF"
-    return f"QF {listed(qfs)}"
+    return f"QF {join_words(qfs)}"
 
 
-def counted(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     """``1 panel``, ``2 panels``."""
     return f"{number} {noun if number == 1 else f'{noun}s'}"
 

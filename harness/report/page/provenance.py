@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.schema import Manifest
-from harness.report.page.prose import listed
+from harness.report.page.prose import join_words
 from harness.study.study import Study
 
 METHOD = (
@@ -112,7 +112,7 @@ def _asset(kind: str, name: str, fingerprint: dict[str, set[str]]) -> Asset:
     if not cards and "weights" in fingerprint:
         note = "Its weights have no card."
     elif cards and not used:
-        names = listed(card.name for card in cards)
+        names = join_words(card.name for card in cards)
         note = f"The weights used are of none of the cards at hand ({names})."
     return Asset(name, kind, used, note)
 
@@ -135,7 +135,7 @@ def citation_line(manifest: Manifest) -> str:
     """How to name these numbers in a text."""
     data = manifest.data_set
     of = "" if data.images >= data.total else f" of {data.total}"
-    models = listed(model for model in manifest.models.values() if model)
+    models = join_words(model for model in manifest.models.values() if model)
     images = data.image_list_sha256[:12]
     return "".join([
         f"restoration-harness{f' {manifest.harness}' if manifest.harness else ''}: {data.name}, ",

@@ -21,8 +21,8 @@ from harness.report.page.grid import (
     groups_with_numbers,
     p_text,
     sign,
-    signed,
-    sortable,
+    signed_text,
+    sort_value,
     span,
 )
 from harness.report.tables.table import Row, Table
@@ -79,7 +79,7 @@ def _value_line(row: Row, restorers: Iterable[str]) -> GridLine:
     numbers = {
         name: Number(
             text=row.text(name),
-            value=sortable(row.values.get(name), row.digits),
+            value=sort_value(row.values.get(name), row.digits),
             below=span(row.intervals.get(name), row.digits),
             rank=row.rank(name),
             marks=row.marks.get(name, ""),
@@ -111,8 +111,8 @@ def _differences(
                 continue
             value, ends = unit * gap.value, (unit * gap.interval.low, unit * gap.interval.high)
             differences[name] = Number(
-                text=signed(value, digits),
-                value=sortable(value, digits),
+                text=signed_text(value, digits),
+                value=sort_value(value, digits),
                 below=span(ends, digits, " … ", signs=True),
                 p=p_text(verdict.p_jpeg),
                 sign=sign(value, digits),
@@ -178,8 +178,8 @@ def _with_differences(
         gap = value - values.get("jpeg", math.nan) if name != "jpeg" else math.nan
         numbers[name] = Number(
             text=printed(value, digits),
-            value=sortable(value, digits),
-            below="" if math.isnan(gap) else signed(gap, digits),
+            value=sort_value(value, digits),
+            below="" if math.isnan(gap) else signed_text(gap, digits),
             sign=0 if manifest.restorers[name].reference else sign(gap, digits),
         )
     return numbers

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.panels import crop
-from harness.panels.labels import KINDS, class_colour, extent, ink_on, placed, shortened, wrapped
+from harness.panels.labels import KINDS, class_colour, extent, ink_on, place_label, shorten, wrap
 from harness.panels.overlay import IGNORED, map_legend, overlay, overlay_size
 
 
@@ -127,7 +127,7 @@ side = st.integers(1, 60)
 def test_labels_stay_inside_and_are_never_half_covered(boxes, width):
     taken = []
     for x, y, wide, high in boxes:
-        spot = placed((x, y, x + wide, y + high), (width, 12), (320, 240), taken)
+        spot = place_label((x, y, x + wide, y + high), (width, 12), (320, 240), taken)
         if spot is None:
             continue
         assert 0 <= spot[0] < spot[2] <= 320
@@ -140,8 +140,8 @@ def test_labels_stay_inside_and_are_never_half_covered(boxes, width):
 
 
 def test_a_label_goes_where_there_is_room():
-    first = placed((10, 50, 60, 90), (40, 12), (320, 240), [])
-    second = placed((10, 50, 60, 90), (40, 12), (320, 240), [first])
+    first = place_label((10, 50, 60, 90), (40, 12), (320, 240), [])
+    second = place_label((10, 50, 60, 90), (40, 12), (320, 240), [first])
 
     assert first == (10, 38, 50, 50)
     assert second[1] >= 50 or second[0] >= 50
@@ -150,8 +150,8 @@ def test_a_label_goes_where_there_is_room():
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=60),
        st.integers(40, 300))  # fmt: skip
 def test_texts_fit_the_width_they_are_given(text, width):
-    assert extent(shortened(text, 12, width), 12)[0] <= width
-    assert all(extent(line, 12)[0] <= width for line in wrapped(text, 12, width))
+    assert extent(shorten(text, 12, width), 12)[0] <= width
+    assert all(extent(line, 12)[0] <= width for line in wrap(text, 12, width))
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.randoms(use_true_random=False))
