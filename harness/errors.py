@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class HarnessError(Exception):
     """Something failed. The message is one sentence: what, where, what to do."""
@@ -17,3 +19,11 @@ class UserError(HarnessError):
 
 class ImageError(UserError):
     """One image cannot be read or processed; it is recorded as failed and the run goes on."""
+
+
+def nearest_hint(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'NAME'?``, with the nearest known name; nothing where none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""

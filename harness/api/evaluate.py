@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from harness.api.arguments import check_fields, to_path, whole
 from harness.api.parts import Part
 from harness.api.process_state import preserve_process_state
+from harness.api.restorers import ReadyRestorer
 from harness.api.run import Run
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from harness.api.restorers import OwnRestorer
-    from harness.engine.progress import Progress
 
     RestorerLike = str | Callable[..., Any] | nn.Module | OwnRestorer
     """A name, a function, a module, `harness.restorer(...)`, or a `harness.plugins.Restorer`."""
@@ -98,38 +98,44 @@ def evaluate(
         UserError: the study cannot be: an unknown name, a bad value, missing weights.
         HarnessError: something failed, such as the sanity check or the disk.
     """
-    from harness.api.objects import check_models, split_objects
-    from harness.api.once import forget, unrepeatable_cells
+    from harness.api.objects import (
+        check_models,
+        forget_cells,
+        split_objects,
+        unrepeatable_cells,
+    )
+    from harness.engine.progress import ConsoleProgress, error_console
     from harness.study.plan import make_plans
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
-    path, values = _given(study, dict(fields))
+    file, values = _file_and_values(study, dict(fields))
     plain, overrides = split_objects(values)
-    merged = read_study(path, plain)
+    merged = read_study(file, plain)
     check_models(merged, overrides)
     where = None if output is None else to_path(output, "output")
     workers = None if workers is None else whole(workers, "workers", 1)
     _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
-    with preserve_process_state(), _telling(shown) as tell:
+    with preserve_process_state(), _logging(shown):
         plans = make_plans(merged, where, gate, overrides)
         parts: list[Part] = []
         notices: list[str] = []
         failed: dict[str, str] = {}
         computed = images = 0
-        for plan, said, directory in plans:
+        for plan, plan_notices, path in plans:
             from harness.engine.local import run
 
-            for notice in said:
-                tell.notice(notice)
-            held = RunDirectory(directory.absolute())
-            once = unrepeatable_cells(held)
-            outcome = run(plan, held, tell.progress(), fail_fast, retry_failed, workers, gate)
-            forget(held, once)
+            if shown:
+                sys.stderr.writelines(f"{notice}\n" for notice in plan_notices)
+            directory = RunDirectory(path.absolute())
+            unrepeatable = unrepeatable_cells(directory)
+            console = ConsoleProgress(error_console()) if shown else None
+            outcome = run(plan, directory, console, fail_fast, retry_failed, workers, gate)
+            forget_cells(directory, unrepeatable)
             keys = frozenset({cell.key for cell in plan.cells} | set(plan.absent))
-            parts.append(Part(held, keys))
-            notices += said
+            parts.append(Part(directory, keys))
+            notices += plan_notices
             failed |= outcome.failed
             computed += outcome.computed
             images += len(plan.images)
@@ -139,7 +145,13 @@ def evaluate(
             f"Run.failed says why. The first: {next(iter(failed.values()))}",
             stacklevel=2,
         )
-    return Run(tuple(parts), computed, tuple(dict.fromkeys(notices)), failed, overrides)
+    return Run(
+        parts=tuple(parts),
+        computed=computed,
+        notices=tuple(dict.fromkeys(notices)),
+        failed=failed,
+        overrides=overrides,
+    )
 
 
 def open(path: str | os.PathLike[str]) -> Run:
@@ -156,14 +168,14 @@ def open(path: str | os.PathLike[str]) -> Run:
     if directory.manifest_path.exists() or not inner:
         directory.manifest()
         return Run((Part(directory),))
-    parts = [Part(RunDirectory(found.parent)) for found in inner]
+    parts = [Part(RunDirectory(manifest.parent)) for manifest in inner]
     tasks = [task for part in parts for task in {cell.task for cell in part.cells}]
     if len(tasks) > len(set(tasks)):
         directory.manifest()  # raises: it is none, and names those in it
     return Run(tuple(parts))
 
 
-def _given(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+def _file_and_values(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The YAML file of a study, if it is one, and the values that are given here.
 
     Raises:
@@ -174,7 +186,7 @@ def _given(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, A
     if isinstance(study, Study):
         return None, {**study.model_dump(), **fields}
     if isinstance(study, Mapping):
-        return None, {**{str(key): value for key, value in study.items()}, **fields}
+        return None, {str(key): value for key, value in study.items()} | fields
     if isinstance(study, str | os.PathLike):
         return Path(study).expanduser(), fields
     raise UserError(
@@ -183,9 +195,8 @@ def _given(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, A
 
 
 def _warn_of_unknown_code(overrides: Overrides) -> None:
-    names = [
-        name for name, one in overrides.restorers.items() if not getattr(one, "reusable", True)
-    ]
+    restorers = overrides.restorers.items()
+    names = [name for name, r in restorers if isinstance(r, ReadyRestorer) and not r.reusable]
     if names:
         warnings.warn(
             f"{', '.join(names)}: nothing tells whether the code is that of an earlier run, so "
@@ -195,38 +206,21 @@ def _warn_of_unknown_code(overrides: Overrides) -> None:
         )
 
 
-class _Tell:
-    """Says nothing, or what goes on on standard error."""
-
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
-
-    def notice(self, sentence: str) -> None:
-        """A line."""
-        if self.shown:
-            sys.stderr.write(f"{sentence}\n")
-
-    def progress(self) -> Progress | None:
-        """What the engine tells; None for nothing."""
-        if not self.shown:
-            return None
-        from harness.engine.progress import ConsoleProgress, error_console
-
-        return ConsoleProgress(error_console())
-
-
 @contextlib.contextmanager
-def _telling(shown: bool) -> Iterator[_Tell]:
-    """Also what the packages say of long work, such as data that are rendered first."""
+def _logging(shown: bool) -> Iterator[None]:
+    """Show what the packages say of long work, such as data that are rendered first."""
+    if not shown:
+        yield
+        return
     handler = logging.StreamHandler()
     loggers = [logging.getLogger(name) for name in ("harness", "restorers", "tasks")]
     levels = [log.level for log in loggers]
-    for log in loggers if shown else []:
+    for log in loggers:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
     try:
-        yield _Tell(shown)
+        yield
     finally:
-        for log, level in zip(loggers, levels, strict=True) if shown else []:
+        for log, level in zip(loggers, levels, strict=True):
             log.removeHandler(handler)
             log.setLevel(level)

@@ -1,28 +1,27 @@
-"""Figures and panels of a run for a notebook, and as files."""
+"""Figures, panels and the page of a run for a notebook, and as files."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.arguments import to_names, to_path, whole
+from harness.api.parts import DRAWS, RunParts
 from harness.api.process_state import preserve_process_state
-from harness.report.figures import KINDS, Absent, Figure, collect, to_svg
-from harness.report.figures.data import FigureData
-from harness.report.panel_index import Panel
+from harness.errors import UserError
+from harness.report.panel_index import Panel, PanelKey
 
 if TYPE_CHECKING:
-    from harness.api.parts import Part
-    from harness.panels.select import PanelRequest
-    from harness.study.overrides import Overrides
+    from harness.report.figures import Absent, Figure
 
 
-class Figures(tuple[Figure, ...]):
+class Figures(tuple["Figure", ...]):
     """Figures in order; a notebook shows them with their captions.
 
     Attributes:
@@ -34,50 +33,18 @@ class Figures(tuple[Figure, ...]):
     def __repr__(self) -> str:
         """Their names, and why others are not there."""
         lines = [f"{figure.name}: {figure.title}" for figure in self]
-        lines += [f"no {one.name}: {one.reason}" for one in self.absent]
+        lines += [f"no {absent.name}: {absent.reason}" for absent in self.absent]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        from harness.report.figures import to_svg
+
         shown = [
             f"<figure>{to_svg(figure)}<figcaption>{escape(figure.caption)}</figcaption></figure>"
             for figure in self
         ]
-        return "".join([*shown, *(f"<p>{escape(str(one))}</p>" for one in self._absences())])
-
-    def _absences(self) -> list[str]:
-        return [f"No figure {one.name}: {one.reason}." for one in self.absent]
-
-
-def figures_of_parts(
-    parts: Sequence[Part],
-    only: Sequence[str],
-    folder: Path | None,
-    formats: Sequence[str],
-    width: str,
-    qf: int | None,
-    draws: int,
-) -> Figures:
-    """The figures of every run directory; arguments as `harness.api.run.Run.figures`'s.
-
-    Raises:
-        UserError: see there.
-    """
-    from harness.report.figures.files import parse_formats, parse_width, write_figures
-
-    wanted, inches = parse_formats(",".join(formats)), parse_width(width)
-    every: list[Figure] = []
-    lacking: list[Absent] = []
-    for part in parts:
-        material = FigureData(part.directory, part.keys, draws, qf=qf)
-        found, absent = collect(material, only or KINDS)
-        if folder is not None:
-            inside = folder / part.directory.path.name if len(parts) > 1 else folder
-            write_figures(found, inside, wanted, inches)
-        every += found
-        lacking += absent
-    figures = Figures(every)
-    figures.absent = tuple(lacking)
-    return figures
+        absent = [f"No figure {absent.name}: {absent.reason}." for absent in self.absent]
+        return "".join([*shown, *(f"<p>{escape(sentence)}</p>" for sentence in absent)])
 
 
 class Panels(tuple[Panel, ...]):
@@ -110,68 +77,161 @@ class Panels(tuple[Panel, ...]):
         )
 
 
-def make_run_panels(
-    part: Part, request: PanelRequest, folder: Path | None, overrides: Overrides
-) -> Panels:
-    """Make panels; see `harness.panels.make.make_panels`.
+class PicturedRun(RunParts):
+    """The pictures of a run."""
 
-    Args:
-        part: of the run.
-        request: what to show.
-        folder: where they go; None: into the run directory.
-        overrides: objects that the run was made with.
+    def figures(
+        self,
+        *only: str,
+        folder: str | os.PathLike[str] | None = None,
+        formats: Sequence[str] = ("pdf", "png"),
+        width: str = "double",
+        qf: int | None = None,
+        draws: int = DRAWS,
+    ) -> Figures:
+        """The figures of the run, which a notebook shows: ``harness figures``.
 
-    Raises:
-        UserError: an object is asked for that is not there any more, and see there.
-        HarnessError: see there.
-    """
-    from harness.panels.make import PanelOptions, make_panels
+        Args:
+            only: their names (`harness.report.figures.KINDS`); all that the run gives by default.
+            folder: where files of them go, captions beside them; None: nowhere. A folder each in
+                it where the run has several directories.
+            formats: of the files: pdf, svg, png.
+            width: single (3.5 in) or double (7.16 in) column.
+            qf: of the figures that show one; the lowest by default.
+            draws: of the bootstrap; 0 for no intervals.
 
-    where = folder or part.directory.path / "panels"
-    wanted = replace(request, keys=part.keys)
-    with _warning() as say:
-        found = make_panels(part.directory, wanted, PanelOptions(where, overrides=overrides), say)
-    panels = Panels(found)
-    panels.folder = where
-    return panels
+        Raises:
+            UserError: there is no such figure, format or width, or the folder cannot be written.
+        """
+        from harness.report.figures import KINDS, FigureData, collect
+        from harness.report.figures.base import parse_formats, parse_width, write_figures
 
+        where = None if folder is None else to_path(folder, "folder")
+        draws = whole(draws, "draws", 0)
+        names, inches = parse_formats(",".join(to_names(formats))), parse_width(width)
+        every: list[Figure] = []
+        lacking: list[Absent] = []
+        for part in self.parts:
+            figures, absent = collect(
+                FigureData(part.directory, part.keys, draws, qf=qf), only or KINDS
+            )
+            if where is not None:
+                inside = where / part.directory.path.name if len(self.parts) > 1 else where
+                write_figures(figures, inside, names, inches)
+            every += figures
+            lacking += absent
+        shown = Figures(every)
+        shown.absent = tuple(lacking)
+        return shown
 
-def page_of_part(
-    part: Part, path: Path, title: str, draws: int, count: int, overrides: Overrides
-) -> None:
-    """Write the page of a run directory, its panels before it.
+    def panels(
+        self,
+        *images: str,
+        tasks: Sequence[str] = (),
+        qf: int | None = None,
+        codec: str | None = None,
+        restorers: Sequence[str] = (),
+        between: tuple[str, str] | None = None,
+        top: int = 4,
+        worst: bool = False,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> Panels:
+        """Images as each restorer leaves them, which a notebook shows: ``harness panels``.
 
-    Args:
-        part: of the run.
-        path: of the page.
-        title: of the page.
-        draws: of the bootstrap.
-        count: of panels; 0 for none.
-        overrides: objects that the run was made with.
+        Only these images are restored and predicted again. Functions, modules, data sets and
+        models that `harness.evaluate` was given are used as they were then. A run directory holds
+        none of them: in a run of `harness.open` such restorers are left out, which a warning says,
+        except where their pictures are there already.
 
-    Raises:
-        UserError: ``path`` cannot be written.
-    """
-    from harness.panels.page import Key, panels_for_page
-    from harness.report.page.build import Wanted, write_report
+        Args:
+            images: ids; by default those that change most between two restorers.
+            tasks: to show; all by default.
+            qf: to show; the lowest by default.
+            codec: to show; the run's first by default.
+            restorers: to show; all by default.
+            between: the two restorers whose difference counts; jpeg and the best by default.
+            top: images a task.
+            worst: only images that the second restorer hurts.
+            folder: where they go; ``panels`` in the run directory by default.
 
-    first: list[Key] = []
-    note = ""
-    if count:
+        Raises:
+            UserError: the run has several directories, or no such image, QF or restorer, or was
+                opened and needs an object that is nowhere on disk.
+            HarnessError: no panel could be made.
+        """
+        from harness.panels.make import PanelOptions, make_panels
+        from harness.panels.select import PanelRequest
+
+        if between is not None and (isinstance(between, str) or len(between) != 2):
+            raise UserError(f"Bad value for between: {between!r} is not two restorers.")
+        part = self.single("panels")
+        request = PanelRequest(
+            tasks=to_names(tasks),
+            qf=None if qf is None else whole(qf, "qf", 1),
+            codec=codec,
+            restorers=to_names(restorers),
+            between=between,
+            images=tuple(map(str, images)),
+            top=whole(top, "top", 1),
+            worst=worst,
+            keys=part.keys,
+        )
+        where = part.directory.path / "panels" if folder is None else to_path(folder, "folder")
+        options = PanelOptions(where, overrides=self.overrides)
         with _warning() as say:
-            first, note = panels_for_page(part.directory, count, say, overrides=overrides)
-            if note:
-                say(note)
-    write_report(part.directory, path, Wanted(title, draws, 0, count, first, note))
+            panels = Panels(make_panels(part.directory, request, options, say))
+        panels.folder = where
+        return panels
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        title: str = "",
+        draws: int = DRAWS,
+        panels: int = 8,
+    ) -> Path:
+        """Write the run directory as one HTML page that needs no network: ``harness report``.
+
+        It is of all that the directory holds.
+
+        Args:
+            path: of the page; ``report.html`` in the run directory by default.
+            title: of the page.
+            draws: of the bootstrap; 0 for no intervals and tests.
+            panels: images to show before and after, made first (see `panels`); 0 for none. A
+                warning says where they cannot be made.
+
+        Returns:
+            The page's path.
+
+        Raises:
+            UserError: the run has several directories, or ``path`` cannot be written.
+        """
+        from harness.panels.make import panels_for_page
+        from harness.report.page.render import PageOptions, write_report
+
+        part = self.single("report")
+        where = part.directory.path / "report.html" if path is None else to_path(path, "path")
+        draws, count = whole(draws, "draws", 0), whole(panels, "panels", 0)
+        first: list[PanelKey] = []
+        note = ""
+        if count:
+            with _warning() as say:
+                first, note = panels_for_page(part.directory, count, say, overrides=self.overrides)
+                if note:
+                    say(note)
+        options = PageOptions(title=title, draws=draws, panels=count, first=first, note=note)
+        write_report(part.directory, where, options)
+        return where
 
 
 @contextlib.contextmanager
 def _warning() -> Iterator[Callable[[str], None]]:
     """The caller's process as it was, and what is said as warnings, at the caller's line."""
-    said: list[str] = []
+    sentences: list[str] = []
     try:
         with preserve_process_state():
-            yield said.append
+            yield sentences.append
     finally:
-        for sentence in dict.fromkeys(said):
-            warnings.warn(sentence, stacklevel=5)
+        for sentence in dict.fromkeys(sentences):
+            warnings.warn(sentence, stacklevel=4)

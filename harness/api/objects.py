@@ -1,14 +1,21 @@
-"""The values of a study as a program gives them: objects taken out, the rest made plain."""
+"""The values of a study as a program gives them: objects taken out, the rest made plain.
+
+Records of code that nothing can tell from other code are of the latest run alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.api.restorers import as_restorer
+from harness.api.restorers import ONCE, as_restorer
 from harness.errors import UserError
 from harness.plugins import registry
+from harness.plugins.restorer import Restorer
+from harness.records.run_directory import RunDirectory
+from harness.records.schema import CellEntry
 from harness.study.overrides import Overrides
 from harness.study.resolve import model_task
 from harness.study.study import Study
@@ -30,27 +37,28 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
         UserError: an object is none of its kind, or its name is taken.
     """
     values = dict(values)
-    restorers: dict[str, Any] = {}
+    restorers: dict[str, Restorer] = {}
     models: dict[str, Any] = {}
     data_set = None
     if values.get("restorers") is not None:
         values["restorers"], restorers = _restorers(_items(values["restorers"]))
     if _is_object(values.get("dataset")):
         data_set = values["dataset"]
-        values["dataset"] = _name(data_set, "data set", _DATA_SET, data_set_names())
+        names = ["auto", *registry.datasets()]
+        values["dataset"] = _name(data_set, "data set", _DATA_SET, names)
     if values.get("model") is not None:
-        given = _items(values["model"])
-        values["model"] = [model for model in given if not _is_object(model)]
-        for model in (one for one in given if _is_object(one)):
+        given = _items(values.pop("model"))
+        named = [model for model in given if not _is_object(model)]
+        if named:
+            values["model"] = named
+        for model in filter(_is_object, given):
             task = getattr(model, "task", "")
             _name(model, "vision model", _MODEL, list(registry.models(task)))
             if task in models:
                 raise UserError(f"Two {task} models given: {models[task].name} and {model.name}.")
             models[task] = model
-        values = values if values["model"] else {k: v for k, v in values.items() if k != "model"}
-    return {key: _plain(value) for key, value in values.items()}, Overrides(
-        restorers, data_set, models
-    )
+    plain = {key: _plain(value) for key, value in values.items()}
+    return plain, Overrides(restorers, data_set, models)
 
 
 def check_models(study: Study, overrides: Overrides) -> None:
@@ -68,14 +76,35 @@ def check_models(study: Study, overrides: Overrides) -> None:
             )
 
 
-def data_set_names() -> list[str]:
-    """The registered data sets, and ``auto``."""
-    return ["auto", *registry.datasets()]
+def unrepeatable_cells(directory: RunDirectory) -> list[CellEntry]:
+    """The cells of a run directory, if it is one already, whose records nothing will reuse."""
+    if not directory.manifest_path.exists():
+        return []
+    cells = directory.manifest().cells
+    return [cell for cell in cells if ONCE in cell.inputs.get("restorer", {})]
 
 
-def _restorers(given: list[Any]) -> tuple[list[Any], dict[str, Any]]:
-    names: list[Any] = []
-    overrides: dict[str, Any] = {}
+def forget_cells(directory: RunDirectory, cells: list[CellEntry]) -> None:
+    """Delete the files of those `unrepeatable_cells` that the run after it has taken the place of.
+
+    They would pile up in a notebook whose cells are run again and again.
+    """
+    current = {cell.fingerprint for cell in directory.manifest().cells}
+    for cell in cells:
+        if cell.fingerprint in current:
+            continue
+        stem = f"{cell.key}.{cell.fingerprint[:12]}"
+        kept = (directory.path / "metrics", ".json"), (directory.path / "statistics", ".npz")
+        files = [folder / f"{stem}{suffix}" for folder, suffix in kept]
+        directory.record_file(cell).delete()
+        for path in files:
+            with contextlib.suppress(OSError):  # it may never have been written
+                path.unlink()
+
+
+def _restorers(given: Iterable[object]) -> tuple[list[str], dict[str, Restorer]]:
+    names: list[str] = []
+    overrides: dict[str, Restorer] = {}
     taken: dict[int, str] = {}  # the same object twice is one, as a name twice is
     for item in given:
         if isinstance(item, str | os.PathLike):
@@ -117,7 +146,7 @@ def _items(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | set | Iterator) else [value]
 
 
-def _is_object(value: Any) -> bool:
+def _is_object(value: object) -> bool:
     return value is not None and not isinstance(
         value, str | os.PathLike | list | tuple | dict | int | float
     )

@@ -16,15 +16,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from harness.api.arguments import whole
-from harness.api.returned import checked
+from harness.api.arguments import check_name, whole
+from harness.api.callables import check_image
 from harness.errors import UserError
 from harness.plugins import registry
 from harness.plugins.codec import Compressed
+from harness.plugins.restorer import Restored, Restorer
 from harness.plugins.types import RGB
 from harness.study.overrides import GIVEN
 from harness.study.selection import ALL
@@ -39,9 +40,6 @@ VERSION = "1"
 
 ONCE = "once"
 """The key that marks records which nothing will ever reuse."""
-
-LONGEST_NAME = 100
-"""Characters; names become file names."""
 
 ASKED = ("name", "multi_model", "year", "reference", "prepare", "fingerprint", "restore")
 """What an object needs to be taken as a restorer as it is: see `harness.plugins.Restorer`."""
@@ -67,7 +65,7 @@ class OwnRestorer:
     scale: float = 1.0
     compressed: bool = False
 
-    def ready(self) -> Ready:
+    def ready(self) -> ReadyRestorer:
         """A restorer of what the function or module is at this moment.
 
         A module is copied, so that training may go on.
@@ -75,65 +73,64 @@ class OwnRestorer:
         Raises:
             UserError: the module cannot be copied.
         """
-        known = {"name": self.name, GIVEN: f"as an object, version {VERSION}"}
+        fingerprint = {"name": self.name, GIVEN: f"as an object, version {VERSION}"}
         if _is_module(self.what):
-            from harness.api.module_hash import described, runner
+            from harness.api.callables import run_module
+            from harness.api.module_hash import describe_module
 
-            run = runner(self.what, self.name, self.multiple, self.scale)
-            found = described(self.what, self.version is None)
-            known |= {"multiple": str(self.multiple), "scale": f"{self.scale:g}"}
+            run = run_module(self.what, self.name, self.multiple, self.scale)
+            description = describe_module(self.what, self.version is None)
+            fingerprint |= {"multiple": str(self.multiple), "scale": f"{self.scale:g}"}
         else:
-            run = self.what if self.compressed else _of_pixels(self.what)
-            found = None if self.version is None else {}
+            run = self.what if self.compressed else lambda file: self.what(file.pixels)
+            description = None if self.version is None else {}
         if self.version is not None:
-            known["code"] = self.version
+            fingerprint["code"] = self.version
         # Nothing tells whether the code is what it was, so no record made before is of it.
-        known |= {ONCE: uuid.uuid4().hex} if found is None else found
-        return Ready(self.name, known, run, found is not None)
+        fingerprint |= {ONCE: uuid.uuid4().hex} if description is None else description
+        return ReadyRestorer(self.name, fingerprint, run, description is not None)
 
 
-class Ready:
-    """What the engine runs: the interface of `harness.plugins.restorer.Restorer`.
+class ReadyRestorer(Restorer):
+    """What the engine runs.
 
     Args:
         name: what tables print.
-        known: the fingerprint.
+        fingerprint: the same at every QF.
         run: from the compressed file to pixels.
         reusable: records made with the same fingerprint before are of the same code.
     """
 
     multi_model = False
-    year = 9999
-    reference = False
-    needs_jpeg = False
 
     def __init__(
-        self, name: str, known: dict[str, str], run: Callable[[Compressed], Any], reusable: bool
+        self,
+        name: str,
+        fingerprint: dict[str, str],
+        run: Callable[[Compressed], Any],
+        reusable: bool,
     ) -> None:
         self.name = name
         self.reusable = reusable
-        self._known = known
+        self._fingerprint = fingerprint
         self._run = run
-
-    def prepare(self, qf: int) -> None:
-        """Nothing: it came ready."""
 
     def fingerprint(self, qf: int) -> dict[str, str]:
         """The same at every ``qf``."""
-        return dict(self._known)
+        return dict(self._fingerprint)
 
-    def restore(self, compressed: Compressed) -> Any:
+    def restore(self, compressed: Compressed) -> RGB | Restored:
         """What the function or module makes of the image.
 
         Raises:
             HarnessError: that is no image.
         """
-        found = self._run(compressed)
-        if hasattr(found, "predicted_qf"):  # a `harness.plugins.restorer.Restored`
-            return found
-        found = checked(found, compressed.pixels.shape, self.name)
+        restored = self._run(compressed)
+        if isinstance(restored, Restored):
+            return restored
+        image = check_image(restored, compressed.pixels.shape, self.name)
         # torch takes neither negative strides nor read-only memory.
-        return np.require(found, requirements=["C", "W"])
+        return np.require(image, requirements=["C", "W"])
 
 
 def restorer(
@@ -189,58 +186,45 @@ def restorer(
         raise UserError("A module takes pixels: give compressed=True with a function.")
     if not module and (multiple != 1 or scale != 1.0):
         raise UserError("Only a torch.nn.Module takes multiple and scale; a function has pixels.")
-    found = _callable_name(what) if name is None else name
-    known = None if version is None else str(version)
-    return OwnRestorer(what, _checked(found, ":/"), known, multiple, scale, compressed)
+    return OwnRestorer(
+        what=what,
+        name=check_name(_callable_name(what) if name is None else name, ":/"),
+        version=None if version is None else str(version),
+        multiple=multiple,
+        scale=scale,
+        compressed=compressed,
+    )
 
 
-def as_restorer(what: Any) -> Any:
+def as_restorer(what: Any) -> Restorer:
     """A restorer made of whatever stands in ``restorers=[...]`` and is no name.
 
     Raises:
         UserError: it is no restorer, or has a name that a registered one has.
     """
     if isinstance(what, OwnRestorer):
-        found: Any = what.ready()
+        made: Any = what.ready()
     elif not _is_module(what) and (hasattr(what, "restore") or hasattr(what, "fingerprint")):
-        found = what.make() if isinstance(what, type) and hasattr(what, "make") else what
-        missing = [part for part in ASKED if not hasattr(found, part)]
+        made = what.make() if isinstance(what, type) and hasattr(what, "make") else what
+        missing = [part for part in ASKED if not hasattr(made, part)]
         if missing:
+            called = getattr(what, "__name__", type(what).__name__)
             raise UserError(
-                f"{_short(what)} is no restorer: it has no {', '.join(missing)}. Derive it from "
+                f"{called} is no restorer: it has no {', '.join(missing)}. Derive it from "
                 "harness.plugins.restorer.Restorer, or give a function."
             )
     else:
-        found = restorer(what).ready()
-    name = _checked(found.name, "")
+        made = restorer(what).ready()
+    name = check_name(made.name, "")
     if name in registry.restorers() or name == ALL:
         raise UserError(
             f"There is a restorer {name} already: give yours another name, such as "
             f"harness.restorer(..., name='my-{name}')."
         )
-    return found
+    return cast("Restorer", made)
 
 
-def _checked(name: Any, forbidden: str) -> str:
-    """A name that can stand in a study's list, in a table's head and in a file's name.
-
-    Raises:
-        UserError: it cannot.
-    """
-    bad = "" if isinstance(name, str) and name and name == name.strip() else "it is empty or padded"
-    if not bad and (len(name) > LONGEST_NAME or not name.isprintable()):
-        bad = f"it has more than {LONGEST_NAME} characters, or some that cannot be printed"
-    if not bad and any(letter in name for letter in forbidden + ",<>"):
-        bad = f"it has one of {' '.join(forbidden + ',<>')}"
-    if bad:
-        raise UserError(
-            f"{name!r} cannot be a restorer's name: {bad}. Name it with "
-            "harness.restorer(..., name='my-name')."
-        )
-    return str(name)
-
-
-def _callable_name(what: Any) -> str:
+def _callable_name(what: object) -> str:
     if _is_module(what):
         return type(what).__name__
     name = getattr(what, "__name__", None)
@@ -249,14 +233,6 @@ def _callable_name(what: Any) -> str:
     return str(name or "")
 
 
-def _of_pixels(function: Callable[[RGB], Any]) -> Callable[[Compressed], Any]:
-    return lambda compressed: function(compressed.pixels)
-
-
-def _is_module(what: Any) -> bool:
+def _is_module(what: object) -> bool:
     torch = sys.modules.get("torch")  # who has a module has imported it
     return torch is not None and isinstance(what, torch.nn.Module)
-
-
-def _short(what: Any) -> str:
-    return str(getattr(what, "__name__", type(what).__name__))

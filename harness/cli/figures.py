@@ -47,28 +47,25 @@ def figures(
 ) -> None:
     """Draw the figures of a run directory, from its records alone, or those of trainings."""
     from harness.errors import UserError
-    from harness.report.figures import KINDS, Absent, Figure, collect
-    from harness.report.figures.data import FigureData
-    from harness.report.figures.files import folder_for, parse_formats, parse_width, write_figures
+    from harness.report.figures import KINDS, FigureData, collect
+    from harness.report.figures.base import folder_for, parse_formats, parse_width, write_figures
 
     formats, inches = parse_formats(format), parse_width(width)
     if against is not None and not training:
         raise UserError("--against is for the curves of --training.")
-    found: list[Figure]
-    lacking: list[Absent]
     if training:
         from harness.report.figures.training import training_figure
 
-        panel = training[0] if training[0].is_dir() else training[0].parent
-        found, lacking = [training_figure(training, against or "step")], []
+        source = training[0] if training[0].is_dir() else training[0].parent
+        drawn = [training_figure(training, against or "step")]
     else:
         run = run_directory(directory)
-        panel = run.path
+        source = run.path
         names = [name.strip() for name in only.split(",")] if only else KINDS
-        found, lacking = collect(FigureData(run, None, draws, seed, qf), names)
-    for one in lacking:
-        say(f"No figure {one.name}: {one.reason}.")
-    if not found:
-        raise UserError(f"{panel} gives none of the figures asked for.")
-    paths = write_figures(found, output or folder_for(panel), formats, inches)
+        drawn, lacking = collect(FigureData(run, None, draws, seed, qf), names)
+        for absent in lacking:
+            say(f"No figure {absent.name}: {absent.reason}.")
+    if not drawn:
+        raise UserError(f"{source} gives none of the figures asked for.")
+    paths = write_figures(drawn, output or folder_for(source), formats, inches)
     write("".join(f"{path}\n" for path in paths))

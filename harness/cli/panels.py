@@ -82,18 +82,25 @@ def panels(
         return tuple(dict.fromkeys(part for part in parts if part))
 
     request = PanelRequest(
-        names(task), qf, codec, names(restorers), between, tuple(image or ()), top, worst
+        tasks=names(task),
+        qf=qf,
+        codec=codec,
+        restorers=names(restorers),
+        between=between,
+        images=tuple(image or ()),
+        top=top,
+        worst=worst,
     )
-    moved = {"dataset": dataset, "images": images, "masks": masks, "model": model or None}
-    moved = {key: value for key, value in moved.items() if value is not None}
-    options = PanelOptions(output, parse(crop), width, pdf, moved)
+    places = {"dataset": dataset, "images": images, "masks": masks, "model": model or None}
+    moved = {key: value for key, value in places.items() if value is not None}
+    options = PanelOptions(output=output, crop=parse(crop), width=width, pdf=pdf, moved=moved)
     run = run_directory(directory)
     folder = output or run.path / "panels"
     progress = ConsoleProgress(error_console(), "pictures")
     try:
-        made = make_panels(run, request, options, say, progress)
+        panels_made = make_panels(run, request, options, say, progress)
     except KeyboardInterrupt:
         say(f"Stopped. What is done is kept in {folder}; the same command goes on from there.")
         raise
-    for panel in made:
+    for panel in panels_made:
         write(f"{folder / panel.file}\n    {panel.task}: {panel.reason}\n")

@@ -13,7 +13,7 @@ from harness.engine.progress import error_console
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.report.page.panels import Key
+    from harness.report.panel_index import PanelKey
 
 _PANELS = 8
 
@@ -39,22 +39,23 @@ def report(
 ) -> None:
     """Write a run directory as one HTML page that needs no network."""
     from harness.engine.progress import ConsoleProgress
-    from harness.panels.page import panels_for_page
-    from harness.report.page.build import Wanted, write_report
+    from harness.panels.make import panels_for_page
+    from harness.report.page.render import PageOptions, write_report
 
     # Before minutes are spent on pictures.
     if output is not None and output.is_dir():
         raise UserError(f"--output {output} is a folder; it needs a file.")
-    found = run_directory(directory)
-    found.manifest()
-    wanted = 0 if no_panels else panels
-    first: list[Key] = []
+    run = run_directory(directory)
+    run.manifest()
+    count = 0 if no_panels else panels
+    first: list[PanelKey] = []
     note = ""
-    if wanted:
+    if count:
         progress = ConsoleProgress(error_console(), "pictures")
-        first, note = panels_for_page(found, wanted, say, progress)
+        first, note = panels_for_page(run, count, say, progress)
     if note:
         say(note)
-    path = output or found.path / "report.html"
-    size = write_report(found, path, Wanted(title, draws, 0, wanted, first, note))
+    path = output or run.path / "report.html"
+    options = PageOptions(title=title, draws=draws, panels=count, first=first, note=note)
+    size = write_report(run, path, options)
     write(f"{path} ({size / 1e6:.1f} MB)\n")

@@ -36,18 +36,17 @@ def parse(text: str) -> Crop | str | None:
     return x, y, width, height
 
 
-def checked(crop: Crop, width: int, height: int, image: str) -> Crop:
-    """The crop, if it is inside the picture.
+def check_inside(crop: Crop, width: int, height: int, image: str) -> None:
+    """Refuse a crop that goes beyond the picture.
 
     Raises:
-        UserError: it is not.
+        UserError: it does.
     """
     if crop[0] + crop[2] > width or crop[1] + crop[3] > height:
         raise UserError(
             f"--crop {','.join(map(str, crop))} goes beyond the image {image}, "
             f"which is {width}×{height} pixels."
         )
-    return crop
 
 
 def window(width: int, height: int) -> tuple[int, int]:

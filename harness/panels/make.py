@@ -9,19 +9,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.engine.pipeline import Prepared
 from harness.engine.progress import Progress, Silent
 from harness.errors import HarnessError, UserError
 from harness.images.io import read_image
 from harness.panels import crop as crops
-from harness.panels.compose import PanelLayout, compose
+from harness.panels.compose import WIDTH, compose
 from harness.panels.recompute import as_in_runs
-from harness.panels.replan import replan
+from harness.panels.replan import (
+    describe_left_out,
+    describe_refused,
+    replan,
+    unresolvable_restorers,
+)
 from harness.panels.select import UNDONE, Choice, PanelRequest, choose
-from harness.panels.unresolvable import left_out, refused, unresolvable_restorers
-from harness.panels.views import Maker, held_view, panel_folder
+from harness.panels.views import make_view, panel_folder, prepare_image, read_view
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry, Manifest
-from harness.report.panel_index import Panel, View, read_index, write_index
+from harness.report.panel_index import Panel, PanelKey, View, read_index, write_index
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan
 from harness.study.selection import original_restorer
@@ -39,12 +44,12 @@ class PanelOptions:
         width: of the composed picture, pixels.
         pdf: write it as PDF too.
         moved: fields of the study that say where data and models are now.
-        own: objects that stand for names of the study, as the run was made with.
+        overrides: objects that stand for names of the study, as the run was made with.
     """
 
     output: Path | None = None
     crop: crops.Crop | str | None = crops.AUTO
-    width: int = 2150
+    width: int = WIDTH
     pdf: bool = False
     moved: Mapping[str, Any] = field(default_factory=dict)
     overrides: Overrides = NO_OVERRIDES
@@ -70,38 +75,55 @@ def make_panels(
     """
     folder = options.output or directory.path / "panels"
     choices = _choices(directory, request, options.overrides, folder, say)
-    reference = original_restorer().name
-    conditions = dict.fromkeys((choice.codec, choice.qf) for choice in choices)
     progress = progress or Silent()
-    made: list[Panel] = []
-    failed: list[str] = []
-    manifest = directory.manifest()
+    panels: list[Panel] = []
+    failures: list[str] = []
     progress.start(sum(2 + len(choice.restorers) for choice in choices), 0)
     with ExitStack() as stack:
         stack.callback(progress.stop)
-        for condition in conditions:
-            mine = [choice for choice in choices if (choice.codec, choice.qf) == condition]
-            again = _Again(directory, mine, options, stack)
-            for choice in mine:
-                work = _Work(directory, manifest, folder, options, again, reference)
+        for condition in dict.fromkeys(choice.condition for choice in choices):
+            at_condition = [choice for choice in choices if choice.condition == condition]
+            maker = _PanelMaker(directory, folder, options, at_condition, stack)
+            for choice in at_condition:
                 try:
-                    panel = work.panel(choice, progress)
-                except UserError as error:
-                    if again.broken:  # nothing can be made, whatever the image
-                        raise
-                    failed.append(str(error))
-                    continue
+                    panel = maker.make(choice, progress)
                 except HarnessError as error:
-                    failed.append(str(error))
+                    # Where there is no plan nothing can be made, whatever the image.
+                    if isinstance(error, UserError) and maker.unplannable:
+                        raise
+                    failures.append(str(error))
                     continue
-                made.append(panel)
-                _add(folder, panel)
-    if failed and not made:
-        more = f" ({len(failed)} images failed, this is the first.)" if len(failed) > 1 else ""
-        raise HarnessError(failed[0] + more)
-    for sentence in failed:
+                panels.append(panel)
+                others = [other for other in read_index(folder) if other.key != panel.key]
+                write_index(folder, [*others, panel])
+    if failures and not panels:
+        count = len(failures)
+        more = f" ({count} images failed, this is the first.)" if count > 1 else ""
+        raise HarnessError(failures[0] + more)
+    for sentence in failures:
         say(f"Failed: {sentence}")
-    return made
+    return panels
+
+
+def panels_for_page(
+    directory: RunDirectory,
+    count: int,
+    say: Say,
+    progress: Progress | None = None,
+    overrides: Overrides = NO_OVERRIDES,
+) -> tuple[list[PanelKey], str]:
+    """Make ``count`` panels for the HTML report, as many a task, into the run directory.
+
+    Returns:
+        Their keys, and a sentence where that cannot be done.
+    """
+    tasks = {cell.task for cell in directory.manifest().cells}
+    request = PanelRequest(top=-(-count // max(len(tasks), 1)))
+    try:
+        panels = make_panels(directory, request, PanelOptions(overrides=overrides), say, progress)
+    except HarnessError as error:
+        return [], f"No pictures were made: {error}"
+    return [panel.key for panel in panels], ""
 
 
 def _choices(
@@ -109,32 +131,32 @@ def _choices(
 ) -> list[Choice]:
     """What to show: restorers that nothing stands for only where they are in the folder."""
     manifest = directory.manifest()
-    lost = unresolvable_restorers(manifest, overrides.restorers)
+    unresolvable = unresolvable_restorers(manifest, overrides.restorers)
     try:
-        choices = choose(directory, request, lost)
+        choices = choose(directory, request, unresolvable)
     except UserError:
-        if lost and not request.restorers:  # it may be why there is nothing to show
-            say(left_out(lost, "the panels"))
+        if unresolvable and not request.restorers:  # it may be why there is nothing to show
+            say(describe_left_out(unresolvable, "the panels"))
         raise
-    found = []
+    completed = []
     for choice in choices:
         at, row = panel_folder(choice), _row(manifest, choice)
-        held = {name for name in lost if name in row and held_view(folder, at, name, row)}
+        kept = {n for n in unresolvable if n in row and read_view(folder, at, n, row) is not None}
         for name in choice.restorers:
-            if name in lost and name not in held:
-                raise UserError(refused(name, lost[name]))
-        shown = {*choice.restorers, *(held & set(choice.missing))}
+            if name in unresolvable and name not in kept:
+                raise UserError(describe_refused(name, unresolvable[name]))
+        wanted = {*choice.restorers, *(kept & set(choice.missing))}
         order = choice.restorers if request.restorers else tuple(row)
-        again = tuple(name for name in order if name in shown)
-        missing = tuple(name for name in choice.missing if name not in held)
-        found.append(replace(choice, restorers=again, missing=missing))
-    without = [choice for choice in found if choice.missing]
+        restorers = tuple(name for name in order if name in wanted)
+        missing = tuple(name for name in choice.missing if name not in kept)
+        completed.append(replace(choice, restorers=restorers, missing=missing))
+    without = [choice for choice in completed if choice.missing]
     if without:
         names = {name for choice in without for name in choice.missing}
-        part = f"{len(without)} of {len(found)}" if len(without) < len(found) else "the"
-        said = {name: what for name, what in lost.items() if name in names}
-        say(left_out(said, f"{part} panels"))
-    return found
+        part = f"{len(without)} of {len(choices)}" if len(without) < len(choices) else "the"
+        left_out = {name: what for name, what in unresolvable.items() if name in names}
+        say(describe_left_out(left_out, f"{part} panels"))
+    return completed
 
 
 def _row(manifest: Manifest, choice: Choice) -> dict[str, CellEntry]:
@@ -142,98 +164,85 @@ def _row(manifest: Manifest, choice: Choice) -> dict[str, CellEntry]:
     cells = {
         cell.restorer: cell
         for cell in manifest.cells
-        if cell.task == choice.task
-        and (cell.qf is None or (cell.codec, cell.qf) == (choice.codec, choice.qf))
+        if cell.task == choice.task and cell.condition in (None, choice.condition)
     }
     return {name: cells[name] for name in manifest.restorers if name in cells}
 
 
-def _add(folder: Path, panel: Panel) -> None:
-    kept = [one for one in read_index(folder) if one.key != panel.key]
-    write_index(folder, [*kept, panel])
-
-
 @dataclass
-class _Again:
-    """The plan for all choices at one place, made when the first picture is missing."""
+class _PanelMaker:
+    """Makes the panels of one codec and QF; their plan when the first picture is missing."""
 
     directory: RunDirectory
-    choices: list[Choice]
+    folder: Path
     options: PanelOptions
+    choices: list[Choice]
     stack: ExitStack
-    broken: bool = False
+    unplannable: bool = False
 
     @cached_property
     def _plan(self) -> Plan:
-        self.broken = True
+        self.unplannable = True
         tasks = list(dict.fromkeys(choice.task for choice in self.choices))
+        condition = self.choices[0].condition
+        overrides = self.options.overrides
+        # The pictures of those that nothing stands for are there.
+        kept = unresolvable_restorers(self.directory.manifest(), overrides.restorers)
         shown = dict.fromkeys(name for choice in self.choices for name in choice.restorers)
-        condition = (self.choices[0].codec, self.choices[0].qf)
-        where, overrides = self.options.moved, self.options.overrides
-        lost = unresolvable_restorers(
-            self.directory.manifest(), overrides.restorers
-        )  # their pictures are there
-        names = [name for name in shown if name not in lost]
-        plan = replan(self.directory, tasks, condition, names, where, overrides)
+        names = [name for name in shown if name not in kept]
+        plan = replan(self.directory, tasks, condition, names, self.options.moved, overrides)
         # Not before a picture is missing: torch takes seconds to load.
         self.stack.enter_context(as_in_runs(plan.study.seed))
-        self.broken = False
+        self.unplannable = False
         return plan
 
-    def __call__(self) -> Plan:
-        return self._plan
-
-
-@dataclass
-class _Work:
-    """What the panels of a run have in common."""
-
-    directory: RunDirectory
-    manifest: Manifest
-    folder: Path
-    options: PanelOptions
-    plan: Callable[[], Plan]
-    reference: str
-
-    def panel(self, choice: Choice, progress: Progress) -> Panel:
+    def make(self, choice: Choice, progress: Progress) -> Panel:
         """One panel, its picture and its views in the folder."""
-        views, notes = self._views(choice, progress)
+        reference = original_restorer().name
+        views, notes = self._views(choice, reference, progress)
         pixels = {view.restorer: read_image(self.folder / view.picture) for view in views}
-        height, width = pixels[self.reference].shape[:2]
+        height, width = pixels[reference].shape[:2]
         crop = self.options.crop
         if isinstance(crop, str):
-            pair = [pixels.get(name) for name in choice.between]
-            a, b = (one if one is not None else pixels[self.reference] for one in pair)
+            a, b = (pixels.get(name, pixels[reference]) for name in choice.between)
             crop = crops.most_different(a, b)
         elif crop is not None:
-            crops.checked(crop, width, height, choice.image)
-        at = panel_folder(choice)
+            crops.check_inside(crop, width, height, choice.image)
         panel = Panel(
-            *(choice.task, choice.image, choice.codec, choice.qf, width, height, choice.reason),
-            str(at / "panel.png"),
-            tuple(views),
-            crop,
-            tuple(notes),
+            task=choice.task,
+            image=choice.image,
+            codec=choice.codec,
+            qf=choice.qf,
+            width=width,
+            height=height,
+            reason=choice.reason,
+            file=str(panel_folder(choice) / "panel.png"),
+            views=tuple(views),
+            crop=crop,
+            notes=tuple(notes),
         )
-        compose(panel, self.folder, PanelLayout(self.options.width, self.options.pdf))
+        compose(panel, self.folder, self.options.width, self.options.pdf)
         return panel
 
-    def _views(self, choice: Choice, progress: Progress) -> tuple[list[View], list[str]]:
-        """The views, and why some are missing.
-
-        Raises:
-            HarnessError: the uncompressed or the compressed image cannot be had.
-        """
-        cells = _row(self.manifest, choice)
-        maker = Maker(self.plan, self.directory, self.folder, choice)
+    def _views(
+        self, choice: Choice, reference: str, progress: Progress
+    ) -> tuple[list[View], list[str]]:
+        """The views, and why some are missing; the first two cannot be."""
+        cells = _row(self.directory.manifest(), choice)
+        prepared: Prepared | None = None
         views = []
         notes = [f"{name} cannot be made again and is not shown." for name in choice.missing]
-        for name in (self.reference, UNDONE, *choice.restorers):
-            view = held_view(self.folder, panel_folder(choice), name, cells)
+        for name in (reference, UNDONE, *choice.restorers):
+            view = read_view(self.folder, panel_folder(choice), name, cells)
             try:
-                views.append(view if view is not None else maker.make(name))
+                if view is None:
+                    prepared = prepared or prepare_image(self._plan, choice)
+                    view = make_view(
+                        self._plan, self.directory, self.folder, choice, prepared, name
+                    )
+                views.append(view)
             except HarnessError as error:
-                if name in (self.reference, UNDONE) or isinstance(error, UserError):
+                if name in (reference, UNDONE) or isinstance(error, UserError):
                     raise
                 notes.append(f"{name} is missing: {str(error).rstrip('.')}.")
             progress.advance()

@@ -1,17 +1,18 @@
-"""A run's study planned again, with only what its pictures need."""
+"""A run's study planned again with only what its pictures need, and what of it cannot be."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
 from harness.panels.select import UNDONE
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.study.overrides import NO_OVERRIDES, NONE, Overrides
+from harness.records.schema import Manifest
+from harness.study.overrides import GIVEN, NO_OVERRIDES, NONE, Overrides
 from harness.study.plan import Plan, make_plan
 from harness.study.resolve import model_task, served_by
 from harness.study.selection import original_restorer, select_restorers
@@ -49,15 +50,18 @@ def replan(
     try:
         reference = original_restorer().name
         wanted = [name for name in restorers if name not in (reference, UNDONE)]
-        found = [_spec(needed, name, directory, overrides.restorers) for name in wanted]
-        specs = (reference, UNDONE, *found)
-        plan = make_plan(needed.model_copy(update={"restorers": specs}), False, overrides)
+        given = overrides.restorers
+        specs = [_spec(needed, name, directory, given) for name in wanted]
+        specs = [reference, UNDONE, *specs]
+        plan = make_plan(needed.model_copy(update={"restorers": tuple(specs)}), False, overrides)
         if "model" not in moved:
             _check_models(plan, manifest.models)
     except UserError as error:
         hint = "If data or models have moved, say where to: --dataset, --images, --masks, --model."
-        if overrides.data_set is None and _may_be_an_object(study.dataset):
-            hint += f" If {study.dataset} was a Python object, {_FROM_PYTHON}"
+        data_set = study.dataset
+        named = data_set in registry.datasets() or os.sep in data_set or _exists(data_set)
+        if overrides.data_set is None and not named:
+            hint += f" If {data_set} was a Python object, {_FROM_PYTHON}"
         raise UserError(
             f"The pictures of {directory.path} cannot be made again here: {error} {hint}"
         ) from error
@@ -67,9 +71,8 @@ def replan(
 _FROM_PYTHON = "hand it to harness.evaluate as before, and call run.panels() on what it returns."
 
 
-def _may_be_an_object(data_set: str) -> bool:
-    known = data_set in registry.datasets()
-    return not known and os.sep not in data_set and not os.path.exists(data_set)  # noqa: PTH110
+def _exists(path: str) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - a name that no path can have is no file
 
 
 def _check_models(plan: Plan, recorded: Mapping[str, str]) -> None:
@@ -122,4 +125,43 @@ def _spec(
     raise UserError(
         f"the restorer {name} can no longer be loaded from what {directory.path} says of it "
         f"({', '.join(study.restorers)}): put its weights back, or leave it out with --restorers."
+    )
+
+
+def unresolvable_restorers(manifest: Manifest, overrides: Collection[str]) -> dict[str, str]:
+    """The restorers that can be made neither from the run directory nor from the caller's objects.
+
+    Returns:
+        What each was by name, in table order.
+    """
+    known = registry.restorers()
+    specs = set(manifest.study["restorers"])
+    given = {c.restorer for c in manifest.cells if GIVEN in c.inputs.get("restorer", {})}
+    descriptions = {}
+    for name in manifest.restorers:
+        # An object of a plugin's class has the fingerprint of a plugin.
+        unknown = name in specs and name.partition(":")[0] not in known
+        if name in given and name not in overrides:
+            descriptions[name] = "a Python object"
+        elif unknown and name not in overrides and not _exists(name):
+            descriptions[name] = "a Python object, or a plugin that is not installed here"
+    return descriptions
+
+
+def describe_left_out(unresolvable: Mapping[str, str], where: str) -> str:
+    """What is said where panels are made without restorers; ``where``: in which panels."""
+    listed = [f"{name} ({what})" for name, what in unresolvable.items()]
+    return f"Left out of {where}: {', '.join(listed)}. {_how_to_show(len(unresolvable) > 1)}"
+
+
+def describe_refused(name: str, what: str) -> str:
+    """What is said where one is asked for; arguments as `unresolvable_restorers` gives them."""
+    return f"{name} was {what}, so it cannot be shown. {_how_to_show(False)}"
+
+
+def _how_to_show(several: bool) -> str:
+    them = "them" if several else "it"
+    return (
+        f"No run directory holds objects: to see {them}, hand {them} to harness.evaluate as "
+        "before, and call run.panels() on what it returns."
     )

@@ -15,6 +15,9 @@ from harness.records.atomic import write_atomic
 FORMAT = 1
 NAME = "index.json"
 
+PanelKey = tuple[str, str, str, int]
+"""Task, image, codec and QF of a panel."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -84,7 +87,7 @@ class Panel:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
+    def key(self) -> PanelKey:
         """Of two panels with the same key the later one replaces the earlier."""
         return (self.task, self.image, self.codec, self.qf)
 

@@ -17,8 +17,8 @@ from importlib import import_module
 from harness.analysis.resampling import DRAWS
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
+from harness.report.figures.base import FORMATS, Absent, Figure, to_bytes, to_svg
 from harness.report.figures.data import FigureData
-from harness.report.figures.figure import FORMATS, Absent, Figure, to_bytes, to_svg
 from harness.report.figures.style import WIDTHS, Style, assign_styles
 
 _MODULES = {
@@ -32,28 +32,27 @@ KINDS = tuple(_MODULES)
 """The figures there are; each has a module with ``make(data)``."""
 
 
-def collect(material: FigureData, only: Iterable[str] = KINDS) -> tuple[list[Figure], list[Absent]]:
+def collect(data: FigureData, only: Iterable[str] = KINDS) -> tuple[list[Figure], list[Absent]]:
     """The figures a run gives, and those it cannot give.
 
     Raises:
         UserError: there is no figure of one of the names, or the run has not the QF asked for.
     """
-    wanted = list(only)
-    unknown = [name for name in wanted if name not in KINDS]
+    names = list(only)
+    unknown = [name for name in names if name not in KINDS]
     if unknown:
         raise UserError(f"Unknown figure '{unknown[0]}'. Available: {', '.join(KINDS)}.")
-    held = sorted({qf for panel in material.panels for qf in material.qfs(panel)})
-    if material.qf is not None and material.qf not in held:
+    qfs = sorted({qf for panel in data.panels for qf in data.qfs(panel)})
+    if data.qf is not None and data.qf not in qfs:
         raise UserError(
-            f"There is no QF {material.qf} in {material.directory.path}. "
-            f"Available: {', '.join(map(str, held)) or 'none'}."
+            f"There is no QF {data.qf} in {data.directory.path}. "
+            f"Available: {', '.join(map(str, qfs)) or 'none'}."
         )
-    found: list[Figure] = []
-    lacking: list[Absent] = []
-    for name in wanted:
-        for one in import_module(f"{__name__}.{_MODULES[name]}").make(material):
-            (found if isinstance(one, Figure) else lacking).append(one)
-    return found, lacking
+    made: list[Figure | Absent] = []
+    for name in names:
+        made += import_module(f"{__name__}.{_MODULES[name]}").make(data)
+    figures = [figure for figure in made if isinstance(figure, Figure)]
+    return figures, [figure for figure in made if isinstance(figure, Absent)]
 
 
 def build_figures(
@@ -62,14 +61,7 @@ def build_figures(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Figure]:
-    """Every figure a run directory gives.
-
-    Args:
-        directory: the records.
-        keys: the cells wanted; all by default.
-        draws: of the bootstrap; 0 for no intervals.
-        seed: of the draws.
-    """
+    """Every figure a run directory gives; arguments as `FigureData`'s."""
     return collect(FigureData(directory, keys, draws, seed))[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.differences import differences
@@ -9,25 +10,16 @@ from harness.analysis.inference import Interval
 from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE
 from harness.records.schema import Manifest
-from harness.report.figures.axes import (
-    add_panels,
-    canvas,
-    draw_points,
-    handle,
-    legend_below,
-    log_axis,
-    panels_per_row,
-)
+from harness.report.figures.axes import draw_points, legend_below, log_axis, panel_grid
+from harness.report.figures.base import Absent, Figure
 from harness.report.figures.data import (
     FigureData,
     PanelKey,
-    labelled,
-    legend_label,
-    panel_title,
-    shown_interval,
+    axis_label,
+    join,
+    scaled_interval,
     task_class,
 )
-from harness.report.figures.figure import Absent, Figure
 from harness.report.figures.style import BLACK
 
 if TYPE_CHECKING:
@@ -45,52 +37,45 @@ class Point(NamedTuple):
     interval: Interval
 
 
-def cost_points(material: FigureData, panel: PanelKey) -> list[Point]:
+def cost_points(data: FigureData, panel: PanelKey) -> list[Point]:
     """The restorers of a panel whose time was recorded, at the figure's QF."""
-    task, metric = task_class(panel), material.metric(panel[0])
-    grid, qf = material.grid(panel), material.shown_qf(panel)
-    base = grid.get(BASELINE, {}).get(qf)
+    task, metric = task_class(panel[0]), data.metric(panel[0])
+    at_qf = data.grid_at(panel, data.chosen_qf(panel))
     points = []
-    for name, cells in grid.items():
-        one = cells.get(qf)
-        if one is None or base is None or name == BASELINE:
+    for name, result in at_qf.items():
+        if name == BASELINE or BASELINE not in at_qf:
             continue
-        seconds = material.size(one).seconds
-        found = differences(base, one, [metric], material.draws, material.seed)
-        if seconds > 0 and metric in found:
-            gain = found[metric]
-            ends = shown_interval(task, metric, gain.interval)
-            points.append(Point(name, seconds, scaled(task, metric, gain.value), ends))
+        seconds = data.size(result).seconds
+        gains = differences(at_qf[BASELINE], result, [metric], data.draws, data.seed)
+        if seconds > 0 and metric in gains:
+            gain = scaled(task, metric, gains[metric].value)
+            ends = scaled_interval(task, metric, gains[metric].interval)
+            points.append(Point(name, seconds, gain, ends))
     return points
 
 
-def make(material: FigureData) -> list[Figure | Absent]:
+def make(data: FigureData) -> list[Figure | Absent]:
     """The figure, or why there is none."""
-    panels = [panel for panel in material.panels if cost_points(material, panel)]
+    panels = [panel for panel in data.panels if cost_points(data, panel)]
     if not panels:
-        return [Absent(NAME, _why(material))]
-    qfs = sorted({material.shown_qf(panel) for panel in panels})
-    caption = " ".join(
-        [
-            f"Gain over {BASELINE} of the same compressed images against the median time of "
-            f"restoring one (logarithmic), at QF {', '.join(map(str, qfs))}.",
-            material.what(panels),
-            material.intervals("the paired differences", panels),
-            f"Times were recorded while the run went, on {hardware(material.manifest)}; other "
-            "work on the machine is in them ('harness cost' measures a network alone).",
-        ]
+        return [Absent(NAME, _reason(data))]
+    qfs = sorted({data.chosen_qf(panel) for panel in panels})
+    caption = join(
+        f"Gain over {BASELINE} of the same compressed images against the median time of "
+        f"restoring one (logarithmic), at QF {', '.join(map(str, qfs))}.",
+        data.describe(panels),
+        data.describe_intervals("the paired differences", panels),
+        f"Times were recorded while the run went, on {hardware(data.manifest)}; other work on "
+        "the machine is in them ('harness cost' measures a network alone).",
     )
-
-    def draw(width: float) -> Canvas:
-        return _draw(material, panels, width)
-
-    return [Figure(NAME, "Gain against cost", caption, draw)]
+    return [Figure(NAME, "Gain against cost", caption, partial(_draw, data, panels))]
 
 
-def _why(material: FigureData) -> str:
-    if not material.panels:
+def _reason(data: FigureData) -> str:
+    """Why there is no figure."""
+    if not data.panels:
         return "it has no numbers"
-    grids = [material.grid(panel) for panel in material.panels]
+    grids = [data.grid(panel) for panel in data.panels]
     if not any(BASELINE in grid for grid in grids):
         return f"the run has no {BASELINE} to hold the restorers against"
     if all(set(grid) <= {BASELINE} for grid in grids):
@@ -100,38 +85,35 @@ def _why(material: FigureData) -> str:
 
 def hardware(manifest: Manifest) -> str:
     """What the run was computed on, as its environments say."""
-    told = []
-    for one in manifest.environments:
-        device = one.get("device") or one.get("gpu")
-        threads = one.get("threads")
+    machines = []
+    for environment in manifest.environments:
+        threads = environment.get("threads")
         parts = [
-            str(one.get("processor") or "a processor that was not recorded"),
+            str(environment.get("processor") or "a processor that was not recorded"),
             f"{threads} thread{'s' if threads != 1 else ''} a model" if threads else "",
-            str(device) if device else "",
+            str(environment.get("device") or environment.get("gpu") or ""),
         ]
-        told.append(" with ".join(part for part in parts if part))
-    return "; ".join(dict.fromkeys(told)) or "a machine that was not recorded"
+        machines.append(" with ".join(filter(None, parts)))
+    return "; ".join(dict.fromkeys(machines)) or "a machine that was not recorded"
 
 
-def _draw(material: FigureData, panels: list[PanelKey], width: float) -> Canvas:
-    rows = -(-len(panels) // panels_per_row(width, len(panels)))
-    figure = canvas(width, 2.5 * rows + 0.5, material.note)
+def _draw(data: FigureData, panels: list[PanelKey], width: float) -> Canvas:
+    figure, every_axes = panel_grid(width, len(panels), 2.5, 0.5, data.note)
     names: dict[str, None] = {}
-    for axes, panel in zip(add_panels(figure, len(panels)), panels, strict=True):
-        task, metric = task_class(panel), material.metric(panel[0])
-        points = cost_points(material, panel)
+    for axes, panel in zip(every_axes, panels, strict=True):
+        metric = data.metric(panel[0])
+        points = cost_points(data, panel)
         axes.axhline(0, color=BLACK, linewidth=0.8)
         for point in points:
             names[point.restorer] = None
-            style = material.styles[point.restorer]
+            style = data.styles[point.restorer]
             draw_points(axes, style, [point.seconds], [point.gain], [point.interval], joined=False)
         seconds = [point.seconds for point in points]
         log_axis(axes, min(seconds), max(seconds))
         axes.set_xlabel("seconds an image (median), fewer is better")
-        axes.set_ylabel(labelled(task, metric, f"{metric} over {BASELINE}", "points"))
-        axes.set_title(f"{panel_title(material, panel)}, QF {material.shown_qf(panel)}", loc="left")
-    styles = material.styles
-    legend_below(
-        figure, [handle(legend_label(name), styles[name], linestyle="None") for name in names]
-    )
+        axes.set_ylabel(
+            axis_label(task_class(panel[0]), metric, f"{metric} over {BASELINE}", "points")
+        )
+        axes.set_title(f"{data.title(panel)}, QF {data.chosen_qf(panel)}", loc="left")
+    legend_below(figure, names, data.styles, joined=False)
     return figure

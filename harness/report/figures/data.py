@@ -1,19 +1,20 @@
-"""What figures are drawn from: a run's evidence, ordered, with the words of its captions."""
+"""What figures are drawn from: a run's results, ordered, with the words of its captions."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
 from harness.analysis.inference import LEVEL, Interval
 from harness.analysis.metrics import GROUPS, headline, scaled
 from harness.analysis.resampling import DRAWS
 from harness.plugins import registry
+from harness.plugins.task import Task
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
 from harness.report.figures.style import Style, assign_styles
@@ -32,6 +33,22 @@ class FigureSize(NamedTuple):
 
     bpp: float
     seconds: float
+
+
+class MetricCurve(NamedTuple):
+    """The headline metric of a restorer in a panel, in its printed unit.
+
+    Attributes:
+        codec, restorer: whose.
+        x: of its points, rising.
+        values, intervals: at each.
+    """
+
+    codec: str
+    restorer: str
+    x: list[float]
+    values: list[float]
+    intervals: list[Interval]
 
 
 @dataclass(frozen=True)
@@ -59,124 +76,140 @@ class FigureData:
         return self.directory.manifest()
 
     @cached_property
-    def evidence(self) -> list[BootstrapResult]:
+    def results(self) -> list[BootstrapResult]:
         """Of the cells with numbers, in the manifest's order."""
         return list(load_bootstrap(self.directory, self.keys, self.draws, self.seed).values())
 
     @cached_property
     def styles(self) -> dict[str, Style]:
         """By restorer, of all that the run has."""
-        return assign_styles([*self.manifest.restorers, *(e.cell.restorer for e in self.evidence)])
+        measured = (result.cell.restorer for result in self.results)
+        return assign_styles([*self.manifest.restorers, *measured])
 
     @cached_property
     def panels(self) -> list[PanelKey]:
         """The tasks and codecs in which something was compressed, in order."""
-        cells = [one.cell for one in self.evidence]
+        cells = [result.cell for result in self.results]
         return list(dict.fromkeys((c.task, c.codec) for c in cells if c.qf is not None))
 
     def metric(self, task: str) -> str:
         """The headline metric of a task; that of luma, in a run of luma alone."""
-        mine = [one for one in self.evidence if one.cell.task == task]
-        return headline(task_class((task, "")), {name for one in mine for name in one.values})
+        of_task = [result for result in self.results if result.cell.task == task]
+        return headline(task_class(task), {name for result in of_task for name in result.values})
 
     def grid(self, panel: PanelKey) -> dict[str, dict[int, BootstrapResult]]:
-        """The evidence of a panel by restorer, in a table's order, and QF, rising."""
-        found: dict[str, dict[int, BootstrapResult]] = {}
-        for one in self.evidence:
-            if (one.cell.task, one.cell.codec) == panel and one.cell.qf is not None:
-                found.setdefault(one.cell.restorer, {})[one.cell.qf] = one
-        return {name: dict(sorted(found[name].items())) for name in sorted(found, key=self._order)}
+        """The results of a panel by restorer, in a table's order, and QF, rising."""
+        grid: dict[str, dict[int, BootstrapResult]] = {}
+        for result in self.results:
+            cell = result.cell
+            if (cell.task, cell.codec) == panel and cell.qf is not None:
+                grid.setdefault(cell.restorer, {})[cell.qf] = result
+        return {name: dict(sorted(grid[name].items())) for name in sorted(grid, key=self._order)}
 
-    def original(self, task: str) -> BootstrapResult | None:
-        """That of the uncompressed images, or None."""
-        mine = (e for e in self.evidence if e.cell.task == task and e.cell.qf is None)
-        return next(mine, None)
+    def grid_at(self, panel: PanelKey, qf: int) -> dict[str, BootstrapResult]:
+        """The results of a panel at a QF by restorer, in a table's order."""
+        return {name: cells[qf] for name, cells in self.grid(panel).items() if qf in cells}
+
+    def curves(self, panel: PanelKey, x: Callable[[BootstrapResult], float]) -> list[MetricCurve]:
+        """A curve a restorer; points without a positive ``x`` are left out."""
+        curves = []
+        for name, cells in self.grid(panel).items():
+            estimates = {qf: self._estimate(result) for qf, result in cells.items()}
+            points = sorted((x(cells[qf]), *e) for qf, e in estimates.items() if e is not None)
+            points = [point for point in points if point[0] > 0]
+            if points:
+                places, values, ends = zip(*points, strict=True)
+                curves.append(MetricCurve(panel[1], name, [*places], [*values], [*ends]))
+        return curves
+
+    def reference(self, task: str) -> tuple[float, Interval] | None:
+        """The headline metric of the uncompressed images, if they are scored."""
+        originals = (r for r in self.results if r.cell.task == task and r.cell.qf is None)
+        original = next(originals, None)
+        return None if original is None else self._estimate(original)
+
+    def _estimate(self, result: BootstrapResult) -> tuple[float, Interval] | None:
+        """Its headline metric with its interval, in the printed unit."""
+        task, metric = task_class(result.cell.task), self.metric(result.cell.task)
+        if metric not in result.values:
+            return None
+        ends = scaled_interval(task, metric, result.interval(metric))
+        return scaled(task, metric, result.values[metric]), ends
 
     def qfs(self, panel: PanelKey) -> list[int]:
         """The QFs of a panel, rising."""
         return sorted({qf for cells in self.grid(panel).values() for qf in cells})
 
-    def shown_qf(self, panel: PanelKey) -> int:
+    def chosen_qf(self, panel: PanelKey) -> int:
         """The QF of the figures that show one: the one asked for, or the panel's lowest."""
-        held = self.qfs(panel)
-        return self.qf if self.qf in held else held[0]
+        qfs = self.qfs(panel)
+        return self.qf if self.qf in qfs else qfs[0]
 
-    def size(self, one: BootstrapResult) -> FigureSize:
-        """Bits per pixel and seconds, over the images of the evidence."""
-        key = one.cell.key
+    def size(self, result: BootstrapResult) -> FigureSize:
+        """Bits per pixel and seconds, over the images of the result."""
+        key = result.cell.key
         if key not in self._sizes:
-            records = self.directory.records(one.cell)
-            mine = [records[image] for image in one.images]
-            seconds = [r.seconds["restore"] for r in mine if "restore" in r.seconds]
-            bpp = [math.nan if r.bpp is None else r.bpp for r in mine]
+            by_image = self.directory.records(result.cell)
+            records = [by_image[image] for image in result.images]
+            seconds = [r.seconds["restore"] for r in records if "restore" in r.seconds]
+            bpp = [math.nan if r.bpp is None else r.bpp for r in records]
             median = statistics.median(seconds) if seconds else math.nan
             self._sizes[key] = FigureSize(math.fsum(bpp) / len(bpp), median)
         return self._sizes[key]
 
     def _order(self, name: str) -> tuple[int, int, str]:
-        known = self.manifest.restorers[name]
-        return list(GROUPS).index(known.multi_model), known.year, name
+        entry = self.manifest.restorers[name]
+        return list(GROUPS).index(entry.multi_model), entry.year, name
 
     # -- words ------------------------------------------------------------------------------
 
     @property
     def note(self) -> str:
         """The line above a figure: which data set, how much of it."""
-        data = self.manifest.data_set
-        subset = "" if data.images >= data.total else "subset, "
-        count = self._counted()
-        of = "" if count == str(data.total) else f" of {data.total}"
-        return f"data set {data.name}, {subset}n = {count}{of}"
+        data_set = self.manifest.data_set
+        subset = "" if data_set.images >= data_set.total else "subset, "
+        of = "" if self._count == str(data_set.total) else f" of {data_set.total}"
+        return f"data set {data_set.name}, {subset}n = {self._count}{of}"
 
-    def what(self, panels: Iterable[PanelKey]) -> str:
+    def title(self, panel: PanelKey) -> str:
+        """Task and model of a panel; the codec where the run has several."""
+        codec = panel[1] if len({codec for _, codec in self.panels}) > 1 else ""
+        model = self.manifest.models.get(panel[0])
+        return ", ".join(filter(None, [panel[0], model, codec]))
+
+    def describe(self, panels: Collection[PanelKey]) -> str:
         """A caption's sentences on what was measured on what."""
-        data = self.manifest.data_set
-        chosen = list(panels)
-        images = f"{data.images} images"
-        if data.images < data.total:
-            images = f"a subset, {data.images} of {data.total} images"
-        models = {task: self.manifest.models.get(task) for task, _ in chosen}
-        named = [f"{task}: {model or 'no vision model'}" for task, model in models.items()]
-        codecs = dict.fromkeys(codec for _, codec in chosen)
-        sentences = [
-            f"Data set {data.name} ({images}).",
-            f"Vision models: {'; '.join(named)}." if named else "",
-            f"Codec: {', '.join(codecs)}." if codecs else "",
-            self._fewer(),
-            self._notice(data.name),
-        ]
-        return " ".join(sentence for sentence in sentences if sentence)
+        data_set = self.manifest.data_set
+        images = f"{data_set.images} images"
+        if data_set.images < data_set.total:
+            images = f"a subset, {data_set.images} of {data_set.total} images"
+        models = {task: self.manifest.models.get(task) for task, _ in panels}
+        named = "; ".join(f"{task}: {model or 'no vision model'}" for task, model in models.items())
+        codecs = ", ".join(dict.fromkeys(codec for _, codec in panels))
+        incomplete = f"Incomplete: cells have {self._count} of {data_set.images} images."
+        data_sets = registry.datasets()
+        return join(
+            f"Data set {data_set.name} ({images}).",
+            f"Vision models: {named}." if named else "",
+            f"Codec: {codecs}." if codecs else "",
+            "" if self._count == str(data_set.images) else incomplete,
+            data_sets.get(data_set.name).notice if data_set.name in data_sets else "",
+        )
 
-    def _fewer(self) -> str:
-        expected, counted = self.manifest.data_set.images, self._counted()
-        if counted == str(expected):
-            return ""
-        return f"Incomplete: cells have {counted} of {expected} images."
-
-    def _counted(self) -> str:
+    @property
+    def _count(self) -> str:
         """How many images the numbers are of; from the fewest to the most."""
-        counts = {len(one.images) for one in self.evidence}
+        counts = {len(result.images) for result in self.results}
         counts = counts or {self.manifest.data_set.images}
         return " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
 
-    @staticmethod
-    def _notice(name: str) -> str:
-        """What the user must read before numbers on a named data set."""
-        known = registry.datasets()
-        return str(getattr(known.get(name), "notice", "")) if name in known else ""
-
-    def intervals(self, of: str, panels: Iterable[PanelKey]) -> str:
-        """A caption's sentence on the intervals, or on there being none.
-
-        Args:
-            of: what they are intervals of ("the values").
-            panels: the panels drawn.
-        """
+    def describe_intervals(self, of: str, panels: Iterable[PanelKey]) -> str:
+        """A caption's sentence on the intervals of something, or on there being none."""
         tasks = {task for task, _ in panels}
-        bare = sorted({e.cell.task for e in self.evidence if not e.draws} & tasks)
+        bare = sorted({r.cell.task for r in self.results if not r.draws} & tasks)
         if not self.draws or bare == sorted(tasks):
             return "No intervals were computed."
-        if max(len(e.images) for e in self.evidence) == 1:
+        if max(len(result.images) for result in self.results) == 1:
             return "No intervals: one image has none."
         end = f", none for {', '.join(bare)}" if bare else ""
         return (
@@ -185,44 +218,33 @@ class FigureData:
         )
 
 
-def task_class(panel: PanelKey) -> Any:
-    """The task class of a panel."""
-    return registry.tasks().get(panel[0])
+def task_class(name: str) -> type[Task]:
+    """The class of a task."""
+    task: type[Task] = registry.tasks().get(name)
+    return task
 
 
-def metric_unit(task: Any, metric: str) -> str:
-    """The unit a metric is printed in: %, dB or none."""
+def join(*sentences: str) -> str:
+    """The sentences that say something, in one text."""
+    return " ".join(filter(None, sentences))
+
+
+def metric_unit(task: type[Task], metric: str, percent: str = "%") -> str:
+    """The unit a metric is printed in: %, dB or none; ``percent``: the word for percentages."""
     if metric.startswith("PSNR"):
         return "dB"
-    return "" if metric in task.digits else "%"
+    return "" if metric in task.digits else percent
 
 
-def labelled(task: Any, metric: str, what: str = "", percent: str = "%") -> str:
+def axis_label(task: type[Task], metric: str, what: str = "", percent: str = "%") -> str:
     """An axis's label: the metric, its unit, and that more is better.
 
-    Args:
-        task: its class.
-        metric: its name.
-        what: the words for it, if not its name.
-        percent: the unit of percentages; of their differences "points".
+    ``what``: the words for it, if not its name; ``percent``: of differences "points".
     """
-    unit = metric_unit(task, metric).replace("%", percent)
+    unit = metric_unit(task, metric, percent)
     return f"{what or metric}{f' ({unit})' if unit else ''}\nhigher is better"
 
 
-def shown_interval(task: Any, metric: str, ends: Interval) -> Interval:
+def scaled_interval(task: type[Task], metric: str, ends: Interval) -> Interval:
     """An interval in the unit that is printed."""
     return Interval(*(scaled(task, metric, end) for end in ends))
-
-
-def panel_title(material: FigureData, panel: PanelKey) -> str:
-    """Task and model of a panel; the codec where the run has several."""
-    task, codec = panel
-    model = material.manifest.models.get(task)
-    several = len({c for _, c in material.panels}) > 1
-    return ", ".join([task, *([model] if model else []), *([codec] if several else [])])
-
-
-def legend_label(name: str, limit: int = 26) -> str:
-    """A restorer's name in a legend; the end of a long one (a path) tells more than its start."""
-    return name if len(name) <= limit else "…" + name[-(limit - 1) :]

@@ -36,7 +36,7 @@ BLACK, GREY = "#000000", "#6E6E6E"
 _SALT = "89996"
 """Chosen so that the restorers of the paper prefer different colours and markers."""
 
-_SETTINGS: Any = {
+_SETTINGS: dict[Any, Any] = {  # any of matplotlib's names
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana"],  # the first comes with matplotlib
     "font.size": SMALLEST,
@@ -88,22 +88,20 @@ class Style:
 
 
 def assign_styles(names: Iterable[str]) -> dict[str, Style]:
-    """A style a restorer, all different.
+    """A style a restorer, known to the registry or not, all different.
 
     A name prefers the same style wherever it stands. Where two names prefer one colour or one
     marker, those of this project and its plugins keep it, then the first in the alphabet; the
     other takes the next that is free. Give all the names of a run, then a restorer looks the same
     in each of its figures.
-
-    Args:
-        names: of restorers, known to the registry or not.
     """
-    found = {BASELINE: Style(BLACK, "o", ()), REFERENCE: Style(GREY, "", (4, 2))}
-    wanted = list(dict.fromkeys(names))
+    fixed = {BASELINE: Style(BLACK, "o", ()), REFERENCE: Style(GREY, "", (4, 2))}
+    unique = list(dict.fromkeys(names))
     known = registry.restorers()
-    for name in sorted(set(wanted) - set(found), key=lambda n: (n not in known, n)):
-        found[name] = _free(name, [s for n, s in found.items() if n not in (BASELINE, REFERENCE)])
-    return {name: found[name] for name in wanted}
+    free: dict[str, Style] = {}
+    for name in sorted(set(unique) - set(fixed), key=lambda n: (n not in known, n)):
+        free[name] = _free(name, list(free.values()))
+    return {name: (fixed | free)[name] for name in unique}
 
 
 def _free(name: str, taken: Sequence[Style]) -> Style:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from harness.errors import UserError
-from harness.report.figures.axes import add_panels, canvas, handle, legend_below
-from harness.report.figures.data import legend_label
-from harness.report.figures.figure import Figure
+from harness.report.figures.axes import legend_below, panel_grid
+from harness.report.figures.base import Figure
+from harness.report.figures.data import join
 from harness.report.figures.style import assign_styles
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 NAME = "training"
@@ -47,21 +52,19 @@ class Log:
     @property
     def minutes(self) -> list[float]:
         """From the beginning to each row, in training itself: interruptions are not in it."""
-        found, before, total = [], 0.0, 0.0
-        for step, rate in zip(self.steps, self.columns[_TIME], strict=True):
-            total += (step - before) * rate / 60
-            before = step
-            found.append(total)
-        return found
+        steps = itertools.pairwise([0.0, *self.steps])
+        rates = self.columns[_TIME]
+        minutes = ((to - since) * rate / 60 for (since, to), rate in zip(steps, rates, strict=True))
+        return list(itertools.accumulate(minutes))
 
     @property
     def losses(self) -> list[str]:
         """Columns that are means over the steps since the last row; those equal to others once."""
-        held: dict[tuple[float, ...], str] = {}
+        names: dict[tuple[float, ...], str] = {}
         for name, values in self.columns.items():
             if name not in ("step", _TIME) and not name.startswith(_VALIDATION):
-                held.setdefault(tuple(values), name)
-        return list(held.values())
+                names.setdefault(tuple(values), name)
+        return list(names.values())
 
     def validations(self, column: str) -> list[int]:
         """The rows in which a validation figure is a new one.
@@ -111,9 +114,7 @@ def _read(path: Path, name: str) -> Log:
     if rows and len(rows[-1]) < len(head):
         rows.pop()  # a training that is still at work, or was killed, may have cut it short
     try:
-        columns = {
-            key: [float(row[panel] or "nan") for row in rows] for panel, key in enumerate(head)
-        }
+        columns = {name: [float(row[k] or "nan") for row in rows] for k, name in enumerate(head)}
     except (ValueError, IndexError) as error:
         raise UserError(f"{path} is not a training's log: {error}.") from error
     return Log(name, columns)
@@ -137,45 +138,37 @@ def training_figure(paths: Sequence[Path], against: str = "step") -> Figure:
     logs = [log for path in paths for log in find_logs(path)]
     several = len(logs) > 1
     validated = _validated(logs)
-    told = [f"{log.name} ({len(log.steps)} rows, to step {log.steps[-1]:g})" for log in logs]
-    caption = " ".join(
-        [
-            f"Training of {', '.join(told)}.",
-            "Losses are means over the steps since the row before, on training data"
-            + ("; each is divided by its first row's value." if several else "."),
-            "Validation figures are drawn at the first row that has them."
-            if validated
-            else "No validation was logged.",
-            "Time is that spent training, without interruptions." if against == "time" else "",
-            "One training each: nothing is said about how another seed would end.",
-        ]
+    named = [f"{log.name} ({len(log.steps)} rows, to step {log.steps[-1]:g})" for log in logs]
+    caption = join(
+        f"Training of {', '.join(named)}.",
+        "Losses are means over the steps since the row before, on training data"
+        + ("; each is divided by its first row's value." if several else "."),
+        "Validation figures are drawn at the first row that has them."
+        if validated
+        else "No validation was logged.",
+        "Time is that spent training, without interruptions." if against == "time" else "",
+        "One training each: nothing is said about how another seed would end.",
     )
-
-    def draw(width: float) -> Canvas:
-        return _draw(logs, validated, against, width)
-
-    return Figure(NAME, "Training curves", caption.replace("  ", " "), draw)
+    return Figure(NAME, "Training curves", caption, partial(_draw, logs, validated, against))
 
 
 def _validated(logs: Sequence[Log]) -> list[str]:
     """The validation columns that have numbers; of PSNR and its gain, the gain."""
     names = dict.fromkeys(name for log in logs for name in log.columns)
-    found = [
+    validated = [
         name
         for name in names
         if name.startswith(_VALIDATION)
         and any(name in log.columns and log.validations(name) for log in logs)
     ]
     gain = f"{_VALIDATION}gain"
-    return [gain] if gain in found else found
+    return [gain] if gain in validated else validated
 
 
 def _draw(logs: list[Log], validated: list[str], against: str, width: float) -> Canvas:
-    count = 1 + len(validated)
-    rows = -(-count // 2) if width > 4 else count
-    figure = canvas(width, 2.4 * rows + 0.5, f"training, {len(logs)} log{'s'[: len(logs) > 1]}")
-    losses, *others = add_panels(figure, count)
     several = len(logs) > 1
+    note = f"training, {len(logs)} {'logs' if several else 'log'}"
+    figure, (losses, *others) = panel_grid(width, 1 + len(validated), 2.4, 0.5, note)
     names = [log.name for log in logs] if several else logs[0].losses
     styles = assign_styles(names)
     for log in logs:
@@ -191,8 +184,8 @@ def _draw(logs: list[Log], validated: list[str], against: str, width: float) -> 
             at = log.validations(column) if column in log.columns else []
             look = {**style.drawn(), "markevery": max(len(at) // 8, 1)}
             axes.plot([x[k] for k in at], [log.columns[column][k] for k in at], **look)
-    drawn = [value for line in losses.get_lines() for value in line.get_ydata()]
-    if all(value > 0 for value in drawn):
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in losses.get_lines()])
+    if (drawn > 0).all():
         _log_losses(losses)
     losses.set_ylabel(
         "loss over its first value\nlower is better" if several else "loss\nlower is better"
@@ -201,11 +194,11 @@ def _draw(logs: list[Log], validated: list[str], against: str, width: float) -> 
         axes.set_ylabel(_label(column))
     for axes in (losses, *others):
         axes.set_xlabel("step" if against == "step" else "minutes of training")
-    legend_below(figure, [handle(legend_label(name), styles[name]) for name in names])
+    legend_below(figure, names, styles)
     return figure
 
 
-def _log_losses(axes: Any) -> None:
+def _log_losses(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_yscale("log")

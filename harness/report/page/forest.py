@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from harness.report.page.tables import GridLine, PageTable
+from harness.report.page.grid import GridLine, PageTable
 
 WIDTH, ROW, TOP, BOTTOM, LEFT, RIGHT = 250, 20, 8, 26, 66, 10
 """Of one plot, in its own units (pixels at its natural size)."""
@@ -14,8 +14,7 @@ WIDTH, ROW, TOP, BOTTOM, LEFT, RIGHT = 250, 20, 8, 26, 66, 10
 _TICKS = (1.0, 2.0, 5.0, 10.0)
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """One restorer's difference.
 
     Attributes:
@@ -33,8 +32,7 @@ class Mark:
     kind: str
 
 
-@dataclass(frozen=True)
-class Plot:
+class Plot(NamedTuple):
     """One line of a table of differences.
 
     Attributes:
@@ -55,11 +53,7 @@ class Plot:
 
 
 def forest(grid: PageTable) -> tuple[Plot, ...]:
-    """A plot for every line that has intervals; those of one metric share their scale.
-
-    Args:
-        grid: `TaskTables.differences`.
-    """
+    """A plot a line of differences with intervals; those of one metric share their scale."""
     spans: dict[str, list[float]] = {}
     for line in grid.lines:
         for number in line.numbers.values():
@@ -73,28 +67,28 @@ def _plot(line: GridLine, restorers: Sequence[str], span: Sequence[float]) -> Pl
     low, high = min(span), max(span)
     scale = (WIDTH - LEFT - RIGHT) / ((high - low) or 1.0)
 
-    def condition(value: float) -> float:
+    def position(value: float) -> float:
         return round(LEFT + (value - low) * scale, 1)
 
     marks: list[Mark] = []
-    said = []
+    descriptions = []
     for name in restorers:
         number = line.numbers.get(name)
         if number is None or number.ends is None or number.value is None:
             continue
         y = TOP + ROW * (len(marks) + 0.5)
         kind = ("better" if number.value > 0 else "worse") if number.significant else "same"
-        x, left, right = (condition(v) for v in (number.value, *number.ends))
-        marks.append(Mark(_short(name), y, x, left, right, kind))
-        said.append(f"{name} {number.text} ({number.below})")
+        x, left, right = (position(v) for v in (number.value, *number.ends))
+        marks.append(Mark(restorer=_short(name), y=y, x=x, low=left, high=right, kind=kind))
+        descriptions.append(f"{name} {number.text} ({number.below})")
     metric, qf = line.metric, line.qf
     return Plot(
-        f"{metric} at QF {qf}",
-        f"Difference of {metric} from jpeg at QF {qf}: {', '.join(said)}",
-        TOP + ROW * len(marks) + BOTTOM,
-        condition(0.0),
-        tuple((condition(value), text) for value, text in _ticks(low, high)),
-        tuple(marks),
+        title=f"{metric} at QF {qf}",
+        words=f"Difference of {metric} from jpeg at QF {qf}: {', '.join(descriptions)}",
+        height=TOP + ROW * len(marks) + BOTTOM,
+        zero=position(0.0),
+        ticks=tuple((position(value), text) for value, text in _ticks(low, high)),
+        marks=tuple(marks),
     )
 
 

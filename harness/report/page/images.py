@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from harness.analysis.bootstrap import BootstrapResult
 from harness.analysis.metrics import CellResult, scaled
 from harness.plugins import registry
+from harness.plugins.task import Task
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
-from harness.records.schema import CellEntry, Manifest
-from harness.report.page.tables import place_labels
+from harness.records.schema import Manifest
+from harness.report.page.tables import condition_labels
 from harness.study.study import Condition
 
 Packed = list[int | str | None]
@@ -31,8 +31,7 @@ FIDELITY = {
 _BPP_DIGITS = 3
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """An image that is not in the numbers.
 
     Attributes:
@@ -50,13 +49,13 @@ class Failure:
 
 def group_failures(results: Sequence[CellResult]) -> tuple[Failure, ...]:
     """The failed images by id, one entry a reason."""
-    counted: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for result in results:
         for image, reason in result.failed.items():
-            counted[image, reason] = counted.get((image, reason), 0) + 1
+            counts[image, reason] = counts.get((image, reason), 0) + 1
     return tuple(
         Failure(image, reason, cells, len(results))
-        for (image, reason), cells in sorted(counted.items())
+        for (image, reason), cells in sorted(counts.items())
     )
 
 
@@ -64,7 +63,7 @@ def image_data(
     manifest: Manifest,
     directory: RunDirectory,
     results: Sequence[CellResult],
-    evidence: Mapping[str, BootstrapResult],
+    bootstraps: Mapping[str, BootstrapResult],
 ) -> Json:
     """What the page's table of images is made of, JSON-serialisable.
 
@@ -77,17 +76,17 @@ def image_data(
         "cells"}, ...], "bpp": {QF: [...]}, "bpp_digits": 3}``, where ``cells`` is QF, then
         restorer, to one number an image in the order of ``ids``.
     """
-    ids = tuple(sorted({image for one in evidence.values() for image in one.images}))
-    labels = place_labels(manifest, results)
+    ids = sorted({image for result in bootstraps.values() for image in result.images})
+    labels = condition_labels(manifest, results)
     fidelity, bpp = _all_fidelity(directory, results, labels, ids)
-    what = _all_scores(results, evidence, labels, ids)
+    what = _all_scores(results, bootstraps, labels, ids)
     for key, cells in fidelity.items():
         name, digits, unit = FIDELITY[key]
         what.append({"name": name, "unit": unit, "digits": digits, "cells": cells})
     return {
-        "ids": list(ids),
+        "ids": ids,
         "qfs": list(labels.values()),
-        "references": [name for name, one in manifest.restorers.items() if one.reference],
+        "references": [n for n, entry in manifest.restorers.items() if entry.reference],
         "what": what,
         "bpp": bpp,
         "bpp_digits": _BPP_DIGITS,
@@ -96,37 +95,37 @@ def image_data(
 
 def _all_scores(
     results: Sequence[CellResult],
-    evidence: Mapping[str, BootstrapResult],
+    bootstraps: Mapping[str, BootstrapResult],
     labels: Mapping[Condition, str],
     ids: Sequence[str],
 ) -> list[Json]:
     """The image's own score, an entry a task; not of a task whose score is in every record."""
-    tasks = registry.tasks()
     scores: dict[str, Cells] = {}
     for result in results:
-        one = evidence.get(result.cell.key)
-        if one is None or len(one.each) != len(one.images):
+        bootstrap, task = bootstraps.get(result.cell.key), _task(result.cell.task)
+        if bootstrap is None or len(bootstrap.each) != len(bootstrap.images):
             continue
-        packed = _scores(tasks.get(result.cell.task), one, ids)
+        digits, unit = task.digits.get(task.metric, 1), scaled(task, task.metric, 1.0)
+        by_image = dict(zip(bootstrap.images, bootstrap.each.tolist(), strict=True))
+        packed = [pack(unit * by_image.get(image, math.nan), digits) for image in ids]
         for label in labels.values() if result.condition is None else [labels[result.condition]]:
-            table = scores.setdefault(result.cell.task, {}).setdefault(label, {})
-            table[result.cell.restorer] = packed
-    found = []
-    for task, cells in scores.items():
-        kind = tasks.get(task)
-        if kind.metric in {name for name, _, _ in FIDELITY.values()}:
-            continue
-        unit = "%" if scaled(kind, kind.metric, 1.0) == 100.0 else ""
-        name, digits = f"{task}: {kind.metric} of the image", kind.digits.get(kind.metric, 1)
-        found.append({"name": name, "unit": unit, "digits": digits, "cells": cells})
-    return found
+            cells = scores.setdefault(result.cell.task, {}).setdefault(label, {})
+            cells[result.cell.restorer] = packed
+    return [
+        {
+            "name": f"{name}: {_task(name).metric} of the image",
+            "unit": "%" if scaled(_task(name), _task(name).metric, 1.0) == 100.0 else "",
+            "digits": _task(name).digits.get(_task(name).metric, 1),
+            "cells": cells,
+        }
+        for name, cells in scores.items()
+        if _task(name).metric not in {title for title, _, _ in FIDELITY.values()}
+    ]
 
 
-def _scores(kind: Any, one: BootstrapResult, ids: Sequence[str]) -> Packed:
-    digits = kind.digits.get(kind.metric, 1)
-    each = dict(zip(one.images, one.each.tolist(), strict=True))
-    unit = scaled(kind, kind.metric, 1.0)
-    return [pack(unit * each.get(image, math.nan), digits) for image in ids]
+def _task(name: str) -> type[Task]:
+    task: type[Task] = registry.tasks().get(name)
+    return task
 
 
 def _all_fidelity(
@@ -145,29 +144,20 @@ def _all_fidelity(
             continue
         label = labels[result.condition]
         read.add((label, restorer))
-        found, sizes = _fidelity(directory, result.cell, ids)
-        for key, packed in found.items():
-            fidelity.setdefault(key, {}).setdefault(label, {})[restorer] = packed
+        by_image = directory.records(result.cell)
+        records = [by_image.get(image) for image in ids]
+        for key, (_, digits, _) in FIDELITY.items():
+            values = [None if record is None else record.fidelity.get(key) for record in records]
+            if any(value is not None for value in values):
+                packed = [pack(value, digits) for value in values]
+                fidelity.setdefault(key, {}).setdefault(label, {})[restorer] = packed
+        sizes = [pack(None if r is None else r.bpp, _BPP_DIGITS) for r in records]
         known = bpp.get(label, sizes)  # an image may have failed in the cell read first
         bpp[label] = [b if a is None else a for a, b in zip(known, sizes, strict=True)]
     return fidelity, bpp
 
 
-def _fidelity(
-    directory: RunDirectory, cell: CellEntry, ids: Sequence[str]
-) -> tuple[dict[str, Packed], Packed]:
-    """The figures of `FIDELITY` that the cell's records have, and the bits per pixel."""
-    records = directory.records(cell)
-    found = {}
-    for key, (_, digits, _) in FIDELITY.items():
-        values = [records[image].fidelity.get(key) if image in records else None for image in ids]
-        if any(value is not None for value in values):
-            found[key] = [pack(value, digits) for value in values]
-    sizes = [pack(records[image].bpp if image in records else None, _BPP_DIGITS) for image in ids]
-    return found, sizes
-
-
-def pack(value: Any, digits: int) -> int | str | None:
+def pack(value: float | str | None, digits: int) -> int | str | None:
     """A number as `image_data` keeps it; records have ``inf`` and ``nan`` as strings."""
     number = math.nan if value is None else float(value)
     if math.isnan(number):

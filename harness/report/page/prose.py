@@ -31,7 +31,7 @@ class Statement:
 def page_title(manifest: Manifest) -> str:
     """The title where nobody gives one: the study's name, or what was measured on what."""
     name = str(manifest.study.get("name") or "")
-    tasks = listed(dict.fromkeys(cell.task for cell in manifest.cells))
+    tasks = join_words(dict.fromkeys(cell.task for cell in manifest.cells))
     what = f"{tasks} on {manifest.data_set.name}"
     return f"{name}: {what}" if name else what[:1].upper() + what[1:]
 
@@ -40,16 +40,15 @@ def abstract(manifest: Manifest, table: Table) -> str:
     """What was measured on what, in one paragraph."""
     data = manifest.data_set
     names = [n for n in table.restorers if not _is_reference(manifest, n)]
-    codecs = listed(manifest.identity.codecs)
+    codecs = join_words(manifest.identity.codecs)
     qfs = sorted({cell.qf for cell in manifest.cells if cell.qf is not None})
-    at = f" at QF {listed(map(str, qfs))}" if qfs else ""
-    subset = data.images < data.total
-    images = (
-        f"a subset, {data.images} of the {data.total} images of {data.name}"
-        if subset
-        else f"{'all ' * (data.images > 1)}{_count(data.images, 'image')} of {data.name}"
+    at = f" at QF {join_words(map(str, qfs))}" if qfs else ""
+    images = f"{'all ' if data.images > 1 else ''}{plural(data.images, 'image')} of {data.name}"
+    if data.images < data.total:
+        images = f"a subset, {data.images} of the {data.total} images of {data.name}"
+    restorers = (
+        f"{plural(len(names), 'restorer')} ({join_words(names)})" if names else "No restorer"
     )
-    restorers = f"{_count(len(names), 'restorer')} ({listed(names)})" if names else "No restorer"
     verb = "was" if len(names) < 2 else "were"
     measured = "; ".join(_measured(manifest, table)) or "nothing yet"
     return (
@@ -63,13 +62,12 @@ def findings(table: Table, assessment: Assessment) -> tuple[Statement, ...]:
     conditions: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(table.rows):
         conditions.setdefault((row.labels[0], row.labels[1]), []).append(number)
-    found = []
+    statements = []
     for (task, metric), numbers in conditions.items():
-        sentences = [*_loss(table, [table.rows[k] for k in numbers], metric)]
-        sentences += _significant(table, assessment, numbers)
-        if sentences:
-            found.append(Statement(f"{task}, {metric}", tuple(sentences)))
-    return tuple(found)
+        loss = _loss(table, [table.rows[k] for k in numbers], metric)
+        sentences = (*loss, *_significant(table, assessment, numbers))
+        statements.append(Statement(f"{task}, {metric}", sentences))
+    return tuple(statements)
 
 
 def _measured(manifest: Manifest, table: Table) -> Iterable[str]:
@@ -84,11 +82,10 @@ def _loss(table: Table, rows: Sequence[Row], metric: str) -> Iterable[str]:
     references = [n for label, names in table.groups if label == GROUPS[None] for n in names]
     uncompressed = [name for name in references if name != BASELINE]
     clean = next((r.text(n) for r in rows for n in uncompressed if n in r.values), None)
-    left = [(row.labels[2], row.text(BASELINE)) for row in rows if BASELINE in row.values]
-    if clean is None or not left:
-        return
-    parts = listed(f"{value} at QF {qf}" for qf, value in left)
-    yield f"{metric} is {clean} on the uncompressed images; compressed, it is {parts}."
+    parts = [f"{r.text(BASELINE)} at QF {r.labels[2]}" for r in rows if BASELINE in r.values]
+    if clean is not None and parts:
+        compressed = join_words(parts)
+        yield f"{metric} is {clean} on the uncompressed images; compressed, it is {compressed}."
 
 
 def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -> Iterable[str]:
@@ -102,28 +99,29 @@ def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -
             side = "better" if verdict.against_jpeg.value > 0 else "worse"
             kind = side if verdict.p_jpeg < ALPHA else "same"
             groups[kind].setdefault(name, []).append(row.labels[2])
-    every = [table.rows[number].labels[2] for number in numbers]
     if not any(groups.values()):
         yield "Nothing can be said of the restorers' differences from jpeg."
         return
-    for kind in ("better", "worse"):
-        said = [f"{name} ({_at(qfs, every)})" for name, qfs in groups[kind].items()]
-        yield f"Significantly {kind} than jpeg: {listed(said) or 'none'}."
-    said = [f"{name} ({_at(qfs, every)})" for name, qfs in groups["same"].items()]
-    if said:
-        yield f"Not significantly different from jpeg: {listed(said)}."
+    every = [table.rows[number].labels[2] for number in numbers]
+    better, worse, same = (
+        join_words(f"{name} ({_at(qfs, every)})" for name, qfs in by_restorer.items())
+        for by_restorer in groups.values()
+    )
+    yield f"Significantly better than jpeg: {better or 'none'}."
+    yield f"Significantly worse than jpeg: {worse or 'none'}."
+    if same:
+        yield f"Not significantly different from jpeg: {same}."
 
 
 def significance_note(assessment: Assessment, draws: int) -> str:
     """How the differences were judged; nothing where none was."""
     if not assessment.against_jpeg:
         return ""
+    few = f" {plural(assessment.images, 'image')} are few to judge by."
+    few = few if assessment.images < FEW else ""
     return (
-        "Judged by paired bootstraps over the images "
-        f"({draws} draws), p < {ALPHA:.2g} after Holm's correction for "
-        f"{_count(assessment.against_jpeg, 'comparison')} with jpeg."
-        + f" {_count(assessment.images, 'image')} are few to judge by."
-        * (assessment.images < FEW)
+        f"Judged by paired bootstraps over the images ({draws} draws), p < {ALPHA:.2g} after "
+        f"Holm's correction for {plural(assessment.against_jpeg, 'comparison')} with jpeg.{few}"
     )
 
 
@@ -154,7 +152,7 @@ def best_gain(table: Table) -> str:
     return " ".join(sentences)
 
 
-def listed(parts: Iterable[str]) -> str:
+def join_words(parts: Iterable[str]) -> str:
     """``a, b and c``."""
     items = list(parts)
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
@@ -163,11 +161,12 @@ def listed(parts: Iterable[str]) -> str:
 def _at(qfs: Sequence[str], every: Sequence[str]) -> str:
     if len(qfs) == len(every) and len(every) > 1:
         return "every QF"
-    return f"QF {listed(qfs)}"
+    return f"QF {join_words(qfs)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def plural(number: int, noun: str) -> str:
+    """``1 panel``, ``2 panels``."""
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
 def _is_reference(manifest: Manifest, name: str) -> bool:

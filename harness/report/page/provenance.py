@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.assets.cards import Card, read_card
 from harness.errors import HarnessError
 from harness.plugins import registry
-from harness.plugins.registry import Registry
 from harness.plugins.types import Json
 from harness.records.schema import Manifest
-from harness.report.page.prose import listed
+from harness.report.page.prose import join_words
 from harness.study.study import Study
 
 METHOD = (
@@ -21,6 +21,9 @@ METHOD = (
     "IEEE Transactions on Image Processing, 2024"
 )
 """What the evaluation follows."""
+
+AGAIN = "results/again"
+"""Where the command that makes a run again puts it: not where this one happens to lie."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,8 @@ def study_text(manifest: Manifest) -> str:
     return str(yaml.safe_dump(manifest.study, sort_keys=False, allow_unicode=True))
 
 
-def rerun_command(manifest: Manifest, output: str) -> str:
-    """The ``harness run`` command that makes the run again.
-
-    Args:
-        manifest: of the run directory.
-        output: where to.
-    """
+def rerun_command(manifest: Manifest, output: str = AGAIN) -> str:
+    """The ``harness run`` command that makes the run again, into ``output``."""
     study = dict(manifest.study)
     if study.get("dataset") in (None, "auto"):
         study["dataset"] = manifest.data_set.name
@@ -62,23 +60,21 @@ def rerun_command(manifest: Manifest, output: str) -> str:
         value = study.get(name, field.default)
         if name == "name" or value in (None, False, (), []):
             continue
-        values = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        usual = list(value) == list(field.default) if isinstance(value, list | tuple) else False
-        if usual and name not in ("task", "qf"):
+        several = isinstance(value, list | tuple)
+        usual = list(value) == list(field.default) if several else value == field.default
+        if usual and (name == "seed" or (several and name not in ("task", "qf"))):
             continue
-        if name == "seed" and value == field.default:
-            continue
+        text = ",".join(map(str, value)) if several else str(value)
         option = f"--{name.replace('_', '-')}"
-        words += [option] if value is True else [option, values]
+        words += [option] if value is True else [option, text]
     return shlex.join([*words, "--output", output])
 
 
 def package_versions(manifest: Manifest) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What the environments say, a line a fact, one value an environment."""
-    environments = manifest.environments
-    flat = [dict(_flattened(one)) for one in environments]
-    names = dict.fromkeys(name for one in flat for name in one)
-    return tuple((name, tuple(one.get(name, "–") for one in flat)) for name in names)
+    environments = [dict(_flattened(environment)) for environment in manifest.environments]
+    names = dict.fromkeys(name for environment in environments for name in environment)
+    return tuple((name, tuple(e.get(name, "–") for e in environments)) for name in names)
 
 
 def _flattened(environment: Json) -> Iterator[tuple[str, str]]:
@@ -91,82 +87,68 @@ def _flattened(environment: Json) -> Iterator[tuple[str, str]]:
 
 def used_assets(manifest: Manifest) -> tuple[Asset, ...]:
     """The restorers and vision models of the run, with the cards of the weights it used."""
-    held: dict[tuple[str, str], dict[str, set[str]]] = {}
+    fingerprints: dict[tuple[str, str], dict[str, set[str]]] = {}
     for cell in manifest.cells:
-        inputs = cell.inputs
-        for kind, name, one in (
-            ("restorer", cell.restorer, inputs.get("restorer") or {}),
-            (cell.task, cell.model, inputs.get("model") or {}),
+        for kind, name, part in (
+            ("restorer", cell.restorer, "restorer"),
+            (cell.task, cell.model, "model"),
         ):
-            if name:
-                said = held.setdefault((kind, name), {})
-                for key, value in one.items():
-                    said.setdefault(key, set()).add(str(value))
-    ordered = sorted(held.items(), key=lambda item: item[0][0] != "restorer")
-    return tuple(_asset(kind, name, said) for (kind, name), said in ordered)
+            values = fingerprints.setdefault((kind, name), {})
+            for key, value in (cell.inputs.get(part) or {}).items():
+                values.setdefault(key, set()).add(str(value))
+    ordered = sorted(fingerprints, key=lambda asset: asset[0] != "restorer")
+    return tuple(_asset(kind, name, fingerprints[kind, name]) for kind, name in ordered if name)
 
 
-def _asset(kind: str, name: str, said: dict[str, set[str]]) -> Asset:
-    """What is known of it.
-
-    Args:
-        kind: as `Asset` has it.
-        name: likewise.
-        said: its fingerprints' values, over the cells, by key.
-    """
+def _asset(kind: str, name: str, fingerprint: dict[str, set[str]]) -> Asset:
+    """What is known of a restorer or a vision model; ``fingerprint``: its values over the cells."""
     try:
         cards = [read_card(path) for path in _card_paths(kind, name)]
     except (HarnessError, OSError) as error:
         return Asset(name, kind, (), f"Its card cannot be read: {error}")
-    values = [value for one in said.values() for value in one]
+    values = [value for of_key in fingerprint.values() for value in of_key]
     used = tuple(c for c in cards if c.sha256 and any(v.startswith(c.sha256) for v in values))
-    if used or not cards:
-        return Asset(
-            name, kind, used, "" if used or "weights" not in said else "Its weights have no card."
-        )
-    names = listed(card.name for card in cards)
-    return Asset(name, kind, (), f"The weights used are of none of the cards at hand ({names}).")
+    note = ""
+    if not cards and "weights" in fingerprint:
+        note = "Its weights have no card."
+    elif cards and not used:
+        names = join_words(card.name for card in cards)
+        note = f"The weights used are of none of the cards at hand ({names})."
+    return Asset(name, kind, used, note)
 
 
 def _card_paths(kind: str, name: str) -> list[Path]:
+    entries = registry.restorers()
+    if kind != "restorer":
+        entries = registry.models(registry.tasks().get(kind).vision or kind)
     bare = name.partition(":")[0]
-    for entries in _places(kind):
-        if bare in entries:
-            cards = getattr(entries.get(bare), "cards", None)
-            return list(cards()) if cards is not None else []
-    return []
-
-
-def _places(kind: str) -> Iterator[Registry]:
-    if kind == "restorer":
-        yield registry.restorers()
-        return
-    vision = getattr(registry.tasks().get(kind), "vision", "") or kind
-    yield registry.models(vision)
+    return list(entries.get(bare).cards()) if bare in entries else []
 
 
 def data_set_notice(manifest: Manifest) -> str:
     """The sentence a data set wants read before its numbers; nothing where it has none."""
-    name = manifest.data_set.name
-    entries = registry.datasets()
-    if name not in entries:
-        return ""
-    notice = getattr(entries.get(name), "notice", "")
-    return notice if isinstance(notice, str) else ""
+    name, data_sets = manifest.data_set.name, registry.datasets()
+    return str(data_sets.get(name).notice) if name in data_sets else ""
 
 
 def citation_line(manifest: Manifest) -> str:
     """How to name these numbers in a text."""
     data = manifest.data_set
-    models = [model for model in manifest.models.values() if model]
     of = "" if data.images >= data.total else f" of {data.total}"
-    count = f"{data.images}{of} images"
-    with_ = f", with {listed(models)}" if models else ""
-    version = manifest.harness
-    when = manifest.updated[:10]
-    listing = data.image_list_sha256[:12]
-    exact = f" (image list {listing})" if listing else ""
-    return (
-        f"restoration-harness{f' {version}' if version else ''}: {data.name}, {count}{exact}"
-        f"{with_}{f'; measured until {when}' if when else ''}."
-    )
+    models = join_words(model for model in manifest.models.values() if model)
+    images = data.image_list_sha256[:12]
+    return "".join([
+        f"restoration-harness{f' {manifest.harness}' if manifest.harness else ''}: {data.name}, ",
+        f"{data.images}{of} images{f' (image list {images})' if images else ''}",
+        f", with {models}" if models else "",
+        f"; measured until {manifest.updated[:10]}." if manifest.updated else ".",
+    ])  # fmt: skip
+
+
+def date_text(moment: str) -> str:
+    """A date of the manifest as people write it; as it is where it is none."""
+    try:
+        date = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{date:%Y-%m-%d %H:%M}" + (" UTC" if date.utcoffset() == timedelta(0) else "")

@@ -1,98 +1,34 @@
-"""Tables as the page shows them: restorers across, every number with what is known of it."""
+"""The tables of a page: values, differences from ``jpeg``, classes, and summaries over all QFs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import CellResult, list_conditions, printed, scaled
 from harness.analysis.significance import Assessment
+from harness.analysis.summaries import MPC, RECOVERED, RPC, Summary
 from harness.plugins import registry
+from harness.plugins.task import Task
 from harness.records.schema import Manifest
+from harness.report.page.grid import (
+    GridLine,
+    Groups,
+    Number,
+    PageTable,
+    groups_with_numbers,
+    p_text,
+    sign,
+    signed_text,
+    sort_value,
+    span,
+)
 from harness.report.tables.model import Row, Table
 from harness.study.study import Condition, Study
 
-Groups = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of a grid, as printed.
-
-    Attributes:
-        text: with the digits of its metric; an en dash where there is none.
-        value: to sort by, in the printed unit, rounded as printed; None: there is none.
-        below: what stands under it: its interval or its difference; nothing.
-        p: the corrected p-value in words, or nothing.
-        rank: 1 the best of its line, 2 the second, 0 the rest.
-        marks: `SAME_AS_JPEG`, `SAME_AS_BEST`, both or nothing.
-        sign: 1, -1 or 0, of a difference.
-        ends: of the interval of a difference; None: there is none.
-        significant: of a difference: whether it is, corrected.
-    """
-
-    text: str
-    value: float | None
-    below: str = ""
-    p: str = ""
-    rank: int = 0
-    marks: str = ""
-    sign: int = 0
-    ends: tuple[float, float] | None = None
-    significant: bool = False
-
-
-@dataclass(frozen=True)
-class GridLine:
-    """One line of a grid.
-
-    Attributes:
-        labels: what stands before the numbers.
-        metric: its name.
-        qf: what the QF filter compares, as printed.
-        numbers: by restorer.
-    """
-
-    labels: tuple[str, ...]
-    metric: str
-    qf: str
-    numbers: Mapping[str, Number]
-
-
-@dataclass(frozen=True)
-class PageTable:
-    """A table of the page.
-
-    Attributes:
-        id: of the HTML element, unique in the page.
-        task: its name, for the filter.
-        caption: what it shows.
-        heads: of the labels' columns.
-        groups: group label and its restorers, in order.
-        lines: the rows.
-        footnote: a sentence below it, or nothing.
-    """
-
-    id: str
-    task: str
-    caption: str
-    heads: tuple[str, ...]
-    groups: Groups
-    lines: tuple[GridLine, ...]
-    footnote: str = ""
-
-    @property
-    def restorers(self) -> tuple[str, ...]:
-        """The columns of numbers."""
-        return tuple(name for _, names in self.groups for name in names)
-
-    @property
-    def qfs(self) -> tuple[str, ...]:
-        """The QFs of its lines, in their order."""
-        return tuple(dict.fromkeys(line.qf for line in self.lines))
+_SHARE_DIGITS = 1
 
 
 @dataclass(frozen=True)
@@ -111,45 +47,40 @@ class TaskTables:
     title: str
     values: PageTable
     differences: PageTable | None = None
-    classes: PageTable | None = field(default=None)
+    classes: PageTable | None = None
 
 
 def task_tables(
     manifest: Manifest, table: Table, assessment: Assessment, results: Sequence[CellResult]
 ) -> tuple[TaskTables, ...]:
-    """The tables of each task of a run directory.
-
-    Args:
-        manifest: of the run directory.
-        table: as ``harness table`` prints it.
-        assessment: of its rows, in their order.
-        results: its cells, measured.
-    """
-    tasks = registry.tasks()
-    found = []
-    for number, task in enumerate(dict.fromkeys(row.labels[0] for row in table.rows)):
-        kind = tasks.get(task)
-        conditions = [k for k, row in enumerate(table.rows) if row.labels[0] == task]
-        lines = [_value_line(table.rows[k], table.restorers) for k in conditions]
-        values = _grid(f"table-{number}", task, kind.title, table.groups, lines)
-        found.append(
-            TaskTables(
-                task,
-                kind.title,
-                values,
-                _differences(f"differences-{number}", task, kind, table, assessment, conditions),
-                _classes(f"classes-{number}", task, kind, manifest, table.groups, results),
+    """The tables of each task, from the table as ``harness table`` prints it and its assessment."""
+    tables = []
+    for number, name in enumerate(dict.fromkeys(row.labels[0] for row in table.rows)):
+        task: type[Task] = registry.tasks().get(name)
+        numbers = [k for k, row in enumerate(table.rows) if row.labels[0] == name]
+        values = _by_metric_and_qf(
+            PageTable(
+                id=f"table-{number}",
+                task=name,
+                caption=task.title,
+                heads=(),
+                groups=table.groups,
+                lines=tuple(_value_line(table.rows[k], table.restorers) for k in numbers),
             )
         )
-    return tuple(found)
+        differences = _differences(f"differences-{number}", task, table, assessment, numbers)
+        of_task = [result for result in results if result.cell.task == name]
+        classes = _classes(f"classes-{number}", task, manifest, table.groups, of_task)
+        tables.append(TaskTables(name, task.title, values, differences, classes))
+    return tuple(tables)
 
 
-def _value_line(row: Row, restorers: Sequence[str]) -> GridLine:
+def _value_line(row: Row, restorers: Iterable[str]) -> GridLine:
     numbers = {
         name: Number(
-            row.text(name),
-            _sortable(row.values.get(name), row.digits),
-            _span(row.intervals.get(name), row.digits),
+            text=row.text(name),
+            value=sort_value(row.values.get(name), row.digits),
+            below=span(row.intervals.get(name), row.digits),
             rank=row.rank(name),
             marks=row.marks.get(name, ""),
         )
@@ -158,138 +89,147 @@ def _value_line(row: Row, restorers: Sequence[str]) -> GridLine:
     return GridLine(row.labels[1:], row.labels[1], row.labels[2], numbers)
 
 
-def _grid(
-    id: str, task: str, caption: str, groups: Groups, lines: Sequence[GridLine], footnote: str = ""
-) -> PageTable:
-    """A grid of metrics and QFs; a metric that stands in every line is said in the caption."""
-    metrics = {line.metric for line in lines}
-    if len(metrics) > 1:
-        return PageTable(id, task, caption, ("metric", "QF"), groups, tuple(lines), footnote)
-    short = tuple(replace(line, labels=line.labels[1:]) for line in lines)
-    return PageTable(id, task, caption, ("QF",), groups, short, footnote)
+def _by_metric_and_qf(table: PageTable) -> PageTable:
+    """The table with its heads; a metric that stands in every line is said in the caption."""
+    if len({line.metric for line in table.lines}) > 1:
+        return replace(table, heads=("metric", "QF"))
+    lines = tuple(replace(line, labels=line.labels[1:]) for line in table.lines)
+    return replace(table, heads=("QF",), lines=lines)
 
 
 def _differences(
-    id: str, task: str, kind: Any, table: Table, assessment: Assessment, conditions: Sequence[int]
+    id: str, task: type[Task], table: Table, assessment: Assessment, numbers: Sequence[int]
 ) -> PageTable | None:
+    """The differences from ``jpeg`` in the rows of these numbers."""
     lines = []
-    for condition in conditions:
-        row, verdicts = table.rows[condition], assessment.lines[condition]
-        unit = scaled(kind, row.labels[1], 1.0)
-        numbers = {}
+    for row, verdicts in ((table.rows[k], assessment.lines[k]) for k in numbers):
+        unit, digits = scaled(task, row.labels[1], 1.0), row.digits
+        differences = {}
         for name, verdict in verdicts.items():
             gap = verdict.against_jpeg
             if gap is None:
                 continue
-            ends = (unit * gap.interval.low, unit * gap.interval.high)
-            numbers[name] = Number(
-                signed(unit * gap.value, row.digits),
-                _sortable(unit * gap.value, row.digits),
-                _span(ends, row.digits, signs=True),
-                p_text(verdict.p_jpeg),
-                sign=_sign(unit * gap.value, row.digits),
+            value, ends = unit * gap.value, (unit * gap.interval.low, unit * gap.interval.high)
+            differences[name] = Number(
+                text=signed_text(value, digits),
+                value=sort_value(value, digits),
+                below=span(ends, digits, " … ", signs=True),
+                p=p_text(verdict.p_jpeg),
+                sign=sign(value, digits),
                 ends=None if math.isnan(ends[0]) else ends,
                 significant=verdict.p_jpeg < ALPHA,
             )
-        if numbers:
-            lines.append(GridLine(row.labels[1:], row.labels[1], row.labels[2], numbers))
-    held = {name for line in lines for name in line.numbers}
-    if not held:
+        if differences:
+            lines.append(GridLine(row.labels[1:], row.labels[1], row.labels[2], differences))
+    if not lines:
         return None
-    groups = _only(table.groups, held)
     footnote = (
         "Paired on the images both have. Below each difference its 95 % interval and its p-value "
         f"after Holm's correction for {assessment.against_jpeg} comparisons."
-        if assessment.against_jpeg
-        else ""
     )
-    caption = f"{kind.title}: difference from jpeg"
-    return _grid(id, task, caption, groups, lines, footnote)
+    return _by_metric_and_qf(
+        PageTable(
+            id=id,
+            task=task.name,
+            caption=f"{task.title}: difference from jpeg",
+            heads=(),
+            groups=groups_with_numbers(table.groups, lines),
+            lines=tuple(lines),
+            footnote=footnote if assessment.against_jpeg else "",
+        )
+    )
 
 
 def _classes(
-    id: str, task: str, kind: Any, manifest: Manifest, groups: Groups, results: Sequence[CellResult]
+    id: str, task: type[Task], manifest: Manifest, groups: Groups, results: Sequence[CellResult]
 ) -> PageTable | None:
     """The metrics named ``METRIC/CLASS``, a line a class and QF."""
-    mine = [result for result in results if result.cell.task == task]
-    names = list(dict.fromkeys(m for result in mine for m in result.metrics if "/" in m))
-    if not names:
+    metrics = list(dict.fromkeys(m for result in results for m in result.metrics if "/" in m))
+    if not metrics:
         return None
-    labels = place_labels(manifest, mine)
     lines = []
-    for condition, label in labels.items():
-        there = {r.cell.restorer: r for r in mine if r.condition in (condition, None)}
-        for name in names:
+    for condition, label in condition_labels(manifest, results).items():
+        at_condition = {r.cell.restorer: r for r in results if r.condition in (condition, None)}
+        for metric in metrics:
             values = {
-                restorer: scaled(kind, name, result.metrics[name])
-                for restorer, result in there.items()
-                if name in result.metrics
+                restorer: scaled(task, metric, result.metrics[metric])
+                for restorer, result in at_condition.items()
+                if metric in result.metrics
             }
-            references = {n for n in values if manifest.restorers[n].reference}
-            numbers = _with_differences(values, kind.digits.get(name, 1), references)
-            lines.append(GridLine((name.partition("/")[2], label), name, label, numbers))
-    prefixes = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
-    held = {name for line in lines for name in line.numbers}
-    title = f"{kind.title}: {prefixes} of each class"
-    return PageTable(id, task, title, ("class", "QF"), _only(groups, held), tuple(lines))
+            numbers = _with_differences(values, task.digits.get(metric, 1), manifest)
+            lines.append(GridLine((metric.partition("/")[2], label), metric, label, numbers))
+    prefixes = ", ".join(dict.fromkeys(metric.partition("/")[0] for metric in metrics))
+    return PageTable(
+        id=id,
+        task=task.name,
+        caption=f"{task.title}: {prefixes} of each class",
+        heads=("class", "QF"),
+        groups=groups_with_numbers(groups, lines),
+        lines=tuple(lines),
+    )
 
 
 def _with_differences(
-    values: Mapping[str, float], digits: int, references: Collection[str]
+    values: dict[str, float], digits: int, manifest: Manifest
 ) -> dict[str, Number]:
-    jpeg = values.get("jpeg", math.nan)
-    found = {}
+    """The numbers of a line, with the difference from ``jpeg`` below each."""
+    numbers = {}
     for name, value in values.items():
-        gap = value - jpeg if name != "jpeg" else math.nan
-        below = "" if math.isnan(gap) else signed(gap, digits)
-        sign = 0 if name in references else _sign(gap, digits)
-        found[name] = Number(printed(value, digits), _sortable(value, digits), below, sign=sign)
-    return found
+        gap = value - values.get("jpeg", math.nan) if name != "jpeg" else math.nan
+        numbers[name] = Number(
+            text=printed(value, digits),
+            value=sort_value(value, digits),
+            below="" if math.isnan(gap) else signed_text(gap, digits),
+            sign=0 if manifest.restorers[name].reference else sign(gap, digits),
+        )
+    return numbers
 
 
-def place_labels(manifest: Manifest, results: Sequence[CellResult]) -> dict[Condition, str]:
+def condition_labels(manifest: Manifest, results: Sequence[CellResult]) -> dict[Condition, str]:
     """What the page calls each codec and QF: the QF alone where only plain JPEG was used."""
-    usual = Study.model_fields["codec"].default
-    plain = set(manifest.identity.codecs) <= set(usual)
-    return {
-        condition: "–"
-        if condition is None
-        else str(condition[1])
-        if plain
-        else f"{condition[0]} {condition[1]}"
-        for condition in list_conditions(list(results))
-    }
+    plain = set(manifest.identity.codecs) <= set(Study.model_fields["codec"].default)
+    labels: dict[Condition, str] = {}
+    for condition in list_conditions(list(results)):
+        codec, qf = condition or ("", "–")
+        labels[condition] = str(qf) if plain or condition is None else f"{codec} {qf}"
+    return labels
 
 
-def p_text(p: float) -> str:
-    """A p-value as printed: three decimals, smaller ones as such; nothing where there is none."""
-    if math.isnan(p):
-        return ""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+def summary_tables(summaries: Iterable[Summary]) -> tuple[PageTable, ...]:
+    """A table for each task, codec and metric: over all QFs, then the share recovered at each."""
+    tables: dict[tuple[str, str, str], list[Summary]] = {}
+    for summary in summaries:
+        tables.setdefault((summary.task, summary.codec, summary.metric), []).append(summary)
+    return tuple(
+        _summary_table(f"overall-{number}", *key, of_table)
+        for number, (key, of_table) in enumerate(tables.items())
+        if key[1]
+    )
 
 
-def _only(groups: Groups, held: set[str]) -> Groups:
-    kept = ((label, tuple(name for name in names if name in held)) for label, names in groups)
-    return tuple((label, names) for label, names in kept if names)
-
-
-def signed(value: float, digits: int) -> str:
-    """A difference as printed: with its sign, unless it is printed as zero."""
-    return printed(value, digits, "+") if _sign(value, digits) else printed(0.0, digits)
-
-
-def _span(ends: Sequence[float] | None, digits: int, signs: bool = False) -> str:
-    if ends is None or any(math.isnan(end) for end in ends):
-        return ""
-    if signs:
-        return " … ".join(signed(end, digits) for end in ends)
-    return "–".join(printed(end, digits) for end in ends)
-
-
-def _sortable(value: float | None, digits: int) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(value, digits)
-
-
-def _sign(value: float, digits: int) -> int:
-    shown = 0.0 if math.isnan(value) else value if math.isinf(value) else round(value, digits)
-    return (shown > 0) - (shown < 0)
+def _summary_table(
+    id: str, task_name: str, codec: str, metric: str, summaries: Sequence[Summary]
+) -> PageTable:
+    """Restorers down; mPC, rPC and the shares recovered across."""
+    task: type[Task] = registry.tasks().get(task_name)
+    columns = {MPC: MPC, RPC: f"{RPC} (%)", RECOVERED: f"{RECOVERED} (%)"}
+    lines: dict[str, dict[str, Number]] = {}
+    for summary in summaries:
+        digits = task.digits.get(metric, 1) if summary.kind == MPC else _SHARE_DIGITS
+        column = columns[summary.kind] if summary.qf is None else f"QF {summary.qf}"
+        value = None if math.isnan(summary.value) else round(summary.value, digits)
+        text, below = printed(summary.value, digits), span(summary.interval, digits, " … ")
+        lines.setdefault(summary.restorer, {})[column] = Number(text, value, below)
+    groups = [(f"{metric} over all QFs", tuple(columns.values()))]
+    qfs = sorted({summary.qf for summary in summaries if summary.qf is not None})
+    if len(qfs) > 1:
+        groups.append((f"{RECOVERED} (%) at", tuple(f"QF {qf}" for qf in qfs)))
+    usual = codec in Study.model_fields["codec"].default
+    return PageTable(
+        id=id,
+        task=task_name,
+        caption=task.title if usual else f"{task.title}, {codec}",
+        heads=("restorer",),
+        groups=tuple(groups),
+        lines=tuple(GridLine((name,), metric, "", numbers) for name, numbers in lines.items()),
+    )

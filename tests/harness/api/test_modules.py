@@ -59,7 +59,7 @@ def test_what_a_modules_hash_covers():
     import torch
     from torch import nn
 
-    from harness.api.module_hash import described
+    from harness.api.module_hash import describe_module
 
     def network(**options):
         torch.manual_seed(0)
@@ -75,27 +75,31 @@ def test_what_a_modules_hash_covers():
         def forward(self, image):
             return image * self.factor + 0.5
 
-    same = described(network(padding=2))
-    assert same == described(network(padding=2))
-    assert described(network(padding=2, dilation=2)) != same  # its weights have the same shapes
-    assert len({described(one())["module"] for one in (Scaled, Other)}) == 2
-    before = described(Scaled())
+    same = describe_module(network(padding=2))
+    assert same == describe_module(network(padding=2))
+    assert (
+        describe_module(network(padding=2, dilation=2)) != same
+    )  # its weights have the same shapes
+    assert len({describe_module(one())["module"] for one in (Scaled, Other)}) == 2
+    before = describe_module(Scaled())
     Scaled.factor = 3
-    assert described(Scaled()) != before
+    assert describe_module(Scaled()) != before
 
     hooked = network()
     hooked[0].register_forward_hook(lambda *_: None)
-    assert described(hooked) is None
+    assert describe_module(hooked) is None
     strange = network()
     strange.thing = threading.Lock()
-    assert described(strange) is None
-    assert described(strange, whole=False) is not None  # the caller's version stands for the rest
+    assert describe_module(strange) is None
+    assert (
+        describe_module(strange, whole=False) is not None
+    )  # the caller's version stands for the rest
 
 
 def test_a_helper_that_a_module_calls_is_in_its_hash():
     import torch
 
-    from harness.api.module_hash import described
+    from harness.api.module_hash import describe_module
 
     source = """
 import torch
@@ -107,7 +111,7 @@ class Net(torch.nn.Module):
     for factor in (2, 2, 3):
         space = {"__name__": "cell"}
         exec(source.format(factor), space)
-        found.append(described(space["Net"]()))
+        found.append(describe_module(space["Net"]()))
 
     assert found[0] == found[1] != found[2]
     assert isinstance(torch.__version__, str)
@@ -118,7 +122,7 @@ def test_a_modules_hash_is_the_same_in_another_process():
     code = """
 import functools, sys, torch
 from torch import nn
-from harness.api.module_hash import described
+from harness.api.module_hash import describe_module
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -129,7 +133,7 @@ class Net(nn.Module):
         if image.ndim in {3, 4}:
             return [layer for layer in self.layers if layer not in {"a", "b", "c"}]
 torch.manual_seed(0)
-found = described(Net())
+found = describe_module(Net())
 """
     here = {"__name__": "__main__"}
     exec(code, here)

@@ -16,9 +16,9 @@ from harness.errors import HarnessError, UserError
 from harness.images.io import read_image, write_png
 from harness.panels import make as making
 from harness.panels import views as viewing
-from harness.panels.compose import PanelLayout, compose
+from harness.panels.compose import compose
 from harness.panels.make import PanelOptions, make_panels
-from harness.panels.reproducibility import equal
+from harness.panels.recompute import equal
 from harness.panels.select import PanelRequest
 from harness.panels.views import file_name
 from harness.records.run_directory import RunDirectory
@@ -277,7 +277,7 @@ def test_any_number_of_views_of_any_shape_fit(tmp_path, views, size):
     panel = Panel("detection", "folder/" * 30 + "a", "jpeg", 10, *size, "Asked for.", "p/p.png",
                   (view,) * views, (0, 0, 10, 10))  # fmt: skip
 
-    compose(panel, tmp_path, PanelLayout(800))
+    compose(panel, tmp_path, 800)
 
     picture = read_image(tmp_path / "p" / "p.png")
     assert picture.shape[1] == 800

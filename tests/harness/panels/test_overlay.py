@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.panels import crop
-from harness.panels.labels import extent, placed, shortened, wrapped
+from harness.panels.labels import KINDS, class_colour, extent, ink_on, place_label, shorten, wrap
 from harness.panels.overlay import IGNORED, map_legend, overlay, overlay_size
-from harness.panels.palette import FALSE, FOUND, KINDS, MISSED, class_colour, ink_on
 
 
 def box(kind, corners, label="cat"):
@@ -64,8 +63,8 @@ def test_what_is_wrong_is_drawn_over_what_is_right():
     corners = (20, 40, 300, 220)
     sheet = overlay(drawing([box("missed", corners), box("found", corners)]), 320, 240)
 
-    assert coloured(sheet, MISSED)[438].sum() > 100
-    assert coloured(sheet, FOUND)[438].sum() > 100
+    assert coloured(sheet, KINDS["missed"])[438].sum() > 100
+    assert coloured(sheet, KINDS["found"])[438].sum() > 100
 
 
 @pytest.mark.parametrize("corners", [(-50, -50, 500, 500), (318, 238, 320, 240), (0, 0, 0, 0)])
@@ -73,7 +72,7 @@ def test_a_box_at_or_beyond_the_edge_is_drawn_inside(corners):
     sheet = overlay(drawing([box("false", corners)]), 320, 240)
 
     # The label of a tiny box covers it.
-    assert (np.asarray(sheet)[..., :3] == FALSE).all(axis=2).any()
+    assert (np.asarray(sheet)[..., :3] == KINDS["false"]).all(axis=2).any()
     assert np.asarray(sheet).shape == (480, 640, 4)
 
 
@@ -128,7 +127,7 @@ side = st.integers(1, 60)
 def test_labels_stay_inside_and_are_never_half_covered(boxes, width):
     taken = []
     for x, y, wide, high in boxes:
-        spot = placed((x, y, x + wide, y + high), (width, 12), (320, 240), taken)
+        spot = place_label((x, y, x + wide, y + high), (width, 12), (320, 240), taken)
         if spot is None:
             continue
         assert 0 <= spot[0] < spot[2] <= 320
@@ -141,8 +140,8 @@ def test_labels_stay_inside_and_are_never_half_covered(boxes, width):
 
 
 def test_a_label_goes_where_there_is_room():
-    first = placed((10, 50, 60, 90), (40, 12), (320, 240), [])
-    second = placed((10, 50, 60, 90), (40, 12), (320, 240), [first])
+    first = place_label((10, 50, 60, 90), (40, 12), (320, 240), [])
+    second = place_label((10, 50, 60, 90), (40, 12), (320, 240), [first])
 
     assert first == (10, 38, 50, 50)
     assert second[1] >= 50 or second[0] >= 50
@@ -151,8 +150,8 @@ def test_a_label_goes_where_there_is_room():
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=60),
        st.integers(40, 300))  # fmt: skip
 def test_texts_fit_the_width_they_are_given(text, width):
-    assert extent(shortened(text, 12, width), 12)[0] <= width
-    assert all(extent(line, 12)[0] <= width for line in wrapped(text, 12, width))
+    assert extent(shorten(text, 12, width), 12)[0] <= width
+    assert all(extent(line, 12)[0] <= width for line in wrap(text, 12, width))
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.randoms(use_true_random=False))
@@ -188,9 +187,9 @@ def test_crops_by_hand():
     assert crop.parse("auto") == crop.AUTO
     assert crop.parse(" None ") is None
     assert crop.parse("10, 20,30,40") == (10, 20, 30, 40)
-    assert crop.checked((10, 20, 30, 40), 40, 60, "a") == (10, 20, 30, 40)
+    crop.check_inside((10, 20, 30, 40), 40, 60, "a")
     with pytest.raises(UserError, match="goes beyond the image a, which is 39×60 pixels"):
-        crop.checked((10, 20, 30, 40), 39, 60, "a")
+        crop.check_inside((10, 20, 30, 40), 39, 60, "a")
     for text in ("1,2,3", "1,2,0,4", "-1,2,3,4", "a,b,c,d", "middle"):
         with pytest.raises(UserError, match="auto, none, or x,y,width,height"):
             crop.parse(text)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from runs import RunBuilder, fidelity_record
 
 from harness.errors import UserError
-from harness.panels.select import PanelRequest, choose, split
+from harness.panels.changes import split
+from harness.panels.select import PanelRequest, choose
 
 PSNR = {  # by restorer; the images are a, b, c, d, e
     "jpeg": (30.0, 30.0, 30.0, 30.0, 30.0),

@@ -9,7 +9,7 @@ from figure_runs import make_run
 from matplotlib.text import Text
 
 from harness.report.figures import KINDS, FigureData, build_figures, collect, to_bytes, to_svg
-from harness.report.figures import files as files_module
+from harness.report.figures import base as base_module
 from harness.report.figures.style import SMALLEST, WIDTHS, settings
 
 
@@ -142,7 +142,7 @@ def test_captions_of_figures_that_are_still_there_are_kept(harness, tmp_path):
 
 def test_a_run_that_cannot_be_written_to_has_its_figures_elsewhere(harness, tmp_path, monkeypatch):
     run = make_run(tmp_path / "run", qfs=(10, 20)).path
-    monkeypatch.setattr(files_module, "writable", lambda folder: False)
+    monkeypatch.setattr(base_module, "writable", lambda folder: False)
     code, out, _ = harness("figures", run, "--draws", 20, "--format", "svg", "--only", "quality")
 
     assert code == 0

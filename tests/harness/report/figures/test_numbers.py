@@ -73,15 +73,13 @@ def test_the_points_of_quality_are_the_tables_numbers_and_its_bars_the_evidences
 def test_the_original_is_a_level_with_a_band(material):
     (figure,) = quality.make(material)
     axes = drawn(figure).axes[0]
-    one = material.original("segmentation")
+    value, interval = material.reference("segmentation")
 
     levels = [line for line in axes.get_lines() if len(set(line.get_ydata())) == 1]
-    assert [line.get_ydata()[0] for line in levels] == [100 * one.values["mIoU"]]
+    assert [line.get_ydata()[0] for line in levels] == [value]
     assert levels[0].get_linestyle() != "-"
     (band,) = axes.patches
-    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx(
-        [100 * end for end in one.interval("mIoU")]
-    )
+    assert [band.get_y(), band.get_y() + band.get_height()] == pytest.approx(list(interval))
 
 
 def test_dodged_points_of_one_qf_all_stand_apart(material):
@@ -199,11 +197,11 @@ def test_of_luma_alone_the_psnr_of_luma_is_drawn(tmp_path):
     material = FigureData(run, draws=DRAWS)
     panel = ("fidelity", "jpeg")
 
-    assert [line.values for line in quality.quality_lines(material, panel)] == [
+    assert [line.values for line in quality.quality_curves(material, panel)] == [
         pytest.approx([30.5, 32.5]), pytest.approx([32, 34])
     ]  # fmt: skip
     assert [point.gain for point in cost.cost_points(material, panel)] == [pytest.approx(1.5)]
-    assert [curve[3] for curve in rate.rate_curves(material, "fidelity")] == [
+    assert [curve.values for curve in rate.rate_curves(material, "fidelity")] == [
         pytest.approx([30.5, 32.5]), pytest.approx([32, 34])
     ]  # fmt: skip
     figures, _ = collect(material, ["quality", "cost", "rate"])

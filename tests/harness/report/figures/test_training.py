@@ -4,7 +4,7 @@ import pytest
 from paths import ROOT
 
 from harness.errors import UserError
-from harness.report.figures.figure import to_svg
+from harness.report.figures.base import to_svg
 from harness.report.figures.style import settings
 from harness.report.figures.training import find_logs, training_figure
 

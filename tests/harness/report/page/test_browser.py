@@ -8,7 +8,7 @@ import time
 import pytest
 from page_runs import add_panels, page_run
 
-from harness.report.page.build import Wanted, write_report
+from harness.report.page.render import PageOptions, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -31,7 +31,7 @@ def file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     run = page_run(folder / "run")
     add_panels(run)
-    write_report(run, folder / "report.html", Wanted(draws=100))
+    write_report(run, folder / "report.html", PageOptions(draws=100))
     return folder / "report.html"
 
 

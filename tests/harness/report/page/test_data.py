@@ -13,13 +13,13 @@ from runs import fidelity_run
 
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
-from harness.report.page.data import describe_page
-from harness.report.page.escape import printable, printable_json
 from harness.report.page.forest import LEFT, RIGHT, WIDTH, forest
+from harness.report.page.grid import GridLine, Number, PageTable, p_text
 from harness.report.page.images import pack
-from harness.report.page.prose import listed
+from harness.report.page.page import describe_page
+from harness.report.page.prose import join_words
 from harness.report.page.provenance import package_versions, rerun_command
-from harness.report.page.tables import GridLine, Number, PageTable, p_text
+from harness.report.page.render import printable, printable_json
 from harness.study.study import Cell
 
 
@@ -259,7 +259,7 @@ def test_printable_text_can_be_written_and_hides_nothing(text):
 
 
 def test_small_words():
-    assert [listed([]), listed(["a"]), listed("ab"), listed("abc")] == [
+    assert [join_words([]), join_words(["a"]), join_words("ab"), join_words("abc")] == [
         "",
         "a",
         "a and b",

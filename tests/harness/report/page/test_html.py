@@ -11,8 +11,8 @@ from manifests import manifest_json, write_manifest
 from page_runs import add_panels, page_run
 
 from harness.errors import HarnessError
-from harness.report.page import build
-from harness.report.page.build import LIMIT, Wanted, build_page, write_report
+from harness.report.page import render
+from harness.report.page.render import LIMIT, PageOptions, build_page, write_report
 from harness.report.panel_index import read_index, write_index
 
 HOSTILE = (
@@ -65,7 +65,7 @@ def read(data):
 @pytest.fixture(autouse=True)
 def _no_figures(monkeypatch):
     """They take seconds to draw; the browser's tests have them."""
-    monkeypatch.setattr(build, "figures_in", lambda *_: ((), ("No figure.",)))
+    monkeypatch.setattr(render, "draw_figures", lambda *_: ((), ("No figure.",)))
 
 
 TITLE = "<b>&\u202e</title><script>alert(2)</script>"
@@ -79,8 +79,8 @@ def hostile(tmp_path_factory):
     run = page_run(folder / "run", names=HOSTILE, restorers=restorers)
     add_panels(run)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "figures_in", lambda *_: ((), ()))
-        return build_page(run, Wanted(title=TITLE, draws=20))
+        patch.setattr(render, "draw_figures", lambda *_: ((), ()))
+        return build_page(run, PageOptions(title=TITLE, draws=20))
 
 
 def test_hostile_names_stay_names(hostile):
@@ -99,7 +99,7 @@ def test_hostile_names_stay_names(hostile):
 
 def test_a_hostile_failure_stays_a_sentence(tmp_path):
     run = page_run(tmp_path / "run", names=HOSTILE[:5], failing=HOSTILE[0])
-    found = read(build_page(run, Wanted(draws=0)))
+    found = read(build_page(run, PageOptions(draws=0)))
 
     assert f"{HOSTILE[0]}: out of memory <b>&" in found.text
     assert len([tag for tag, _ in found.elements if tag == "script"]) == 2
@@ -140,13 +140,13 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     for run in (first, second):
         add_panels(run, 1, 16)
 
-    assert build_page(first, Wanted(draws=20)) == build_page(second, Wanted(draws=20))
+    assert build_page(first, PageOptions(draws=20)) == build_page(second, PageOptions(draws=20))
 
 
 def test_ids_are_unique_and_every_link_leads_somewhere(tmp_path):
     run = page_run(tmp_path / "run", 5)
     add_panels(run)
-    found = read(build_page(run, Wanted(draws=20)))
+    found = read(build_page(run, PageOptions(draws=20)))
     ids = [given["id"] for _, given in found.elements if "id" in given]
     links = [given["href"][1:] for tag, given in found.elements if tag == "a"]
     named = [
@@ -164,10 +164,10 @@ def test_ids_are_unique_and_every_link_leads_somewhere(tmp_path):
 @pytest.mark.slow
 def test_too_many_images_are_left_out_and_it_is_said(tmp_path, monkeypatch):
     run = page_run(tmp_path / "run", 5)
-    whole = build_page(run, Wanted(draws=0))
-    monkeypatch.setattr(build, "IMAGES_LIMIT", 100)
+    whole = build_page(run, PageOptions(draws=0))
+    monkeypatch.setattr(render, "IMAGES_LIMIT", 100)
 
-    short = build_page(run, Wanted(draws=0))
+    short = build_page(run, PageOptions(draws=0))
 
     assert len(short) < len(whole)
     assert "too many numbers of single images for one page (5 images)" in read(short).text
@@ -177,17 +177,17 @@ def test_too_many_images_are_left_out_and_it_is_said(tmp_path, monkeypatch):
 def test_pictures_are_made_smaller_then_left_out(tmp_path, monkeypatch):
     run = page_run(tmp_path / "run", 5)
     add_panels(run, 3, 64)
-    whole = build_page(run, Wanted(draws=0))
-    bare = len(build_page(run, Wanted(draws=0, panels=0)))
+    whole = build_page(run, PageOptions(draws=0))
+    bare = len(build_page(run, PageOptions(draws=0, panels=0)))
     assert "WebP at quality" not in read(whole).text
 
-    monkeypatch.setattr(build, "LIMIT", bare + build._RESERVE + (len(whole) - bare) * 2 // 3)
-    lossy = read(build_page(run, Wanted(draws=0)))
+    monkeypatch.setattr(render, "LIMIT", bare + render._RESERVE + (len(whole) - bare) * 2 // 3)
+    lossy = read(build_page(run, PageOptions(draws=0)))
     assert "its pictures are WebP at quality 92" in lossy.text
     assert len([tag for tag, given in lossy.elements if given.get("class") == "panel"]) == 3
 
-    monkeypatch.setattr(build, "LIMIT", bare + build._RESERVE + (len(whole) - bare) // 4)
-    fewer = read(build_page(run, Wanted(draws=0)))
+    monkeypatch.setattr(render, "LIMIT", bare + render._RESERVE + (len(whole) - bare) // 4)
+    fewer = read(build_page(run, PageOptions(draws=0)))
     shown = len([tag for tag, given in fewer.elements if given.get("class") == "panel"])
     assert shown in (1, 2)
     assert f"{3 - shown} more panel{'s' * (shown == 1)} did not fit" in fewer.text
@@ -197,7 +197,7 @@ def test_panels_asked_for_come_first_and_outdated_ones_not_at_all(tmp_path):
     run = page_run(tmp_path / "run", 5)
     add_panels(run, 3, 8)
     key = ("segmentation", "image-002", "jpeg", 10)
-    first = read(build_page(run, Wanted(draws=0, panels=1, first=[key])))
+    first = read(build_page(run, PageOptions(draws=0, panels=1, first=[key])))
     assert [given["data-name"] for _, given in first.elements if "data-name" in given] == [
         "image-002, segmentation, QF 10"
     ]
@@ -213,14 +213,14 @@ def test_a_missing_picture_is_one_sentence(tmp_path):
     (run.path / "panels" / "0-dagn.png").unlink()
 
     with pytest.raises(HarnessError, match=r"0-dagn.png cannot be read"):
-        build_page(run, Wanted(draws=0))
+        build_page(run, PageOptions(draws=0))
 
 
 def test_pictures_without_webp_are_the_files_themselves(tmp_path, monkeypatch):
     run = page_run(tmp_path / "run", 2)
     add_panels(run, 1, 8)
     monkeypatch.setattr("PIL.features.check", lambda _: False)
-    found = read(build_page(run, Wanted(draws=0)))
+    found = read(build_page(run, PageOptions(draws=0)))
     kept = base64.b64encode((run.path / "panels" / "0-jpeg.png").read_bytes()).decode()
 
     assert f"data:image/png;base64,{kept}" in [given.get("src") for _, given in found.elements]
@@ -231,7 +231,7 @@ def test_a_run_of_nothing_but_jpeg(tmp_path, draws):
     from runs import fidelity_run
 
     run = fidelity_run(tmp_path / "run", {"jpeg": {10: {"a": 30.0}}})
-    found = read(build_page(run, Wanted(draws=draws)))
+    found = read(build_page(run, PageOptions(draws=draws)))
 
     assert "No restorer was run on 1 image of written" in found.text
     assert "Nothing can be said of the restorers' differences from jpeg." in found.text
@@ -282,7 +282,7 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(HarnessError, match="Cannot write"):
-        write_report(run, tmp_path / "file" / "page.html", Wanted(draws=0))
+        write_report(run, tmp_path / "file" / "page.html", PageOptions(draws=0))
 
 
 def test_an_index_of_panels_without_pictures_is_read(tmp_path):
@@ -291,4 +291,4 @@ def test_an_index_of_panels_without_pictures_is_read(tmp_path):
     write_index(run.path / "panels", [])
 
     assert read_index(run.path / "panels") == ()
-    assert "made without pictures" in read(build_page(run, Wanted(draws=0))).text
+    assert "made without pictures" in read(build_page(run, PageOptions(draws=0))).text

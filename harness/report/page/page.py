@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.metrics import CellResult, measure
@@ -14,8 +14,8 @@ from harness.analysis.summaries import summaries, summary_notes
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
+from harness.report.page.grid import PageTable
 from harness.report.page.images import Failure, group_failures, image_data
-from harness.report.page.overall import summary_grids
 from harness.report.page.prose import (
     Statement,
     abstract,
@@ -24,25 +24,13 @@ from harness.report.page.prose import (
     page_title,
     significance_note,
 )
-from harness.report.page.provenance import (
-    Asset,
-    citation_line,
-    data_set_notice,
-    package_versions,
-    rerun_command,
-    study_text,
-    used_assets,
-)
-from harness.report.page.tables import PageTable, TaskTables, task_tables
+from harness.report.page.provenance import Asset, data_set_notice, used_assets
+from harness.report.page.tables import TaskTables, summary_tables, task_tables
 from harness.report.tables.build import build_table, table_lines
 from harness.report.tables.model import Table
 
-_AGAIN = "results/again"
-"""Where the command that makes a run again puts it: not where this one happens to lie."""
 
-
-@dataclass(frozen=True)
-class CellState:
+class CellState(NamedTuple):
     """One cell: what is there of it, and what identifies it."""
 
     key: str
@@ -71,13 +59,8 @@ class Page:
         images: `harness.report.page.images.image_data`.
         failures: images that are in no number.
         cells: every cell.
-        study: YAML.
-        command: that makes the run again.
-        environments: a fact a line, one value an environment.
         assets: restorers and vision models with their cards.
-        citation: how to name the numbers.
-        version: of the harness that measured.
-        created, updated: the manifest's dates.
+        manifest: what else is said of where the numbers come from.
     """
 
     title: str
@@ -94,26 +77,14 @@ class Page:
     images: Json
     failures: tuple[Failure, ...]
     cells: tuple[CellState, ...]
-    study: str
-    command: str
-    environments: tuple[tuple[str, tuple[str, ...]], ...]
     assets: tuple[Asset, ...]
-    citation: str
-    version: str
-    created: str
-    updated: str
+    manifest: Manifest
 
 
 def describe_page(
     directory: RunDirectory, title: str = "", draws: int = DRAWS, seed: int = 0
 ) -> Page:
-    """What the page of a run directory says.
-
-    Args:
-        directory: the records.
-        title: of the page; made from the study by default.
-        draws: of the bootstrap; 0 for no intervals and no tests.
-        seed: of the draws.
+    """What the page of a run directory says; arguments as of `PageOptions`.
 
     Raises:
         UserError: it is no run directory.
@@ -121,33 +92,27 @@ def describe_page(
     manifest = directory.manifest()
     results = measure(directory)
     table = build_table(directory, draws=draws, seed=seed)
-    evidence = load_bootstrap(directory, None, draws, seed)
+    bootstraps = load_bootstrap(directory, None, draws, seed)
     lines = table_lines(manifest, results, False)[1]
-    assessment = assess(lines, evidence if draws else {}, draws, seed)
+    assessment = assess(lines, bootstraps if draws else {}, draws, seed)
     overall = summaries(directory, None, draws, seed) if draws else []
     return Page(
-        title or page_title(manifest),
-        abstract(manifest, table),
-        data_set_notice(manifest),
-        findings(table, assessment),
-        significance_note(assessment, draws),
-        _legend(table, draws),
-        best_gain(table),
-        table,
-        task_tables(manifest, table, assessment, results),
-        summary_grids(overall),
-        tuple(summary_notes(overall)),
-        image_data(manifest, directory, results, evidence),
-        group_failures(results),
-        _cells(manifest, results),
-        study_text(manifest),
-        rerun_command(manifest, _AGAIN),
-        package_versions(manifest),
-        used_assets(manifest),
-        citation_line(manifest),
-        manifest.harness,
-        _date(manifest.created),
-        _date(manifest.updated),
+        title=title or page_title(manifest),
+        abstract=abstract(manifest, table),
+        notice=data_set_notice(manifest),
+        findings=findings(table, assessment),
+        judged=significance_note(assessment, draws),
+        legend=_legend(table, draws),
+        gain=best_gain(table),
+        table=table,
+        tasks=task_tables(manifest, table, assessment, results),
+        overall=summary_tables(overall),
+        overall_notes=tuple(summary_notes(overall)),
+        images=image_data(manifest, directory, results, bootstraps),
+        failures=group_failures(results),
+        cells=_cells(manifest, results),
+        assets=used_assets(manifest),
+        manifest=manifest,
     )
 
 
@@ -159,21 +124,12 @@ def _legend(table: Table, draws: int) -> tuple[str, ...]:
     return (first, *(f"{line}." for line in table.legend if not line.startswith("±")))
 
 
-def _date(moment: str) -> str:
-    """A date of the manifest as people write it; as it is where it is none."""
-    try:
-        found = datetime.fromisoformat(moment)
-    except ValueError:
-        return moment
-    return f"{found:%Y-%m-%d %H:%M}" + (" UTC" if found.utcoffset() == timedelta(0) else "")
-
-
 def _cells(manifest: Manifest, results: Sequence[CellResult]) -> tuple[CellState, ...]:
     by_key = {result.cell.key: result for result in results}
-    expected = int(manifest.data_set.images)
-    found = []
+    states = []
     for cell in manifest.cells:
         result = by_key.get(cell.key)
         images, failed = (result.images, len(result.failed)) if result else (0, 0)
-        found.append(CellState(cell.key, images, failed, expected, cell.fingerprint))
-    return tuple(found)
+        expected = manifest.data_set.images
+        states.append(CellState(cell.key, images, failed, expected, cell.fingerprint))
+    return tuple(states)
