@@ -77,9 +77,7 @@ def test_what_a_modules_hash_covers():
 
     same = describe_module(network(padding=2))
     assert same == describe_module(network(padding=2))
-    assert (
-        describe_module(network(padding=2, dilation=2)) != same
-    )  # its weights have the same shapes
+    assert describe_module(network(padding=2, dilation=2)) != same  # weights of the same shapes
     assert len({describe_module(one())["module"] for one in (Scaled, Other)}) == 2
     before = describe_module(Scaled())
     Scaled.factor = 3
@@ -91,9 +89,7 @@ def test_what_a_modules_hash_covers():
     strange = network()
     strange.thing = threading.Lock()
     assert describe_module(strange) is None
-    assert (
-        describe_module(strange, whole=False) is not None
-    )  # the caller's version stands for the rest
+    assert describe_module(strange, whole=False) is not None  # a version stands for the rest
 
 
 def test_a_helper_that_a_module_calls_is_in_its_hash():
