@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def test_means_by_hand():
 
 
 def test_identical_and_tiny_images():
-    figures = measure(record(), record(psnr="inf", ssim="nan"))
+    written = record(psnr="inf", ssim="nan").to_json()
+    figures = measure(record(), Record.from_json(written))
     assert figures["PSNR"] == math.inf
     assert math.isnan(figures["SSIM"])
     assert figures["PSNR-B"] == 28.0
@@ -44,10 +46,11 @@ def test_the_mean_does_not_depend_on_the_order(values, random):
     figures = measure(*records)
     assert figures["PSNR"] == pytest.approx(np.mean(values), rel=1e-12)
     assert measure(*random.sample(records, len(records))) == figures
-    assert measure(*json.loads(json.dumps(records))) == figures
+    again = [Record.from_json(json.loads(json.dumps(one.to_json()))) for one in records]
+    assert measure(*again) == figures
 
 
-@pytest.mark.parametrize("broken", [{}, {**record(), "bpp": None}, record(psnr=None)])
+@pytest.mark.parametrize("broken", [Record(""), replace(record(), bpp=None), record(psnr=None)])
 def test_a_record_without_a_number_is_named(broken):
     with pytest.raises(HarnessError, match="image '1' has no number"):
         measure(record(), broken)
@@ -56,7 +59,7 @@ def test_a_record_without_a_number_is_named(broken):
 def test_luma_has_names_of_its_own():
     luma = Record("", fidelity={"psnr_y": 30.0, "ssim_y": 0.9, "psnr_b_y": 28.0}, bpp=1.0)
 
-    figures = measure(luma, {**luma, "bpp": 3.0})
+    figures = measure(luma, replace(luma, bpp=3.0))
 
     assert figures == {"PSNR-Y": 30.0, "SSIM-Y": 0.9, "PSNR-B-Y": 28.0, "bpp": 2.0}
     assert set(figures) <= {*Fidelity.shown, *Fidelity.unranked}

@@ -16,7 +16,7 @@ from harness.errors import HarnessError, UserError
 from harness.plugins import registry
 from harness.tools import fetch as remote
 from tasks.classes import COCO, COCO_IDS
-from tasks.datasets.coco import datasets as coco
+from tasks.datasets.coco import val2017 as coco
 from tasks.datasets.voc import datasets as voc
 
 NAMES = [f"{number:012}.jpg" for number in (9, 25, 30)]

@@ -77,7 +77,7 @@ def test_nothing_is_printed_or_warned_and_names_cost_no_import(folder):
     code = (
         "import sys; from pathlib import Path; import numpy as np; "
         "from tasks.segmentation.models.mmseg_models import MMSegFile as M; "
-        "from tasks.segmentation.task import torchvision_models; "
+        "from tasks.segmentation.models import torchvision_models; "
         "heavy = {'torch', 'mmseg', 'mmengine', 'cv2', 'PIL'} & set(sys.modules); "
         f"model = M.open(Path({str(folder / 'small.py')!r}), {str(folder / 'small.pth')!r}); "
         "model.predict(np.zeros((32, 48, 3), np.uint8)); print(heavy)"
