@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
 from harness.plugins.types import Json
@@ -92,24 +93,21 @@ class Panel:
         return (self.task, self.image, self.codec, self.qf)
 
 
+_VIEW, _PANEL = TypeAdapter(View), TypeAdapter(Panel)
+
+
 def view_from_json(written: Json) -> View:
     """A view from its JSON; unknown keys are passed over.
 
     Raises:
-        TypeError: a key is missing.
+        ValueError: a key is missing, or its value is of another type.
     """
-    known = {field.name for field in fields(View)}
-    values = {key: value for key, value in written.items() if key in known}
-    legend = tuple((str(name), str(colour)) for name, colour in written.get("legend", ()))
-    return View(**{**values, "legend": legend})
+    return _VIEW.validate_python(written)
 
 
 def view_to_json(view: View) -> Json:
     """A view as JSON, in which a number that is not finite is null."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in asdict(view).items()
-    }
+    return dict(json.loads(_VIEW.dump_json(view)))
 
 
 def read_index(folder: Path) -> tuple[Panel, ...]:
@@ -124,16 +122,13 @@ def read_index(folder: Path) -> tuple[Panel, ...]:
     path = folder / NAME
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(index, dict) or index.get("format") != FORMAT:
+            raise ValueError(f"it is not of format {FORMAT}")
+        return tuple(_PANEL.validate_python(panel) for panel in index["panels"])
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise HarnessError(_damaged(path, error)) from error
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise HarnessError(_damaged(path, f"it is not of format {FORMAT}"))
-    try:
-        return tuple(_panel(panel) for panel in index["panels"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(_damaged(path, f"{type(error).__name__} {error}")) from error
 
 
 def write_index(folder: Path, panels: Sequence[Panel]) -> None:
@@ -142,32 +137,16 @@ def write_index(folder: Path, panels: Sequence[Panel]) -> None:
     Raises:
         HarnessError: it cannot be written.
     """
-    written = [
-        {**asdict(panel), "views": [view_to_json(view) for view in panel.views]} for panel in panels
-    ]
+    written = [json.loads(_PANEL.dump_json(panel)) for panel in panels]
     text = json.dumps({"format": FORMAT, "panels": written}, indent=1)
     write_atomic(folder / NAME, (text + "\n").encode())
 
 
-def _panel(written: Json) -> Panel:
-    crop = written.get("crop")
-    return Panel(
-        task=str(written["task"]),
-        image=str(written["image"]),
-        codec=str(written["codec"]),
-        qf=int(written["qf"]),
-        width=int(written["width"]),
-        height=int(written["height"]),
-        reason=str(written["reason"]),
-        file=str(written["file"]),
-        views=tuple(view_from_json(view) for view in written["views"]),
-        crop=None if crop is None else (int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])),
-        notes=tuple(str(note) for note in written.get("notes", ())),
-    )
-
-
-def _damaged(path: Path, why: object) -> str:
-    reason = " ".join(str(why).split()).rstrip(".")
+def _damaged(path: Path, error: Exception) -> str:
+    reason = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
     return (
         f"{path} cannot be read: {reason}. Delete the folder {path.parent} and run "
         "'harness panels' again."

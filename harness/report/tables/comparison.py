@@ -12,7 +12,7 @@ from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import counted, printed
 from harness.report.tables.build import FEW
 from harness.report.tables.model import Table, text_table
-from harness.report.tables.text import render_markdown, render_text
+from harness.report.tables.text import render_tables
 from harness.study.study import Study
 
 FORMATS = ("text", "md", "csv", "json")
@@ -23,8 +23,7 @@ _DEFAULT_CODECS = Study.model_fields["codec"].default
 
 def render_comparison(comparison: Comparison, changes: Sequence[LargestChange], format: str) -> str:
     """The comparison as ``text`` or ``md``."""
-    render = render_markdown if format == "md" else render_text
-    return "\n".join(render(table) for table in comparison_tables(comparison, changes))
+    return render_tables(comparison_tables(comparison, changes), format)
 
 
 def comparison_tables(

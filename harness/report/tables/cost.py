@@ -11,7 +11,7 @@ from harness.analysis.metrics import printed
 from harness.errors import UserError
 from harness.report.tables.model import Row, Table, text_table
 from harness.report.tables.paper_layouts import FOLDER, HEADINGS, figures_missing
-from harness.report.tables.text import render_markdown, render_text
+from harness.report.tables.text import render_tables
 
 REFERENCE = FOLDER / "table_iii.csv"
 """The published figures; a checkout has them, a wheel has not."""
@@ -112,8 +112,7 @@ def render_cost(table: CostTable, format: str) -> str:
         f"Cost of restoring one 3×{table.side}×{table.side} image",
         f"Hardware: {table.hardware}",
     )
-    printable = text_table(title, _lines(table), notes=table.notes)
-    return render_markdown(printable) if format == "md" else render_text(printable)
+    return render_tables([text_table(title, _lines(table), notes=table.notes)], format)
 
 
 def table_iii(table: CostTable, published: bool = False) -> Table:

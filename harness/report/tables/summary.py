@@ -12,7 +12,7 @@ from harness.records.run_directory import RunDirectory
 from harness.report.tables.build import table_title
 from harness.report.tables.model import Table, text_table
 from harness.report.tables.notes import run_notes
-from harness.report.tables.text import render_markdown, render_text
+from harness.report.tables.text import render_tables
 from harness.study.study import Study
 
 _MEANINGS = (
@@ -26,17 +26,12 @@ def render_run_summary(directory: RunDirectory, format: str, draws: int = DRAWS)
     """The summary of a run directory with its title and notes, as ``text`` or ``md``."""
     tables = summary_tables(summaries(directory, None, draws), table_title(directory))
     notes = run_notes(directory, directory.manifest(), measure(directory), None)
-    return _rendered([*tables, *([text_table(notes, ())] if notes else [])], format)
+    return render_tables([*tables, *([text_table(notes, ())] if notes else [])], format)
 
 
 def render_summary(numbers: Sequence[Summary], format: str) -> str:
     """The summary alone, as ``text`` or ``md``."""
-    return _rendered(summary_tables(numbers), format)
-
-
-def _rendered(tables: Sequence[Table], format: str) -> str:
-    render = render_markdown if format == "md" else render_text
-    return "\n".join(render(table) for table in tables)
+    return render_tables(summary_tables(numbers), format)
 
 
 def summary_tables(numbers: Sequence[Summary], title: Sequence[str] = ()) -> list[Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from harness.report.tables.model import MEASURED, Row, Table
@@ -54,6 +54,12 @@ def render_markdown(table: Table, intervals: bool = True) -> str:
     groups = [f"{table.columns_called}{grouped}"] if grouped else []
     parts = [above, groups, lines if table.head else [], legend, notes]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def render_tables(tables: Iterable[Table], format: str) -> str:
+    """Several tables below each other, as ``text`` without colours or ``md``."""
+    render = render_markdown if format == "md" else render_text
+    return "\n".join(render(table) for table in tables)
 
 
 def _grid(table: Table, colour: bool, intervals: bool) -> list[str]:

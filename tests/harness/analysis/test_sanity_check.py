@@ -160,9 +160,10 @@ def test_a_study_is_not_stopped_by_another_task_of_its_directory(few, expect, tm
 def test_the_embedded_models_are_held_against_what_their_cards_say(few):
     """Of four images the card says nothing; of all 128 it does."""
     from tasks.detection.models.faster_rcnn import FasterRCNNScenes
+    from tasks.scenes.data_set import Scenes
 
-    whole = scenes.Scenes(count=128)
+    whole = Scenes(count=128)
 
-    assert FasterRCNNScenes().expected(scenes.Scenes(), "mAP") is None
+    assert FasterRCNNScenes().expected(Scenes(), "mAP") is None
     assert FasterRCNNScenes().expected(whole, "mAP").value == pytest.approx(70.4, abs=0.5)
     assert PSPNetScenes().expected(whole, "mAP") is None
