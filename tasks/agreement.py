@@ -53,11 +53,11 @@ class _Agreeing(Sample):
         self._sample = sample
         self.images = sample.images
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Those of the sample."""
-        values = self._sample.figures(weights)
+        values = self._sample.aggregate(weights)
         return {f"agreement {name}": value for name, value in values.items()}
 
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """Those of the sample."""
-        return self._sample.each()
+        return self._sample.per_image()

@@ -28,7 +28,7 @@ class Fidelity(Task):
     name: ClassVar[str] = "fidelity"
     metric: ClassVar[str] = "PSNR"
     title: ClassVar[str] = "Fidelity to the original (PSNR and PSNR-B in dB)"
-    shown: ClassVar[tuple[str, ...]] = (*FIGURES, *LUMA_FIGURES)
+    displayed_metrics: ClassVar[tuple[str, ...]] = (*FIGURES, *LUMA_FIGURES)
     digits: ClassVar[Mapping[str, int]] = {
         **{"PSNR": 2, "SSIM": 3, "PSNR-B": 2},
         **{"PSNR-Y": 2, "SSIM-Y": 3, "PSNR-B-Y": 2, "bpp": 3},
@@ -71,11 +71,11 @@ class _Means(Sample):
         self.images = images
         self._values = {name: np.asarray(numbers, np.float64) for name, numbers in values.items()}
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Weighted means."""
         return {name: weighted_mean(weights, values) for name, values in self._values.items()}
 
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """The PSNR of every image."""
         return next(iter(self._values.values()))
 

@@ -236,9 +236,9 @@ def _evidence(
             "their order: mend its `sample` (docs/guides/plugins.md)."
         )
     ones = np.ones((1, len(good)), np.int32)
-    values = {name: float(figure[0]) for name, figure in sample.figures(ones).items()}
-    drawn = sample.figures(resample_weights(len(good), draws, seed))
-    found = BootstrapResult(directory, cell, tuple(good), values, drawn, sample.each())
+    values = {name: float(figure[0]) for name, figure in sample.aggregate(ones).items()}
+    drawn = sample.aggregate(resample_weights(len(good), draws, seed))
+    found = BootstrapResult(directory, cell, tuple(good), values, drawn, sample.per_image())
     if only is None:
         _write(found, state)
     return found

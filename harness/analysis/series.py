@@ -52,7 +52,9 @@ class Series:
     def metrics(self) -> list[str]:
         """The metrics a table shows, of those the evidence has and of which more is better."""
         held, unranked = self.own[min(self.own)].values, self.kind.unranked
-        return [name for name in self.kind.shown if name in held and name not in unranked]
+        return [
+            name for name in self.kind.displayed_metrics if name in held and name not in unranked
+        ]
 
 
 def load_series(

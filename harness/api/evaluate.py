@@ -127,7 +127,7 @@ def evaluate(
             once = unrepeatable_cells(held)
             outcome = run(plan, held, tell.progress(), fail_fast, retry_failed, workers, gate)
             forget(held, once)
-            keys = frozenset({cell.key for cell in plan.cells} | set(plan.absent))
+            keys = frozenset({cell.key for cell in plan.cells} | set(plan.skipped))
             parts.append(Part(held, keys))
             notices += said
             failed |= outcome.failed

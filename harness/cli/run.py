@@ -190,7 +190,7 @@ def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
         raise
     if outcome.computed == 0:
         say(f"Complete already: nothing to compute in {directory.path}.")
-    wanted = {cell.key for cell in plan.cells} | set(plan.absent)
+    wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
     print_table(directory, options.format, options.detail, wanted, options.draws)
     say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     if not outcome.failed:

@@ -179,7 +179,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     now = environment()
     cells = _merged_cells(held, plan)
     fresh = {cell.key for cell in plan.cells}
-    skipped = {k: why for k, why in {**held.skipped, **plan.absent}.items() if k not in fresh}
+    skipped = {k: why for k, why in {**held.skipped, **plan.skipped}.items() if k not in fresh}
     gates = held.gates | {task: _gate(score, gate) for task, score in plan.gates.items()}
     codecs = {**held.identity.codecs, **plan.identity["codecs"]}
     same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)

@@ -158,7 +158,7 @@ def image_score(task: Any, plan: Plan, image: str, record: Record) -> float | No
     sample = make({image: record}, task.ground_truth(plan.data_set, [image]))
     if sample is None:
         return None
-    return _finite(scaled(task, task.metric, float(sample.each()[0])))
+    return _finite(scaled(task, task.metric, float(sample.per_image()[0])))
 
 
 def view_label(restorer: str, choice: Choice, plan: Plan) -> str:

@@ -30,7 +30,7 @@ class Sample(ABC):
     images: tuple[str, ...]
 
     @abstractmethod
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """The metrics of data sets that hold each image as often as ``weights`` says.
 
         Args:
@@ -42,7 +42,7 @@ class Sample(ABC):
         """
 
     @abstractmethod
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """The task's headline metric of every image alone, (images,); NaN where undefined."""
 
 
@@ -53,7 +53,7 @@ class Task(ABC):
         name: registry name.
         metric: the headline metric, a key of what `metrics` returns.
         title: what tables call the task.
-        shown: the metrics a table shows; the rest with ``--detail``.
+        displayed_metrics: those a table shows; the rest with ``--detail``.
         digits: decimals printed, by metric; metrics not named are fractions printed in percent.
         unranked: metrics of which more is not better.
         version: bumped whenever a number can change.
@@ -69,7 +69,7 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     title: ClassVar[str]
-    shown: ClassVar[tuple[str, ...]]
+    displayed_metrics: ClassVar[tuple[str, ...]]
     digits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     unranked: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[str]

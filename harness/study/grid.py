@@ -95,8 +95,8 @@ def build_cells(
                 continue
             for condition in (None,) if restorer.reference else compressed:
                 codec, qf = condition or ("", None)
-                absent = (restorer.name, condition) in skipped
-                asked = {} if absent else restorer.fingerprint(qf or study.qf[0])
+                unfit = (restorer.name, condition) in skipped
+                asked = {} if unfit else restorer.fingerprint(qf or study.qf[0])
                 inputs = {**known, "qf": qf, "restorer": asked}
                 # A codec's fingerprint names the libraries that decode the data set's files too.
                 if condition is None:

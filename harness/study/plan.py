@@ -27,7 +27,7 @@ class Plan:
         restorers: `harness.plugins.restorer.Restorer`s by name, in table order.
         tasks: by task name.
         cells: every cell of the grid that can be measured.
-        absent: the keys of the cells that cannot, with the reason.
+        skipped: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
         gates: by task, the `harness.plugins.expected.Expected` score on the uncompressed images.
     """
@@ -39,7 +39,7 @@ class Plan:
     restorers: dict[str, Any]
     tasks: dict[str, TaskPlan]
     cells: tuple[Cell, ...]
-    absent: dict[str, str]
+    skipped: dict[str, str]
     notices: tuple[str, ...]
     gates: dict[str, Any] = field(default_factory=dict)
 
@@ -104,16 +104,16 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     expected = {name: _expected(part, data_set) for name, part in tasks.items()}
     gates = {name: found for name, found in expected.items() if found is not None}
     restorers = _with_reference(selection.restorers, bool(gates) and gate)
-    skipped = skipped_cells(selection, restorers, codecs, study)
+    unfit = skipped_cells(selection, restorers, codecs, study)
     gated = gates if gate else {}
-    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, skipped, gated)
-    cells = [cell for cell in grid if (cell.restorer, cell.condition) not in skipped]
-    absent = {
-        cell.key: skipped[cell.restorer, cell.condition]
+    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, unfit, gated)
+    cells = [cell for cell in grid if (cell.restorer, cell.condition) not in unfit]
+    skipped = {
+        cell.key: unfit[cell.restorer, cell.condition]
         for cell in grid
-        if (cell.restorer, cell.condition) in skipped
+        if (cell.restorer, cell.condition) in unfit
     }
-    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(skipped.values())]
     if not cells:
         raise UserError(
             f"Nothing to measure: {', '.join(study.task)} compares with the original, "
@@ -127,7 +127,7 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
         restorers,
         tasks,
         tuple(cells),
-        absent,
+        skipped,
         tuple(notices),
         gates,
     )

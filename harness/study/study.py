@@ -55,7 +55,7 @@ class Study(BaseModel):
     )
     restorers: tuple[str, ...] = Field(
         default=("all",),
-        description="names, names with a variant (fbcnn:told), weights files, or all",
+        description="names, names with a variant (fbcnn:known_qf), weights files, or all",
     )
     nearest_qf: bool = Field(
         default=False, description="a QF without a checkpoint takes the nearest one's", strict=True

@@ -19,7 +19,7 @@ class ClassificationAgreement(Agreement, Classification):
         "Image classification, agreement with the model's own class of the uncompressed image, "
         "no ground truth (top-1 accuracy in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement top-1",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement top-1",)
     vision: ClassVar[str] = "classification"
 
     def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:

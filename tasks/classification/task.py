@@ -33,7 +33,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     metric: ClassVar[str] = "top-1"
     title: ClassVar[str] = "Image classification (top-1 and top-5 accuracy in %)"
-    shown: ClassVar[tuple[str, ...]] = ("top-1", "top-5")
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("top-1", "top-5")
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "classification-agreement"
 

@@ -34,7 +34,7 @@ class DetectionAgreement(Agreement, Detection):
         "Object detection, agreement with the model's own boxes on the uncompressed images, "
         "no ground truth (box mAP in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement mAP",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement mAP",)
     vision: ClassVar[str] = "detection"
 
     def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:

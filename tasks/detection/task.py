@@ -23,7 +23,7 @@ class Detection(Task):
     name: ClassVar[str] = "detection"
     metric: ClassVar[str] = "mAP"
     title: ClassVar[str] = "Object detection (box mAP in %)"
-    shown: ClassVar[tuple[str, ...]] = ("mAP",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("mAP",)
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "detection-agreement"
 

@@ -21,7 +21,7 @@ class SegmentationAgreement(Agreement, Segmentation):
         "Semantic segmentation, agreement with the model's own map of the uncompressed images, "
         "no ground truth (mIoU in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement mIoU",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement mIoU",)
     vision: ClassVar[str] = "segmentation"
 
     def fit(self, model: VisionModel, data_set: DataSet) -> None:

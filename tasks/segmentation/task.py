@@ -26,7 +26,7 @@ class Segmentation(Task):
     name: ClassVar[str] = "segmentation"
     metric: ClassVar[str] = "mIoU"
     title: ClassVar[str] = "Semantic segmentation (mIoU in %)"
-    shown: ClassVar[tuple[str, ...]] = ("mIoU",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("mIoU",)
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "segmentation-agreement"
 

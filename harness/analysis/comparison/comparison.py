@@ -136,7 +136,7 @@ def _rows(
         task = types[name]
         mine = [group for (of, _, _), group in groups.items() if of == name]
         known = dict.fromkeys(m for group in mine for compared in group for m in compared.a.values)
-        shown = [m for m in metrics or (known if detail else task.shown) if m in known]
+        shown = [m for m in metrics or (known if detail else task.displayed_metrics) if m in known]
         means = [(group, _mean(group, draws, seed)) for group in mine]
         for metric in shown:
             for group, (one, other) in means:

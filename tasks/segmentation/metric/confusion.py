@@ -183,13 +183,13 @@ class SegmentationSample(Sample):
         self._pixels = by_image(outcomes, len(names))
         self._names = tuple(names)
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, Values]:
         """Everything `tasks.segmentation.metric.confusion.figures` returns, for each draw."""
         # Whole numbers below 2^53: a product of floats is exact, and fast.
         draws = weights.astype(np.float64)
         drawn = Pixels(*(draws @ counts.astype(np.float64) for counts in self._pixels))
         return iou_and_accuracy(drawn, self._names)
 
-    def each(self) -> Values:
+    def per_image(self) -> Values:
         """The mIoU of every image alone, over the classes there or predicted in it."""
         return iou_and_accuracy(self._pixels, self._names)["mIoU"]
