@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ LUMA_FIGURES = {"PSNR-Y": "psnr_y", "SSIM-Y": "ssim_y", "PSNR-B-Y": "psnr_b_y"}
 """The same where luma alone was compressed and scored."""
 
 
-class Fidelity(Task):
+class Fidelity(Task[None]):
     """Mean PSNR (dB), SSIM and PSNR-B (dB) over the images, and the mean bits per pixel.
 
     With ``--luma`` they are those of luma alone, PSNR-Y, SSIM-Y and PSNR-B-Y.
@@ -38,7 +38,7 @@ class Fidelity(Task):
     needs_model: ClassVar[bool] = False
     scores_reference: ClassVar[bool] = False
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: None, data_set: DataSet, image_id: str) -> Json:
         """Nothing: the pipeline records the fidelity of every image in any case."""
         return {}
 

@@ -226,7 +226,7 @@ def _evidence(
     if not good:
         return None
     truth = directory.truth(cell.task)
-    sample = task.sample(good, truth) if draws and hasattr(task, "sample") else None
+    sample = task.sample(good, truth) if draws else None
     if sample is None:
         return BootstrapResult(directory, cell, tuple(good), dict(task.metrics(good, truth)))
     if tuple(sample.images) != tuple(good):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,16 @@ from harness.engine.pipeline import Prepared, process
 from harness.engine.workers import deterministic
 from harness.errors import HarnessError, UserError
 from harness.panels.reproducibility import held_against
-from harness.plugins.record import Record
+from harness.plugins import (
+    RGB,
+    Compressed,
+    Drawing,
+    Record,
+    Restored,
+    Restorer,
+    VisionModel,
+    as_restored,
+)
 from harness.records.run_directory import RunDirectory
 from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
@@ -28,7 +36,7 @@ class Seen:
     Attributes:
         pixels: (height, width, 3) uint8 RGB.
         record: as the run would record it; None where the task does not score this picture.
-        drawing: a `harness.plugins.Drawing`; None where no vision model ran.
+        drawing: of the prediction; None where no vision model ran.
         truth: the `Drawing` of the ground truth, likewise.
         same: whether the outcome equals the recorded one.
         fingerprint: of the cell as it is now; empty without a cell.
@@ -37,8 +45,8 @@ class Seen:
 
     pixels: NDArray[np.uint8]
     record: Record | None
-    drawing: Any
-    truth: Any
+    drawing: Drawing | None
+    truth: Drawing | None
     same: bool
     fingerprint: str
     note: str
@@ -95,55 +103,64 @@ def see(
             raise UserError(ready.errors.get(None, f"{restorer} has no cell in {task}."))
         return Seen(ready.original, None, None, None, True, "", "")
     part = plan.tasks[task]
-    kept, heard = _Keeping(plan.restorers[restorer]), _Hearing(part.model)
+    kept = _KeepingRestorer(plan.restorers[restorer])
+    heard = None if part.model is None else _HearingModel(part.model)
     watched = replace(
         plan,
         restorers={restorer: kept},
-        tasks={task: TaskPlan(part.task, None if part.model is None else heard)},
+        tasks={task: TaskPlan(part.task, heard)},
     )
     [(_, record)] = process(watched, ready, [cell])
     if record.error is not None:
         raise HarnessError(record.error)
     reference = ready.references.get(task)
-    prediction = heard.last if cell.condition is not None or reference is None else reference
+    prediction = None if heard is None else heard.last
+    if cell.condition is None and reference is not None:
+        prediction = reference
     drawing, truth = _drawings(plan, part, ready.image.id, prediction, reference)
     same, note = held_against(directory, cell, record)
-    pixels = ready.original if cell.condition is None else kept.last
+    pixels = ready.original if kept.last is None else kept.last
     return Seen(pixels, record, drawing, truth, same, cell.fingerprint, note)
 
 
-class _Keeping:
+class _KeepingRestorer(Restorer):
     """A restorer whose last picture is kept."""
 
-    def __init__(self, restorer: Any) -> None:
+    def __init__(self, restorer: Restorer) -> None:
         self._restorer = restorer
         self.name = restorer.name
-        self.last: Any = None
+        self.last: RGB | None = None
 
-    def restore(self, compressed: Any) -> Any:
+    def fingerprint(self, qf: int) -> dict[str, str]:
+        return self._restorer.fingerprint(qf)
+
+    def restore(self, compressed: Compressed) -> RGB | Restored:
         result = self._restorer.restore(compressed)
-        self.last = getattr(result, "pixels", result)
+        self.last = as_restored(result).pixels
         return result
 
 
-class _Hearing:
+class _HearingModel(VisionModel[object]):
     """A vision model whose last prediction is kept."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: VisionModel) -> None:
         self._model = model
-        self.last: Any = None
+        self.last: object = None
 
-    def predict(self, image: NDArray[np.uint8]) -> Any:
+    def fingerprint(self) -> dict[str, str]:
+        return self._model.fingerprint()
+
+    def predict(self, image: RGB) -> object:
         self.last = self._model.predict(image)
         return self.last
 
 
 def _drawings(
-    plan: Plan, part: TaskPlan, image: str, prediction: Any, reference: Any
-) -> tuple[Any, Any]:
-    draw = getattr(part.task, "drawing", None)
-    if draw is None or prediction is None:
+    plan: Plan, part: TaskPlan, image: str, prediction: object, reference: object
+) -> tuple[Drawing | None, Drawing | None]:
+    if prediction is None:
         return None, None
+    draw = part.task.drawing
     return (
         draw(prediction, plan.data_set, image, reference),
         draw(None, plan.data_set, image, reference),

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.metrics import scaled
 from harness.engine.pipeline import Prepared, prepare
@@ -18,7 +17,7 @@ from harness.images.io import write_png
 from harness.panels import overlay as draw
 from harness.panels.recompute import Seen, see
 from harness.panels.select import UNDONE, Choice
-from harness.plugins.record import Record
+from harness.plugins import ImageRef, Record, Task
 from harness.records.atomic import write_atomic
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry
@@ -121,7 +120,7 @@ class Maker:
         write_atomic(self.folder / at / f"{name}.json", text.encode())
         return view
 
-    def _image(self, plan: Plan) -> Any:
+    def _image(self, plan: Plan) -> ImageRef:
         for image in plan.images:
             if image.id == self.choice.image:
                 return image
@@ -150,12 +149,9 @@ class Maker:
         )
 
 
-def image_score(task: Any, plan: Plan, image: str, record: Record) -> float | None:
+def image_score(task: Task, plan: Plan, image: str, record: Record) -> float | None:
     """The image's own headline metric in the unit tables print; None where there is none."""
-    make = getattr(task, "sample", None)
-    if make is None:
-        return None
-    sample = make({image: record}, task.ground_truth(plan.data_set, [image]))
+    sample = task.sample({image: record}, task.ground_truth(plan.data_set, [image]))
     if sample is None:
         return None
     return _finite(scaled(task, task.metric, float(sample.per_image()[0])))

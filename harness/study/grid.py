@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import HarnessError, UserError
 from harness.images import fidelity
 from harness.images import io as images_module
+from harness.plugins import Codec, DataSet, ImageRef, Restorer, Task, VisionModel
 from harness.study.selection import Selection
 from harness.study.study import Cell, Condition, Study, stable_hash
 
@@ -18,8 +18,8 @@ from harness.study.study import Cell, Condition, Study, stable_hash
 class TaskPlan:
     """A task with its vision model (None for ``fidelity``)."""
 
-    task: Any
-    model: Any
+    task: Task
+    model: VisionModel | None
 
     @property
     def model_name(self) -> str:
@@ -27,13 +27,16 @@ class TaskPlan:
         return self.model.name if self.model is not None else ""
 
 
-def image_list_hash(images: tuple[Any, ...]) -> str:
+def image_list_hash(images: tuple[ImageRef, ...]) -> str:
     """The sha256 over the ids, in order."""
     return stable_hash([image.id for image in images])
 
 
 def skipped_cells(
-    selection: Selection, restorers: dict[str, Any], codecs: dict[str, Any], study: Study
+    selection: Selection,
+    restorers: dict[str, Restorer],
+    codecs: dict[str, Codec],
+    study: Study,
 ) -> dict[tuple[str, Condition], str]:
     """Why a restorer cannot run at a codec and QF.
 
@@ -44,7 +47,7 @@ def skipped_cells(
     for name, restorer in restorers.items():
         for codec_name, codec in codecs.items():
             reason = ""
-            if getattr(restorer, "needs_jpeg", False) and not codec.jpeg:
+            if restorer.needs_jpeg and not codec.jpeg:
                 reason = (
                     f"The restorer {name} only understands JPEG files, so it has no "
                     f"{codec_name} cells."
@@ -60,10 +63,10 @@ def skipped_cells(
 
 def build_cells(
     study: Study,
-    data_set: Any,
-    images: tuple[Any, ...],
-    codecs: dict[str, Any],
-    restorers: dict[str, Any],
+    data_set: DataSet,
+    images: tuple[ImageRef, ...],
+    codecs: dict[str, Codec],
+    restorers: dict[str, Restorer],
     tasks: dict[str, TaskPlan],
     skipped: Container[tuple[str, Condition]],
     gated: Container[str],

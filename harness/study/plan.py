@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import (
+    Codec,
+    DataSet,
+    Expected,
+    ImageRef,
+    Json,
+    Restorer,
+    Task,
+    VisionModel,
+    registry,
+)
 from harness.study.grid import TaskPlan, build_cells, image_list_hash, skipped_cells
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
@@ -21,30 +31,30 @@ class Plan:
 
     Attributes:
         study: the study, with ``all`` and ``auto`` resolved to names.
-        data_set: a `harness.plugins.DataSet`.
-        images: the `ImageRef`s to walk, in order.
-        codecs: `harness.plugins.codec.Codec`s by name.
-        restorers: `harness.plugins.restorer.Restorer`s by name, in table order.
+        data_set: the images and what is known about them.
+        images: those to walk, in order.
+        codecs: by name.
+        restorers: by name, in table order.
         tasks: by task name.
         cells: every cell of the grid that can be measured.
         skipped: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
-        gates: by task, the `harness.plugins.expected.Expected` score on the uncompressed images.
+        gates: by task, the expected score on the uncompressed images.
     """
 
     study: Study
-    data_set: Any
-    images: tuple[Any, ...]
-    codecs: dict[str, Any]
-    restorers: dict[str, Any]
+    data_set: DataSet
+    images: tuple[ImageRef, ...]
+    codecs: dict[str, Codec]
+    restorers: dict[str, Restorer]
     tasks: dict[str, TaskPlan]
     cells: tuple[Cell, ...]
     skipped: dict[str, str]
     notices: tuple[str, ...]
-    gates: dict[str, Any] = field(default_factory=dict)
+    gates: dict[str, Expected] = field(default_factory=dict)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """What a run directory holds: cells that differ in any of this never share one."""
         return {
             "dataset": self.data_set.name,
@@ -134,8 +144,11 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
 
 
 def _models(
-    study: Study, task_types: dict[str, Any], data_set: Any, overrides: Overrides
-) -> dict[str, Any]:
+    study: Study,
+    task_types: Mapping[str, type[Task]],
+    data_set: DataSet,
+    overrides: Overrides,
+) -> dict[str, VisionModel]:
     """The vision model of each task that needs one: the caller's own, else as the study says."""
     groups = {name: model_task(name, part) for name, part in task_types.items() if part.needs_model}
     mine = {
@@ -145,7 +158,9 @@ def _models(
     return {**resolve_models(study, rest, data_set), **mine}
 
 
-def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:
+def _images(
+    study: Study, data_set: DataSet, notices: list[str]
+) -> tuple[tuple[ImageRef, ...], int | None]:
     """The images to walk and the limit, None where it leaves none out."""
     every = tuple(data_set.images())
     images, limit = every[: study.limit], study.limit
@@ -155,25 +170,26 @@ def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any,
     return images, limit
 
 
-def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -> dict[str, Any]:
+def _with_truth(
+    task_types: Mapping[str, type[Task]], data_set: DataSet, notices: list[str]
+) -> dict[str, type[Task]]:
     """The tasks, those that a data set without annotations cannot serve replaced by agreement.
 
     Raises:
         UserError: a data set with annotations has none for a task.
     """
-    unlabelled = getattr(data_set, "fallback", False)
     found = {}
     for name, task_type in task_types.items():
         if not task_type.needs_model or task_type.against_model or name in data_set.tasks:
             found[name] = task_type
-        elif unlabelled and task_type.agreement:
+        elif data_set.fallback and task_type.agreement:
             found[task_type.agreement] = registry.tasks().get(task_type.agreement)
             notices.append(
                 f"{data_set.name} has no ground truth for {name}: the truth is the vision model's "
                 "own prediction on the uncompressed images (agreement)."
             )
         else:
-            instead = f" --task {task_type.agreement} needs none." * bool(task_type.agreement)
+            instead = f" --task {task_type.agreement} needs none." if task_type.agreement else ""
             raise UserError(
                 f"The data set {data_set.name} has no ground truth for {name}; "
                 f"it has it for: {', '.join(data_set.tasks) or 'nothing'}.{instead}"
@@ -181,14 +197,13 @@ def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -
     return found
 
 
-def _expected(part: TaskPlan, data_set: Any) -> Any:
+def _expected(part: TaskPlan, data_set: DataSet) -> Expected | None:
     if part.model is None or part.task.against_model:
         return None
-    ask = getattr(part.model, "expected", None)
-    return ask(data_set, part.task.metric) if ask is not None else None
+    return part.model.expected(data_set, part.task.metric)
 
 
-def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
+def _with_reference(restorers: dict[str, Restorer], wanted: bool) -> dict[str, Restorer]:
     """The restorers, with the uncompressed image among them if it is ``wanted``."""
     if not wanted or any(restorer.reference for restorer in restorers.values()):
         return restorers
@@ -196,7 +211,7 @@ def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
     return {reference.name: reference, **restorers}
 
 
-def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
+def _check_luma(study: Study, task_types: Mapping[str, type[Task]]) -> None:
     seeing = [name for name, task_type in task_types.items() if task_type.needs_model]
     if study.luma and seeing:
         raise UserError(

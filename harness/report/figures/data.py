@@ -163,7 +163,7 @@ class FigureData:
     def _notice(name: str) -> str:
         """What the user must read before numbers on a named data set."""
         known = registry.datasets()
-        return str(getattr(known.get(name), "notice", "")) if name in known else ""
+        return str(known.get(name).notice) if name in known else ""
 
     def intervals(self, of: str, panels: Iterable[PanelKey]) -> str:
         """A caption's sentence on the intervals, or on there being none.

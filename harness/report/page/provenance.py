@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.assets.cards import Card, read_card
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins import Restorer, VisionModel, registry
 from harness.plugins.registry import Registry
 from harness.plugins.types import Json
 from harness.records.schema import Manifest
@@ -132,17 +132,15 @@ def _card_paths(kind: str, name: str) -> list[Path]:
     bare = name.partition(":")[0]
     for entries in _places(kind):
         if bare in entries:
-            cards = getattr(entries.get(bare), "cards", None)
-            return list(cards()) if cards is not None else []
+            return entries.get(bare).cards()
     return []
 
 
-def _places(kind: str) -> Iterator[Registry]:
+def _places(kind: str) -> Iterator[Registry[type[Restorer | VisionModel]]]:
     if kind == "restorer":
         yield registry.restorers()
         return
-    vision = getattr(registry.tasks().get(kind), "vision", "") or kind
-    yield registry.models(vision)
+    yield registry.models(registry.tasks().get(kind).vision or kind)
 
 
 def data_set_notice(manifest: Manifest) -> str:
@@ -151,7 +149,7 @@ def data_set_notice(manifest: Manifest) -> str:
     entries = registry.datasets()
     if name not in entries:
         return ""
-    notice = getattr(entries.get(name), "notice", "")
+    notice = entries.get(name).notice
     return notice if isinstance(notice, str) else ""
 
 
