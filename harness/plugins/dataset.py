@@ -45,6 +45,8 @@ class DataSet(ABC):
             False unless it says.
         named: whether the values of `mask` have names, which are matched with the model's; else
             they are taken for the model's own labels. True unless it says.
+        highest: the largest value of the masks but for 255; asked where they are not `named`. 0
+            unless it says.
     """
 
     name: str
@@ -54,6 +56,7 @@ class DataSet(ABC):
     default_models: Mapping[str, str] = MappingProxyType({})
     fallback: ClassVar[bool] = False
     named: bool = True
+    highest: int = 0
 
     @property
     def categories(self) -> tuple[int, ...]:
@@ -64,11 +67,6 @@ class DataSet(ABC):
     def labels(self) -> tuple[str, ...]:
         """What the values of `mask` mean, value 0 first."""
         return ("background", *self.classes)
-
-    @property
-    def highest(self) -> int:
-        """The largest value of the masks but for 255, asked where they are not `named`; 0."""
-        return 0
 
     @classmethod
     def cards(cls) -> list[Path]:
