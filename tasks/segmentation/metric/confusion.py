@@ -28,8 +28,9 @@ def confusion(
     """Count pixels by true and predicted class.
 
     Args:
-        truth: (height, width), class index in 0..classes-1, or 255 for pixels that do not count.
-        prediction: (height, width), class index in 0..classes-1, everywhere; ``classes`` itself
+        truth: (height, width), any integers, class index in 0..classes-1, or 255 for pixels that
+            do not count.
+        prediction: (height, width), any integers, class index in 0..classes-1, everywhere; ``classes`` itself
             for *other*.
         classes: number of classes, background included; at most 255.
         other: whether *other* may be predicted.
@@ -50,7 +51,7 @@ def confusion(
                 f"the {what} class {wrong} is outside 0..{classes - 1}: "
                 "segmenter and data set do not have the same classes."
             )
-    pairs = counted.astype(np.int64) * columns + prediction[valid]
+    pairs = counted.astype(np.int64) * columns + prediction[valid].astype(np.int64)
     return np.bincount(pairs, minlength=classes * columns).reshape(classes, columns)
 
 
