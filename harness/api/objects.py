@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from harness.api.adopted import adopt_data_set, adopt_model
 from harness.api.restorers import as_restorer
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import DataSet, Restorer, VisionModel, registry
 from harness.study.overrides import Overrides
 from harness.study.resolve import model_task
 from harness.study.study import Study
@@ -30,14 +31,15 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
         UserError: an object is none of its kind, or its name is taken.
     """
     values = dict(values)
-    restorers: dict[str, Any] = {}
-    models: dict[str, Any] = {}
-    data_set = None
+    restorers: dict[str, Restorer] = {}
+    models: dict[str, VisionModel] = {}
+    data_set: DataSet | None = None
     if values.get("restorers") is not None:
         values["restorers"], restorers = _restorers(_items(values["restorers"]))
     if _is_object(values.get("dataset")):
-        data_set = values["dataset"]
-        values["dataset"] = _name(data_set, "data set", _DATA_SET, data_set_names())
+        given_set = values["dataset"]
+        values["dataset"] = _name(given_set, "data set", _DATA_SET, data_set_names())
+        data_set = adopt_data_set(given_set)
     if values.get("model") is not None:
         given = _items(values["model"])
         values["model"] = [model for model in given if not _is_object(model)]
@@ -46,7 +48,7 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
             _name(model, "vision model", _MODEL, list(registry.models(task)))
             if task in models:
                 raise UserError(f"Two {task} models given: {models[task].name} and {model.name}.")
-            models[task] = model
+            models[task] = adopt_model(model)
         values = values if values["model"] else {k: v for k, v in values.items() if k != "model"}
     return {key: _plain(value) for key, value in values.items()}, Overrides(
         restorers, data_set, models
@@ -73,9 +75,9 @@ def data_set_names() -> list[str]:
     return ["auto", *registry.datasets()]
 
 
-def _restorers(given: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+def _restorers(given: list[Any]) -> tuple[list[Any], dict[str, Restorer]]:
     names: list[Any] = []
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Restorer] = {}
     taken: dict[int, str] = {}  # the same object twice is one, as a name twice is
     for item in given:
         if isinstance(item, str | os.PathLike):

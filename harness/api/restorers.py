@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.api.adopted import adopt_restorer
 from harness.api.arguments import whole
 from harness.api.returned import checked
 from harness.errors import UserError
-from harness.plugins import registry
-from harness.plugins.codec import Compressed
-from harness.plugins.types import RGB
+from harness.plugins import RGB, Compressed, Restored, Restorer, registry
 from harness.study.overrides import GIVEN
 from harness.study.selection import ALL
 
@@ -92,8 +91,8 @@ class OwnRestorer:
         return Ready(self.name, known, run, found is not None)
 
 
-class Ready:
-    """What the engine runs: the interface of `harness.plugins.restorer.Restorer`.
+class Ready(Restorer):
+    """What the engine runs.
 
     Args:
         name: what tables print.
@@ -103,9 +102,6 @@ class Ready:
     """
 
     multi_model = False
-    year = 9999
-    reference = False
-    needs_jpeg = False
 
     def __init__(
         self, name: str, known: dict[str, str], run: Callable[[Compressed], Any], reusable: bool
@@ -122,18 +118,19 @@ class Ready:
         """The same at every ``qf``."""
         return dict(self._known)
 
-    def restore(self, compressed: Compressed) -> Any:
+    def restore(self, compressed: Compressed) -> RGB | Restored:
         """What the function or module makes of the image.
 
         Raises:
             HarnessError: that is no image.
         """
         found = self._run(compressed)
-        if hasattr(found, "predicted_qf"):  # a `harness.plugins.restorer.Restored`
+        if isinstance(found, Restored):
             return found
         found = checked(found, compressed.pixels.shape, self.name)
         # torch takes neither negative strides nor read-only memory.
-        return np.require(found, requirements=["C", "W"])
+        pixels: RGB = np.require(found, requirements=["C", "W"])
+        return pixels
 
 
 def restorer(
@@ -194,22 +191,23 @@ def restorer(
     return OwnRestorer(what, _checked(found, ":/"), known, multiple, scale, compressed)
 
 
-def as_restorer(what: Any) -> Any:
+def as_restorer(what: Any) -> Restorer:
     """A restorer made of whatever stands in ``restorers=[...]`` and is no name.
 
     Raises:
         UserError: it is no restorer, or has a name that a registered one has.
     """
     if isinstance(what, OwnRestorer):
-        found: Any = what.ready()
+        found: Restorer = what.ready()
     elif not _is_module(what) and (hasattr(what, "restore") or hasattr(what, "fingerprint")):
-        found = what.make() if isinstance(what, type) and hasattr(what, "make") else what
-        missing = [part for part in ASKED if not hasattr(found, part)]
+        made = what.make() if isinstance(what, type) and hasattr(what, "make") else what
+        missing = [part for part in ASKED if not hasattr(made, part)]
         if missing:
             raise UserError(
                 f"{_short(what)} is no restorer: it has no {', '.join(missing)}. Derive it from "
                 "harness.plugins.restorer.Restorer, or give a function."
             )
+        found = adopt_restorer(made)
     else:
         found = restorer(what).ready()
     name = _checked(found.name, "")

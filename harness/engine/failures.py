@@ -16,9 +16,6 @@ from harness.errors import HarnessError, ImageError, UserError
 from harness.plugins import RGB, ImageRef, Record, Restored
 from harness.study.study import Cell
 
-MAX_EQUAL_FAILURES = 5
-"""Images in a row that may fail alike before their cell is stopped, unless the user says."""
-
 _SIZE = re.compile(r"\(\d+(, \d+)+\)|\d+×\d+")
 """How sentences write the size of an image."""
 

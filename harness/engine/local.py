@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from harness._version import __version__
 from harness.analysis.sanity_check import check
-from harness.engine.failures import MAX_EQUAL_FAILURES, EqualFailures
+from harness.engine import MAX_EQUAL_FAILURES
+from harness.engine.failures import EqualFailures
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
 from harness.errors import HarnessError, ImageError, UserError

@@ -49,7 +49,7 @@ class DataSet(ABC):
             unless it says.
     """
 
-    name: str
+    name: str = ""
     tasks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     notice: str = ""

@@ -62,7 +62,7 @@ class Restorer(ABC):
             unless it says.
     """
 
-    name: str
+    name: str = ""
     multi_model: bool | None = None
     year: int = 9999
     reference: bool = False

@@ -71,13 +71,13 @@ class Task(ABC, Generic[Prediction]):
             so that `compared` is asked instead of `outcome`; False by default.
     """
 
-    name: ClassVar[str]
-    metric: ClassVar[str]
-    title: ClassVar[str]
-    displayed_metrics: ClassVar[tuple[str, ...]]
+    name: ClassVar[str] = ""
+    metric: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    displayed_metrics: ClassVar[tuple[str, ...]] = ()
     digits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     unranked: ClassVar[tuple[str, ...]] = ()
-    version: ClassVar[str]
+    version: ClassVar[str] = ""
     needs_model: ClassVar[bool] = True
     scores_reference: ClassVar[bool] = True
     vision: ClassVar[str] = ""

@@ -28,8 +28,8 @@ class VisionModel(ABC, Generic[Prediction]):
             says.
     """
 
-    name: str
-    task: ClassVar[str]
+    name: str = ""
+    task: ClassVar[str] = ""
     classes: tuple[str, ...] = ()
     card: Card | None = None
 

@@ -10,6 +10,7 @@ from harness.errors import HarnessError, UserError
 from harness.images import fidelity
 from harness.images import io as images_module
 from harness.plugins import Codec, DataSet, ImageRef, Restorer, Task, VisionModel
+from harness.study.plugin_checks import checked_fingerprint
 from harness.study.selection import Selection
 from harness.study.study import Cell, Condition, Study, stable_hash
 
@@ -76,7 +77,7 @@ def build_cells(
     The uncompressed images are cells where the study names them, and of the ``gated`` tasks.
     """
     common = {
-        "data": data_set.fingerprint(),
+        "data": checked_fingerprint("data set", data_set.name, data_set, data_set.fingerprint),
         "images": image_list_hash(images),
         "read": images_module.VERSION,
         "fidelity": fidelity.VERSION,
@@ -86,10 +87,14 @@ def build_cells(
     if study.luma:
         common["luma"] = fidelity.LUMA_VERSION
     compressed: list[Condition] = [(codec, qf) for codec in codecs for qf in study.qf]
+    codec_fingerprints = {
+        name: checked_fingerprint("codec", name, codec, codec.fingerprint)
+        for name, codec in codecs.items()
+    }
     named = {spec.partition(":")[0] for spec in study.restorers}
     cells = []
     for name, plan in tasks.items():
-        model = plan.model.fingerprint() if plan.model is not None else {}
+        model = {} if plan.model is None else _model_fingerprint(plan.model)
         known = {**common, "task": {"name": name, "version": plan.task.version}, "model": model}
         for restorer in restorers.values():
             if restorer.reference and not plan.task.scores_reference:
@@ -99,17 +104,27 @@ def build_cells(
             for condition in (None,) if restorer.reference else compressed:
                 codec, qf = condition or ("", None)
                 unfit = (restorer.name, condition) in skipped
-                asked = {} if unfit else restorer.fingerprint(qf or study.qf[0])
-                inputs = {**known, "qf": qf, "restorer": asked}
+                restored = {} if unfit else _restorer_fingerprint(restorer, qf or study.qf[0])
+                inputs = {**known, "qf": qf, "restorer": restored}
                 # A codec's fingerprint names the libraries that decode the data set's files too.
                 if condition is None:
                     inputs["decoder"] = images_module.fingerprint()
                 else:
-                    inputs["codec"] = codecs[codec].fingerprint()
+                    inputs["codec"] = codec_fingerprints[codec]
                 cells.append(
                     Cell(name, data_set.name, plan.model_name, codec, qf, restorer.name, inputs)
                 )
     return cells
+
+
+def _model_fingerprint(model: VisionModel) -> dict[str, str]:
+    return checked_fingerprint("vision model", model.name, model, model.fingerprint)
+
+
+def _restorer_fingerprint(restorer: Restorer, qf: int) -> dict[str, str]:
+    return checked_fingerprint(
+        "restorer", restorer.name, restorer, lambda: restorer.fingerprint(qf)
+    )
 
 
 def _torch_version() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from harness.plugins import DataSet, Restorer, VisionModel
+from harness.study.plugin_checks import check_data_set
 
 GIVEN = "given"
 """In a fingerprint: the restorer was handed in as an object."""
@@ -29,9 +30,14 @@ class Overrides:
     models: Mapping[str, VisionModel] = field(default_factory=dict)
 
     def found(self) -> tuple[DataSet, list[str]] | None:
-        """The data set and what the user should be told about it, if it is the caller's."""
+        """The data set and what the user should be told about it, if it is the caller's.
+
+        Raises:
+            UserError: it says something that cannot be.
+        """
         if self.data_set is None:
             return None
+        check_data_set(self.data_set.name, self.data_set)
         return self.data_set, [self.data_set.notice] if self.data_set.notice else []
 
 

@@ -20,6 +20,12 @@ from harness.plugins import (
 )
 from harness.study.grid import TaskPlan, build_cells, image_list_hash, skipped_cells
 from harness.study.overrides import NO_OVERRIDES, Overrides
+from harness.study.plugin_checks import (
+    check_codec,
+    check_model,
+    check_task,
+    checked_images,
+)
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
 from harness.study.study import Cell, Study, stable_hash
@@ -93,6 +99,8 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     _check_luma(study, task_types)
     selection = select_restorers(study, overrides.restorers)
     codecs = {name: registry.codecs().get(name)() for name in study.codec}
+    for name, codec in codecs.items():
+        check_codec(name, codec)
     if study.luma:
         codecs = {name: codec.as_grey() for name, codec in codecs.items()}
     data_set, notices = overrides.found() or resolve_data_set(study)
@@ -103,8 +111,10 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     tasks = {
         name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
     }
-    for part in tasks.values():
+    for name, part in tasks.items():
+        check_task(name, part.task)
         if part.model is not None:
+            check_model(model_task(name, part.task), part.model)
             part.task.fit(part.model, data_set)
             part.model.prepare()
     images, limit = _images(study, data_set, notices)
@@ -162,7 +172,7 @@ def _images(
     study: Study, data_set: DataSet, notices: list[str]
 ) -> tuple[tuple[ImageRef, ...], int | None]:
     """The images to walk and the limit, None where it leaves none out."""
-    every = tuple(data_set.images())
+    every = checked_images(data_set)
     images, limit = every[: study.limit], study.limit
     if limit is not None and limit >= len(every):
         notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import DataSet, Task, VisionModel, registry
+from harness.study.plugin_checks import check_data_set
 from harness.study.study import Study
 
 AUTO = "auto"
@@ -75,6 +76,7 @@ def resolve_data_set(study: Study) -> tuple[DataSet, list[str]]:
                 raise UserError(f"{error} Nor is there a file or folder of that name.") from None
             raise AssertionError("unreachable: the name is in no registry and is no path")
         data_set = _opened(study, path)
+    check_data_set(study.dataset, data_set)
     data_set.available(study.limit)
     return data_set, [data_set.notice] if data_set.notice else []
 

@@ -12,6 +12,7 @@ from harness.assets.cards import read_card
 from harness.errors import UserError
 from harness.plugins import Restorer, registry
 from harness.study.overrides import NONE
+from harness.study.plugin_checks import check_restorer
 from harness.study.study import Study
 
 ALL = "all"
@@ -83,6 +84,7 @@ def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> 
     for spec, named in _specs(study):
         try:
             restorer = overrides[spec] if spec in overrides else _make(spec, study)
+            check_restorer(spec, restorer)
             reasons = _prepare(restorer, study.qf, named)
         except UserError as error:
             if named:

@@ -30,8 +30,8 @@ def confusion(
     Args:
         truth: (height, width), any integers, class index in 0..classes-1, or 255 for pixels that
             do not count.
-        prediction: (height, width), any integers, class index in 0..classes-1, everywhere; ``classes`` itself
-            for *other*.
+        prediction: (height, width), any integers, class index in 0..classes-1, everywhere;
+            ``classes`` itself for *other*.
         classes: number of classes, background included; at most 255.
         other: whether *other* may be predicted.
 
