@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from harness.errors import HarnessError, UserError
 
@@ -131,7 +131,7 @@ class Registry(Generic[T_co]):
             ) from error
         return self._checked(target, who)
 
-    def _checked(self, target: Any, who: str) -> T_co:
+    def _checked(self, target: object, who: str) -> T_co:
         """The target, if it is of this registry's kind.
 
         Raises:
@@ -149,8 +149,7 @@ class Registry(Generic[T_co]):
             target, getattr(importlib.import_module("harness.plugins"), self._base)
         ):
             raise UserError(f"{who} is no harness.plugins.{self._base}: derive it from that class.")
-        thing: T_co = target
-        return thing
+        return cast("T_co", target)
 
     def _unknown(self, name: str) -> str:
         names = list(self)

@@ -105,9 +105,7 @@ class ModelCard(VisionModel[Prediction], VisionModelFormat):
             if self._network is None:
                 path, _ = self._file()
                 self._network = KINDS[self.card.framework](path, self.card)
-            take_engine = getattr(self._network, "take_engine", None)
-            if take_engine:
-                take_engine()
+            self._network.take_engine()
 
     def _file(self) -> tuple[Path, str]:
         from tasks.exported.card import checked_weights
