@@ -111,9 +111,9 @@ def main() -> None:
     print(f"{images} images, {boxes} boxes of {CLASSES} classes, {guesses} detections")
     sample = timed("matching", lambda: DetectionSample(found, truth, threads))
     weights = resample_weights(images, draws)
-    drawn = timed(f"{draws} draws, {threads} threads", lambda: sample.figures(weights))
+    drawn = timed(f"{draws} draws, {threads} threads", lambda: sample.aggregate(weights))
     timed("every image alone", sample.each)
-    whole = sample.figures(np.ones((1, images), np.int32))
+    whole = sample.aggregate(np.ones((1, images), np.int32))
     low, high = np.percentile(drawn["mAP"], [2.5, 97.5])
     print(f"mAP {whole['mAP'][0]:.4f}, middle 95 % of the draws {low:.4f} to {high:.4f}")
 

@@ -148,9 +148,9 @@ def of_records(run: Path, keys: list[str], metric: str) -> tuple[Maker, tuple[fl
 
     def make(generator: np.random.Generator, images: int) -> list[Metric]:
         chosen = np.eye(count, dtype=np.int32)[generator.integers(0, count, images)]
-        return [lambda weights, one=one: one.figures(weights @ chosen)[metric] for one in samples]
+        return [lambda weights, one=one: one.aggregate(weights @ chosen)[metric] for one in samples]
 
-    a, b = (float(one.figures(np.ones((1, count), np.int32))[metric][0]) for one in samples)
+    a, b = (float(one.aggregate(np.ones((1, count), np.int32))[metric][0]) for one in samples)
     return make, (a, b)
 
 

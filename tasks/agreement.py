@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plugins import DataSet, Json, Record, Sample, Task, VisionModel
+from harness.plugins import DataSet, Json, Prediction, Record, Sample, Task, VisionModel
 
 
-class Agreement(Task):
+class Agreement(Task[Prediction]):
     """What the agreement tasks have in common; to be mixed in before the task they stand in for.
 
     The uncompressed images have 100 %, and a restorer has as much as the model's answers survive
@@ -26,7 +26,7 @@ class Agreement(Task):
         super().__init__()
         self._model_classes: tuple[str, ...] = ()
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+    def fit(self, model: VisionModel[Prediction], data_set: DataSet) -> None:
         """Take the model's classes: the data set's do not matter."""
         self._model_classes = tuple(model.classes)
 
@@ -53,11 +53,11 @@ class _Agreeing(Sample):
         self._sample = sample
         self.images = sample.images
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Those of the sample."""
-        values = self._sample.figures(weights)
+        values = self._sample.aggregate(weights)
         return {f"agreement {name}": value for name, value in values.items()}
 
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """Those of the sample."""
-        return self._sample.each()
+        return self._sample.per_image()

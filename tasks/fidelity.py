@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ LUMA_FIGURES = {"PSNR-Y": "psnr_y", "SSIM-Y": "ssim_y", "PSNR-B-Y": "psnr_b_y"}
 """The same where luma alone was compressed and scored."""
 
 
-class Fidelity(Task):
+class Fidelity(Task[None]):
     """Mean PSNR (dB), SSIM and PSNR-B (dB) over the images, and the mean bits per pixel.
 
     With ``--luma`` they are those of luma alone, PSNR-Y, SSIM-Y and PSNR-B-Y.
@@ -28,7 +28,7 @@ class Fidelity(Task):
     name: ClassVar[str] = "fidelity"
     metric: ClassVar[str] = "PSNR"
     title: ClassVar[str] = "Fidelity to the original (PSNR and PSNR-B in dB)"
-    shown: ClassVar[tuple[str, ...]] = (*FIGURES, *LUMA_FIGURES)
+    displayed_metrics: ClassVar[tuple[str, ...]] = (*FIGURES, *LUMA_FIGURES)
     digits: ClassVar[Mapping[str, int]] = {
         **{"PSNR": 2, "SSIM": 3, "PSNR-B": 2},
         **{"PSNR-Y": 2, "SSIM-Y": 3, "PSNR-B-Y": 2, "bpp": 3},
@@ -38,7 +38,7 @@ class Fidelity(Task):
     needs_model: ClassVar[bool] = False
     scores_reference: ClassVar[bool] = False
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: None, data_set: DataSet, image_id: str) -> Json:
         """Nothing: the pipeline records the fidelity of every image in any case."""
         return {}
 
@@ -71,11 +71,11 @@ class _Means(Sample):
         self.images = images
         self._values = {name: np.asarray(numbers, np.float64) for name, numbers in values.items()}
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """Weighted means."""
         return {name: weighted_mean(weights, values) for name, values in self._values.items()}
 
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """The PSNR of every image."""
         return next(iter(self._values.values()))
 

@@ -154,7 +154,7 @@ def _resample(
     if not good:
         return None
     truth = directory.truth(cell.task)
-    sample = task.sample(good, truth) if draws and hasattr(task, "sample") else None
+    sample = task.sample(good, truth) if draws else None
     if sample is None:
         return BootstrapResult(directory, cell, tuple(good), dict(task.metrics(good, truth)))
     if tuple(sample.images) != tuple(good):
@@ -163,14 +163,14 @@ def _resample(
             f"The sample of the task {cell.task} does not have the images of the records in "
             "their order: mend its `sample` (docs/guides/plugins.md)."
         )
-    once = sample.figures(np.ones((1, len(good)), np.int32))
+    once = sample.aggregate(np.ones((1, len(good)), np.int32))
     result = BootstrapResult(
         directory=directory,
         cell=cell,
         images=tuple(good),
         values={name: float(value[0]) for name, value in once.items()},
-        draws=sample.figures(resample_weights(len(good), draws, seed)),
-        each=sample.each(),
+        draws=sample.aggregate(resample_weights(len(good), draws, seed)),
+        each=sample.per_image(),
     )
     if only is None:
         _write(result, state)

@@ -147,7 +147,7 @@ def scaled(task: Task | type[Task], metric: str, value: float) -> float:
 
 def headline(task: Task | type[Task], names: Container[str]) -> str:
     """The headline metric of a task among ``names``: in a run of luma alone, that of luma."""
-    known = (task.metric, *task.shown)
+    known = (task.metric, *task.displayed_metrics)
     return str(next((name for name in known if name in names), task.metric))
 
 

@@ -51,7 +51,9 @@ class Series:
     def metrics(self) -> list[str]:
         """The metrics a table shows, of those the results have and of which more is better."""
         known, unranked = self.own[min(self.own)].values, self.kind.unranked
-        return [name for name in self.kind.shown if name in known and name not in unranked]
+        return [
+            name for name in self.kind.displayed_metrics if name in known and name not in unranked
+        ]
 
 
 def load_series(

@@ -16,6 +16,7 @@ from harness.api.parts import Part
 from harness.api.process_state import preserve_process_state
 from harness.api.restorers import ReadyRestorer
 from harness.api.run import Run
+from harness.engine import MAX_EQUAL_FAILURES
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
 from harness.study.overrides import Overrides
@@ -52,7 +53,15 @@ class Fields(TypedDict, total=False):
     seed: int
 
 
-_KEYWORDS = ("output", "workers", "gate", "fail_fast", "retry_failed", "progress")
+_KEYWORDS = (
+    "output",
+    "workers",
+    "gate",
+    "fail_fast",
+    "retry_failed",
+    "max_equal_failures",
+    "progress",
+)
 
 
 def evaluate(
@@ -63,6 +72,7 @@ def evaluate(
     gate: bool = True,
     fail_fast: bool = False,
     retry_failed: bool = False,
+    max_equal_failures: int = MAX_EQUAL_FAILURES,
     progress: bool | None = None,
     **fields: Unpack[Fields],
 ) -> Run:
@@ -84,6 +94,8 @@ def evaluate(
         gate: stop where a vision model misses its published score on the uncompressed images.
         fail_fast: raise at the first image that fails, instead of recording it.
         retry_failed: compute images again that failed before.
+        max_equal_failures: so many images in a row that fail alike stop a cell; what it lacks is
+            left for the next call, and a notice says so. 0: never.
         progress: tell on standard error what goes on: a bar on a terminal, a line every 15 seconds
             elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
         **fields: fields of the study, laid over ``study``: ``task``, ``qf``, ``dataset``,
@@ -114,6 +126,7 @@ def evaluate(
     check_models(merged, overrides)
     where = None if output is None else to_path(output, "output")
     workers = None if workers is None else whole(workers, "workers", 1)
+    most = whole(max_equal_failures, "max_equal_failures", 0)
     _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
@@ -131,11 +144,22 @@ def evaluate(
             directory = RunDirectory(path.absolute())
             unrepeatable = unrepeatable_cells(directory)
             console = ConsoleProgress(error_console()) if shown else None
-            outcome = run(plan, directory, console, fail_fast, retry_failed, workers, gate)
+            outcome = run(
+                plan=plan,
+                directory=directory,
+                progress=console,
+                fail_fast=fail_fast,
+                retry_failed=retry_failed,
+                workers=workers,
+                gate=gate,
+                max_equal_failures=most,
+            )
+            if shown:
+                sys.stderr.writelines(f"{sentence}\n" for sentence in outcome.stopped)
             forget_cells(directory, unrepeatable)
-            keys = frozenset({cell.key for cell in plan.cells} | set(plan.absent))
+            keys = frozenset({cell.key for cell in plan.cells} | set(plan.skipped))
             parts.append(Part(directory, keys))
-            notices += plan_notices
+            notices += [*plan_notices, *outcome.stopped]
             failed |= outcome.failed
             computed += outcome.computed
             images += len(plan.images)

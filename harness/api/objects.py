@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from harness.api.adopted import adopt_data_set, adopt_model
 from harness.api.restorers import ONCE, as_restorer
 from harness.errors import UserError
-from harness.plugins import registry
-from harness.plugins.restorer import Restorer
+from harness.plugins import DataSet, Restorer, VisionModel, registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry
 from harness.study.overrides import Overrides
@@ -38,14 +38,15 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
     """
     values = dict(values)
     restorers: dict[str, Restorer] = {}
-    models: dict[str, Any] = {}
-    data_set = None
+    models: dict[str, VisionModel] = {}
+    data_set: DataSet | None = None
     if values.get("restorers") is not None:
         values["restorers"], restorers = _restorers(_items(values["restorers"]))
     if _is_object(values.get("dataset")):
-        data_set = values["dataset"]
+        given_set = values["dataset"]
         names = ["auto", *registry.datasets()]
-        values["dataset"] = _name(data_set, "data set", _DATA_SET, names)
+        values["dataset"] = _name(given_set, "data set", _DATA_SET, names)
+        data_set = adopt_data_set(given_set)
     if values.get("model") is not None:
         given = _items(values.pop("model"))
         named = [model for model in given if not _is_object(model)]
@@ -56,7 +57,7 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
             _name(model, "vision model", _MODEL, list(registry.models(task)))
             if task in models:
                 raise UserError(f"Two {task} models given: {models[task].name} and {model.name}.")
-            models[task] = model
+            models[task] = adopt_model(model)
     plain = {key: _plain(value) for key, value in values.items()}
     return plain, Overrides(restorers, data_set, models)
 

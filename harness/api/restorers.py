@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from harness.api.adopted import adopt_restorer
 from harness.api.arguments import check_name, whole
 from harness.api.callables import check_image
 from harness.errors import UserError
@@ -203,7 +204,7 @@ def as_restorer(what: Any) -> Restorer:
         UserError: it is no restorer, or has a name that a registered one has.
     """
     if isinstance(what, OwnRestorer):
-        made: Any = what.ready()
+        found: Restorer = what.ready()
     elif not _is_module(what) and (hasattr(what, "restore") or hasattr(what, "fingerprint")):
         made = what.make() if isinstance(what, type) and hasattr(what, "make") else what
         missing = [part for part in ASKED if not hasattr(made, part)]
@@ -213,9 +214,10 @@ def as_restorer(what: Any) -> Restorer:
                 f"{called} is no restorer: it has no {', '.join(missing)}. Derive it from "
                 "harness.plugins.restorer.Restorer, or give a function."
             )
+        found = adopt_restorer(made)
     else:
-        made = restorer(what).ready()
-    name = check_name(made.name, "")
+        found = restorer(what).ready()
+    name = check_name(found.name, "")
     if name in registry.restorers() or name == ALL:
         raise UserError(
             f"There is a restorer {name} already: give yours another name, such as "

@@ -10,11 +10,15 @@ import typer
 
 from harness.cli.console import check_format, print_table, say, write
 from harness.cli.options import DRAWS, Detail, Draws, Format
+from harness.engine import MAX_EQUAL_FAILURES
 from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.study.plan import Plan
     from harness.study.study import Study
+
+_SHOWN = 5
+"""Failed images and stopped cells that are named."""
 
 _TASKS = "detection, segmentation, classification, fidelity."
 
@@ -85,6 +89,15 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
     ] = False,
+    max_equal_failures: Annotated[
+        int,
+        typer.Option(
+            "--max-equal-failures",
+            min=0,
+            metavar="N",
+            help="N images in a row that fail alike stop a cell; 0: never.",
+        ),
+    ] = MAX_EQUAL_FAILURES,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
@@ -131,7 +144,15 @@ def run(
         return
 
     options = RunOptions(
-        output, fail_fast, retry_failed, workers, not no_sanity_check, detail, format, draws
+        output=output,
+        fail_fast=fail_fast,
+        retry_failed=retry_failed,
+        max_equal_failures=max_equal_failures,
+        workers=workers,
+        gate=not no_sanity_check,
+        detail=detail,
+        format=format,
+        draws=draws,
     )
     run_studies(merged, options)
 
@@ -144,6 +165,7 @@ class RunOptions:
         output: run directory; the default one if None.
         fail_fast: stop at the first image that fails.
         retry_failed: compute images again that failed before.
+        max_equal_failures: so many images in a row that fail alike stop a cell; 0: never.
         workers: images at a time.
         gate: hold the vision models against their published scores.
         detail: print every metric.
@@ -154,6 +176,7 @@ class RunOptions:
     output: Path | None
     fail_fast: bool
     retry_failed: bool
+    max_equal_failures: int
     workers: int | None
     gate: bool
     detail: bool
@@ -186,20 +209,32 @@ def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
 
     directory = RunDirectory(path)
     progress = ConsoleProgress(error_console())
-    how = (options.fail_fast, options.retry_failed, options.workers, options.gate)
     try:
-        outcome = run(plan, directory, progress, *how)
+        outcome = run(
+            plan=plan,
+            directory=directory,
+            progress=progress,
+            fail_fast=options.fail_fast,
+            retry_failed=options.retry_failed,
+            workers=options.workers,
+            gate=options.gate,
+            max_equal_failures=options.max_equal_failures,
+        )
     except KeyboardInterrupt:
         say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")
         raise
     if outcome.computed == 0:
         say(f"Complete already: nothing to compute in {directory.path}.")
-    wanted = {cell.key for cell in plan.cells} | set(plan.absent)
+    wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
     print_table(directory, options.format, options.detail, wanted, options.draws)
     say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
+    for sentence in outcome.stopped[:_SHOWN]:
+        say(f"Stopped: {sentence}")
+    if len(outcome.stopped) > _SHOWN:
+        say(f"Stopped: {len(outcome.stopped) - _SHOWN} more cells.")
     if not outcome.failed:
         return []
-    for sentence in list(outcome.failed.values())[:5]:
+    for sentence in list(outcome.failed.values())[:_SHOWN]:
         say(f"Failed: {sentence}")
     return [
         f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "

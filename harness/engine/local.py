@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
+from collections.abc import Container, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from harness._version import __version__
 from harness.analysis.sanity_check import check
+from harness.engine import MAX_EQUAL_FAILURES
+from harness.engine.failures import EqualFailures
 from harness.engine.progress import Progress, Silent
-from harness.engine.workers import default_workers, process_images
-from harness.errors import ImageError, UserError
-from harness.plugins.expected import Expected
+from harness.engine.workers import Job, default_workers, process_images
+from harness.errors import HarnessError, ImageError, UserError
+from harness.plugins import Expected, Json
 from harness.records.environment import environment
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import (
@@ -36,11 +39,13 @@ class Outcome:
         total: records of the plan's cells.
         computed: records added by this run.
         failed: image id to the sentence of its first failure, over all cells of the plan.
+        stopped: a sentence for each cell that was given up.
     """
 
     total: int
     computed: int
     failed: dict[str, str]
+    stopped: tuple[str, ...] = ()
 
 
 def run(
@@ -51,6 +56,7 @@ def run(
     retry_failed: bool = False,
     workers: int | None = None,
     gate: bool = True,
+    max_equal_failures: int = MAX_EQUAL_FAILURES,
 ) -> Outcome:
     """Compute the records that are missing; nothing when the study is complete.
 
@@ -65,11 +71,14 @@ def run(
         gate: stop when a vision model does not score on the uncompressed images what its card
             says, see `harness.analysis.sanity_check`. Checked before anything else is computed;
             never on a subset.
+        max_equal_failures: so many images in a row that fail alike stop a cell: what it lacks is
+            left for the next run. 0: never.
 
     Raises:
         UserError: the directory holds another study or is being written to.
         ImageError: an image failed and ``fail_fast`` is set.
-        HarnessError: the disk is full, or the sanity check; everything recorded stays.
+        HarnessError: the disk is full, or the sanity check, which what it needs may be too damaged
+            for; everything recorded stays.
     """
     progress = progress or Silent()
     _check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
@@ -87,26 +96,52 @@ def run(
             if record.error is not None
         }
         total = len(plan.cells) * len(plan.images)
-        count = total - sum(len(records) for records in done.values())
-        progress.start(total, total - count)
+        held = sum(len(records) for records in done.values())
+        progress.start(total, held)
+        failures = EqualFailures(max_equal_failures)
+        images = {image.id: image for image in plan.images}
+        computed: Counter[Cell] = Counter()
         try:
             for phase in _phases(plan, gate):
                 missing = _missing(plan, phase, done)
-                found = process_images(plan, missing, workers or default_workers())
-                with closing(found):  # its threads are done before the lock goes
-                    for cell, record in found:
+                records = process_images(
+                    plan, missing, workers or default_workers(), failures.stopped
+                )
+                with closing(records):  # its threads are done before the lock goes
+                    for cell, record in records:
+                        if cell in failures.stopped:  # it was under way then
+                            continue
                         if record.error is not None:
                             if fail_fast:
                                 raise ImageError(f"{record.error} (stopped by --fail-fast)")
                             failed.setdefault(record.image, record.error)
                         directory.append(cell, record)
+                        computed[cell] += 1
+                        failures.count(cell, record, images[record.image])
                         progress.advance()
                 if plan.gates and gate:
-                    check(directory, plan.tasks)
+                    _sanity_check(plan, directory, failures)
         finally:
             progress.stop()
         directory.compact()
-    return Outcome(total, count, failed)
+    left = {cell: len(images) - len(done[cell]) - computed[cell] for cell in failures.stopped}
+    stopped = tuple(failures.sentence(cell, left[cell]) for cell in failures.stopped if left[cell])
+    return Outcome(total, computed.total(), failed, stopped)
+
+
+def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) -> None:
+    """Hold the vision models against their cards; one that fails all the time has not passed.
+
+    Raises:
+        HarnessError: see `harness.analysis.sanity_check.check`.
+    """
+    check(directory, plan.tasks)
+    for cell, sentence in failures.stopped.items():
+        if cell.qf is None and cell.task in plan.gates and plan.study.limit is None:
+            raise HarnessError(
+                f"The sanity check stopped the study: {failures.most} uncompressed images in a row "
+                f"failed alike ({sentence}). --no-sanity-check goes on and marks the table."
+            )
 
 
 def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
@@ -117,7 +152,7 @@ def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
     return [phase for phase in (first, rest) if phase]
 
 
-def _missing(plan: Plan, cells: list[Cell], done: dict[Cell, Any]) -> list[tuple[Any, list[Cell]]]:
+def _missing(plan: Plan, cells: list[Cell], done: Mapping[Cell, Container[str]]) -> list[Job]:
     wanted = [
         (image, [cell for cell in cells if image.id not in done[cell]]) for image in plan.images
     ]
@@ -158,14 +193,14 @@ def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
         )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
     text = str(value)
     return text[:12] + "…" if len(text) > 40 else text
 
 
-def _grown(held: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
+def _grown(held: Json, study: Json) -> Json:
     """The study with what the directory holds of earlier ones: more tasks, QFs, restorers..."""
     held = {**held, "codec": [held["codec"]]} if isinstance(held.get("codec"), str) else held
     lists = {
@@ -180,7 +215,7 @@ def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     now = environment()
     cells = _merged_cells(held, plan)
     fresh = {cell.key for cell in plan.cells}
-    skipped = {k: why for k, why in {**held.skipped, **plan.absent}.items() if k not in fresh}
+    skipped = {k: why for k, why in {**held.skipped, **plan.skipped}.items() if k not in fresh}
     gates = held.gates | {task: _gate(score, gate) for task, score in plan.gates.items()}
     codecs = {**held.identity.codecs, **plan.identity["codecs"]}
     same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)

@@ -7,20 +7,20 @@ serve every restorer, one restoration serves every task.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeVar
 
-import numpy as np
-
-from harness.errors import HarnessError, ImageError, UserError
+from harness.engine.failures import check_restored, failure_sentence, raise_if_general
+from harness.errors import HarnessError, ImageError
 from harness.images import fidelity
 from harness.images.io import read_image
-from harness.plugins.record import Record
-from harness.plugins.restorer import Restored
-from harness.plugins.types import RGB, Json
+from harness.plugins import RGB, Compressed, ImageRef, Json, Record, Restorer, as_restored
+from harness.study.grid import TaskPlan
 from harness.study.plan import Plan
 from harness.study.study import Cell, Condition
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Prepared:
     """An image read and compressed, ready for the models.
 
     Attributes:
-        image: the `ImageRef`.
+        image: which one.
         original: the uncompressed pixels, None when reading failed.
         compressed: by codec and QF.
         seconds: reading by None, compressing by codec and QF.
@@ -37,20 +37,20 @@ class Prepared:
         references: what a vision model says of the original, by task: see `_reference`.
     """
 
-    image: Any
+    image: ImageRef
     original: RGB | None
-    compressed: dict[Condition, Any] = field(default_factory=dict)
+    compressed: dict[Condition, Compressed] = field(default_factory=dict)
     seconds: dict[Condition, float] = field(default_factory=dict)
     errors: dict[Condition, str] = field(default_factory=dict)
-    references: dict[str, Any] = field(default_factory=dict)
+    references: dict[str, object] = field(default_factory=dict)
 
 
-def prepare(plan: Plan, image: Any, conditions: Collection[Condition]) -> Prepared:
+def prepare(plan: Plan, image: ImageRef, conditions: Collection[Condition]) -> Prepared:
     """Read ``image``, take its luma if the study says so, and compress it for ``conditions``.
 
     Args:
         plan: the study.
-        image: an `ImageRef`.
+        image: which one.
         conditions: codecs and QFs; None, the uncompressed image, is there in any case.
     """
     began = time.perf_counter()
@@ -69,8 +69,8 @@ def prepare(plan: Plan, image: Any, conditions: Collection[Condition]) -> Prepar
         try:
             ready.compressed[condition] = plan.codecs[codec].compress(original, qf)
         except Exception as error:  # too large for the format, or a plugin's mistake
-            _raise_if_general(error)
-            ready.errors[condition] = _sentence(f"codec {codec}", image.id, error)
+            raise_if_general(error)
+            ready.errors[condition] = failure_sentence(f"codec {codec}", image.id, error)
         ready.seconds[condition] = time.perf_counter() - began
     return ready
 
@@ -99,7 +99,7 @@ def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[t
 
 
 def _restored(
-    plan: Plan, ready: Prepared, restorer: Any, condition: Condition, cells: list[Cell]
+    plan: Plan, ready: Prepared, restorer: Restorer, condition: Condition, cells: list[Cell]
 ) -> Iterator[tuple[Cell, Record]]:
     if ready.original is None or condition in ready.errors:
         failed = Record(ready.image.id, error=ready.errors[condition])
@@ -116,14 +116,12 @@ def _restored(
             seconds["compress"] = ready.seconds[condition]
             # A copy of its own: a restorer that works in place must not reach the next column.
             writable = replace(compressed, pixels=compressed.pixels.copy())
-            restored = _timed(seconds, "restore", lambda: restorer.restore(writable))
-            # A restorer may return an image, or one with what it says about the file.
-            pixels = restored.pixels if isinstance(restored, Restored) else restored
-            predicted_qf = restored.predicted_qf if isinstance(restored, Restored) else None
-        _same_size(restorer.name, original, pixels)
+            restored = as_restored(_timed(seconds, "restore", lambda: restorer.restore(writable)))
+            check_restored(restorer.name, original, restored)
+            pixels, predicted_qf = restored.pixels, restored.predicted_qf
     except Exception as error:  # any restorer may fail on any image; the others go on
-        _raise_if_general(error)
-        message = _sentence(f"restorer {restorer.name}", ready.image.id, error)
+        raise_if_general(error)
+        message = failure_sentence(f"restorer {restorer.name}", ready.image.id, error)
         yield from ((cell, Record(ready.image.id, error=message)) for cell in cells)
         return
     height, width = original.shape[:2]
@@ -147,55 +145,47 @@ def _predicted(
 ) -> Record:
     part, image = plan.tasks[cell.task], ready.image
     against = part.task.against_model
+    model = part.model
     try:
-        prediction = None
+        prediction: object = None
         reference = _reference(part, cell.task, ready) if against else None
         if against and pixels is ready.original:
             prediction = reference
-        elif part.model is not None:
-            prediction = _timed(seconds, "predict", lambda: part.model.predict(pixels))
+        elif model is not None:
+            prediction = _timed(seconds, "predict", lambda: model.predict(pixels))
 
         def outcome() -> Json:
             if against:
-                return dict(part.task.compared(prediction, reference, image.id))
-            return dict(part.task.outcome(prediction, plan.data_set, image.id))
+                return part.task.compared(prediction, reference, image.id)
+            return part.task.outcome(prediction, plan.data_set, image.id)
 
         measured = _timed(seconds, "outcome", outcome)
+        _check_outcome(cell.task, measured)
     except Exception as error:  # as above: named, recorded, and the other cells go on
-        _raise_if_general(error)
+        raise_if_general(error)
         who = f"{cell.task} model {cell.model}" if cell.model else cell.task
-        return replace(record, error=_sentence(who, image.id, error))
-    return replace(record, outcome=measured, seconds=seconds)
+        return replace(record, error=failure_sentence(who, image.id, error))
+    return replace(record, outcome=dict(measured), seconds=seconds)
 
 
-def _reference(part: Any, task: str, ready: Prepared) -> Any:
+def _check_outcome(task: str, outcome: object) -> None:
+    if not isinstance(outcome, Mapping):
+        raise HarnessError(
+            f"the task {task} made {type(outcome).__name__} of the prediction; its outcome must be "
+            "a dictionary"
+        )
+
+
+def _reference(part: TaskPlan, task: str, ready: Prepared) -> object:
     """The model's prediction on the uncompressed image, made once an image."""
     if task not in ready.references:
+        assert part.model is not None and ready.original is not None
         ready.references[task] = part.model.predict(ready.original)
     return ready.references[task]
 
 
-def _timed(seconds: dict[str, float], stage: str, work: Callable[[], Any]) -> Any:
+def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
     began = time.perf_counter()
     result = work()
     seconds[stage] = time.perf_counter() - began
     return result
-
-
-def _same_size(name: str, original: RGB, pixels: RGB) -> None:
-    if pixels.shape != original.shape or pixels.dtype != np.uint8:
-        raise HarnessError(
-            f"{name} gave {pixels.dtype} {pixels.shape} for an image of {original.shape}; "
-            "a restorer must return uint8 RGB of the same size"
-        )
-
-
-def _raise_if_general(error: Exception) -> None:
-    if isinstance(error, UserError) and not isinstance(error, ImageError):
-        raise error
-
-
-def _sentence(who: str, image_id: str, error: Exception) -> str:
-    kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
-    reason = " ".join(str(error).split())  # torch's messages have several lines
-    return f"{who} failed on {image_id}: {kind}{reason}"

@@ -11,15 +11,14 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import Container, Generator, Iterator, Sequence
 
 from harness.engine.pipeline import prepare, process
-from harness.plugins.record import Record
+from harness.plugins import ImageRef, Record
 from harness.study.plan import Plan
 from harness.study.study import Cell
 
-Job = tuple[Any, list[Cell]]
+Job = tuple[ImageRef, list[Cell]]
 
 MOST_WORKERS = 8
 """Images at a time unless the user says more: each holds a model's activations in memory."""
@@ -33,7 +32,7 @@ def default_workers() -> int:
 
 
 def process_images(
-    plan: Plan, jobs: Sequence[Job], workers: int
+    plan: Plan, jobs: Sequence[Job], workers: int, stopped: Container[Cell] = ()
 ) -> Generator[tuple[Cell, Record], None, None]:
     """The records of the jobs, as they come.
 
@@ -41,6 +40,7 @@ def process_images(
         plan: the study.
         jobs: images with the cells that miss them.
         workers: images at a time.
+        stopped: cells for which nothing more is computed; the caller may add some meanwhile.
 
     Yields:
         A cell and a record. Records of one image in one cell come once; images come in no
@@ -58,7 +58,7 @@ def process_images(
     todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         todo.put(job)
-    crew = _Crew(plan, todo)
+    crew = _Crew(plan, todo, stopped)
     team = [
         threading.Thread(target=crew.work, name=f"walk-{number}", daemon=True)
         for number in range(min(workers, len(jobs)))
@@ -77,9 +77,10 @@ def process_images(
 class _Crew:
     """What the workers share."""
 
-    def __init__(self, plan: Plan, todo: queue.SimpleQueue[Job]) -> None:
+    def __init__(self, plan: Plan, todo: queue.SimpleQueue[Job], stopped: Container[Cell]) -> None:
         self._plan = plan
         self._todo = todo
+        self._stopped = stopped
         self._done: queue.SimpleQueue[tuple[Cell, Record] | BaseException | None] = (
             queue.SimpleQueue()
         )
@@ -92,7 +93,10 @@ class _Crew:
         torch.set_num_threads(1)
         try:
             while not self.stop.is_set():
-                image, cells = self._todo.get_nowait()
+                image, missing = self._todo.get_nowait()
+                cells = [cell for cell in missing if cell not in self._stopped]
+                if not cells:
+                    continue
                 conditions = list(dict.fromkeys(cell.condition for cell in cells))
                 for item in process(self._plan, prepare(self._plan, image, conditions), cells):
                     self._done.put(item)

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from harness.engine.pipeline import Prepared, process
 from harness.engine.workers import deterministic
@@ -146,10 +145,10 @@ class _WatchedRestorer(Restorer):
         return result
 
 
-class _WatchedModel(VisionModel):
+class _WatchedModel(VisionModel[object]):
     """A vision model whose last prediction is kept."""
 
-    prediction: Any = None
+    prediction: object = None
 
     def __init__(self, model: VisionModel) -> None:
         self._model = model
@@ -157,7 +156,7 @@ class _WatchedModel(VisionModel):
     def fingerprint(self) -> dict[str, str]:
         return self._model.fingerprint()
 
-    def predict(self, image: RGB) -> Any:
+    def predict(self, image: RGB) -> object:
         self.prediction = self._model.predict(image)
         return self.prediction
 

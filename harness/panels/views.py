@@ -137,7 +137,7 @@ def _image_score(task: Task, plan: Plan, image: str, record: Record) -> float | 
     sample = task.sample({image: record}, task.ground_truth(plan.data_set, [image]))
     if sample is None:
         return None
-    return _finite(scaled(task, task.metric, float(sample.each()[0])))
+    return _finite(scaled(task, task.metric, float(sample.per_image()[0])))
 
 
 def _label(restorer: str, choice: Choice, plan: Plan) -> str:

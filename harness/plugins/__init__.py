@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.plugins.codec import check_image as check_image
     from harness.plugins.codec import checked_qf as checked_qf
     from harness.plugins.dataset import DataSet as DataSet
+    from harness.plugins.dataset import DataSetFormat as DataSetFormat
     from harness.plugins.dataset import ImageRef as ImageRef
     from harness.plugins.drawing import Drawing as Drawing
     from harness.plugins.drawing import MarkedBox as MarkedBox
@@ -24,31 +25,52 @@ if TYPE_CHECKING:
     from harness.plugins.expected import published_score as published_score
     from harness.plugins.predictions import Detections as Detections
     from harness.plugins.record import Record as Record
+    from harness.plugins.restorer import Cost as Cost
     from harness.plugins.restorer import Restored as Restored
     from harness.plugins.restorer import Restorer as Restorer
+    from harness.plugins.restorer import RestorerFormat as RestorerFormat
+    from harness.plugins.restorer import as_restored as as_restored
     from harness.plugins.task import Sample as Sample
     from harness.plugins.task import Task as Task
     from harness.plugins.types import RGB as RGB
+    from harness.plugins.types import ClassMap as ClassMap
+    from harness.plugins.types import ClassScores as ClassScores
     from harness.plugins.types import Json as Json
+    from harness.plugins.types import Prediction as Prediction
+    from harness.plugins.vision_model import Classifier as Classifier
+    from harness.plugins.vision_model import Detector as Detector
+    from harness.plugins.vision_model import Segmenter as Segmenter
     from harness.plugins.vision_model import VisionModel as VisionModel
+    from harness.plugins.vision_model import VisionModelFormat as VisionModelFormat
 
 _HOMES = {
+    "ClassMap": "types",
+    "ClassScores": "types",
+    "Classifier": "vision_model",
     "Codec": "codec",
     "Compressed": "codec",
+    "Cost": "restorer",
     "DataSet": "dataset",
+    "DataSetFormat": "dataset",
     "Detections": "predictions",
+    "Detector": "vision_model",
     "Drawing": "drawing",
     "Expected": "expected",
     "ImageRef": "dataset",
     "Json": "types",
     "MarkedBox": "drawing",
+    "Prediction": "types",
     "RGB": "types",
     "Record": "record",
     "Restored": "restorer",
     "Restorer": "restorer",
+    "RestorerFormat": "restorer",
     "Sample": "task",
+    "Segmenter": "vision_model",
     "Task": "task",
     "VisionModel": "vision_model",
+    "VisionModelFormat": "vision_model",
+    "as_restored": "restorer",
     "check_image": "codec",
     "checked_qf": "codec",
     "own_score": "expected",

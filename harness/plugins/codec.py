@@ -52,7 +52,7 @@ class Codec(ABC):
         quality: what its number from 1 to 100 means, for headings.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     jpeg: ClassVar[bool] = False
     quality: ClassVar[str] = "quality, 1 to 100"
 

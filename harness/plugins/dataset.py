@@ -32,25 +32,31 @@ class ImageRef:
 class DataSet(ABC):
     """Images and what is known about them.
 
-    A named data set is made without arguments. One that is opened by path (a *format*) is a class
-    with ``accepts(path, options)`` and ``__init__(path, **options)``, where ``options`` are those
-    of the study's ``images``, ``masks``, ``classes`` and ``split`` that the user gave.
+    A named data set is made without arguments; one that is opened by path, by a `DataSetFormat`.
 
     Attributes:
         name: what tables print.
-        tasks: names of the tasks it has ground truth for.
-        classes: class names, in the order of `categories`.
-        notice: a sentence the user must read before the numbers, or nothing.
+        tasks: names of the tasks it has ground truth for; none unless it says.
+        classes: class names, in the order of `categories`; none unless it says.
+        notice: a sentence the user must read before the numbers; nothing unless it says.
         default_models: the vision model of each task when the user names none.
-        options: the options a format takes, of ``images``, ``masks``, ``classes``, ``split``.
+        fallback: it is any images, without annotations: a task that it has no ground truth for
+            is replaced by the agreement of the vision model with itself, instead of refused.
+            False unless it says.
+        named: whether the values of `mask` have names, which are matched with the model's; else
+            they are taken for the model's own labels. True unless it says.
+        highest: the largest value of the masks but for 255; asked where they are not `named`. 0
+            unless it says.
     """
 
-    name: str
+    name: str = ""
     tasks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     notice: str = ""
     default_models: Mapping[str, str] = MappingProxyType({})
-    options: ClassVar[tuple[str, ...]] = ()
+    fallback: ClassVar[bool] = False
+    named: bool = True
+    highest: int = 0
 
     @property
     def categories(self) -> tuple[int, ...]:
@@ -61,6 +67,23 @@ class DataSet(ABC):
     def labels(self) -> tuple[str, ...]:
         """What the values of `mask` mean, value 0 first."""
         return ("background", *self.classes)
+
+    @classmethod
+    def cards(cls) -> list[Path]:
+        """Cards of files that come with it or that ``harness fetch`` brings; none by default."""
+        return []
+
+    def available(self, limit: int | None = None) -> None:  # noqa: B027 - nothing can be missing
+        """Check that the images of a run are here, before `images`; by default they are.
+
+        A data set that may be here in part is asked for no more than the run needs.
+
+        Args:
+            limit: of only the first images.
+
+        Raises:
+            UserError: too few are here; which, and how to get them.
+        """
 
     @classmethod
     def prepared(cls) -> bool:
@@ -102,3 +125,43 @@ class DataSet(ABC):
     def label(self, image_id: str) -> int:
         """Classification ground truth: index into `classes`, from 0."""
         raise NotImplementedError(f"{self.name} has no class of an image")
+
+
+class DataSetFormat(ABC):
+    """Data sets opened by path: ``--dataset path/to/them``.
+
+    Declared under the entry-point group ``harness.formats``. The class of the data set may be its
+    own format: ``class Mine(DataSet, DataSetFormat)``.
+
+    Attributes:
+        options: what it takes of the study's ``images``, ``masks``, ``classes`` and ``split``;
+            nothing unless it says. Another one that the user gives is refused.
+        fallback: it opens nearly everything, so it is asked after the others; False unless it
+            says.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+    fallback: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
+        """Whether a file or folder is of this kind; a look, no more.
+
+        Args:
+            path: there is something.
+            options: those the user gave, by name.
+        """
+
+    @classmethod
+    @abstractmethod
+    def open(cls, path: Path, **options: str) -> DataSet:
+        """The data set at a path that `accepts` accepts.
+
+        Args:
+            path: of the file or folder.
+            **options: those the user gave, all of them among `options`.
+
+        Raises:
+            UserError: it is damaged, or an option does not fit.
+        """

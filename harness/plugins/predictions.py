@@ -15,6 +15,8 @@ from harness.plugins.types import Json
 class Detections:
     """The boxes found in one image, in any order.
 
+    Arrays of other integers or floats are taken, too, and held as the types below.
+
     Attributes:
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the original image, x2 ≥ x1, y2 ≥ y1.
         scores: (N,) float32, confidence; higher is surer.
@@ -22,7 +24,8 @@ class Detections:
             category ids (`tasks.detection.task.Detection.fit`).
 
     Raises:
-        HarnessError: a shape or dtype differs, a number is not finite, or a box is inside out.
+        HarnessError: a shape differs, an array is of no numbers, one of them is not finite or, as
+            a label, not whole, or a box is inside out.
     """
 
     boxes: NDArray[np.float32]
@@ -30,10 +33,12 @@ class Detections:
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        count = len(self.scores)
-        _check("boxes", self.boxes, (count, 4), np.float32)
-        _check("scores", self.scores, (count,), np.float32)
-        _check("labels", self.labels, (count,), np.int64)
+        count = len(self.scores) if np.ndim(self.scores) else 0
+        boxes = _cast("boxes", self.boxes, (count, 4), np.dtype(np.float32))
+        scores = _cast("scores", self.scores, (count,), np.dtype(np.float32))
+        labels = _cast("labels", self.labels, (count,), np.dtype(np.int64))
+        for name, array in (("boxes", boxes), ("scores", scores), ("labels", labels)):
+            object.__setattr__(self, name, array)  # the class is frozen
         for what, values in (("box", self.boxes), ("score", self.scores)):
             if not np.isfinite(values).all():
                 raise HarnessError(
@@ -83,14 +88,23 @@ class Detections:
             ) from error
 
 
-def _check(name: str, array: object, shape: tuple[int, ...], dtype: type) -> None:
+def _cast(
+    name: str, array: object, shape: tuple[int, ...], dtype: np.dtype[np.generic]
+) -> NDArray[np.generic]:
+    """The array in the type that is kept."""
     if not isinstance(array, np.ndarray):
         raise HarnessError(f"Detections.{name} is a {type(array).__name__}, not a numpy array.")
-    if array.shape != shape or array.dtype != dtype:
+    if array.shape != shape or array.dtype.kind not in "iuf":
         raise HarnessError(
             f"Detections.{name} is {array.dtype} {array.shape}; it must be "
-            f"{np.dtype(dtype).name} {shape}."
+            f"{dtype.name} {shape}, or of other integers or floats."
         )
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is found to be infinite
+        cast = array.astype(dtype, copy=False)
+    if dtype.kind == "i" and (cast != array).any():
+        wrong = array[cast != array][0]
+        raise HarnessError(f"The detector returned the label {wrong}: labels are whole numbers.")
+    return cast
 
 
 def _digits(values: NDArray[np.float32]) -> list[float]:

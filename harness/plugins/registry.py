@@ -12,13 +12,29 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from harness.errors import HarnessError, UserError
+
+if TYPE_CHECKING:
+    from harness.plugins.codec import Codec
+    from harness.plugins.dataset import DataSet, DataSetFormat
+    from harness.plugins.restorer import Restorer, RestorerFormat
+    from harness.plugins.task import Task
+    from harness.plugins.vision_model import VisionModel, VisionModelFormat
+
+T_co = TypeVar("T_co", covariant=True)
+
+Chooser = Callable[[Sequence[str]], tuple[dict[str, str], dict[str, list[str]]]]
+"""From tasks to a data set for each, and by data set to sentences saying why."""
+
+Trainer = Callable[[Mapping[str, object], Path, Callable[[str], None]], Path]
+"""``train(recipe, directory, report)``: the card's path; ``report`` takes lines of progress."""
 
 _SHOWN = 20
 
@@ -37,26 +53,28 @@ class Entry:
     target: str
     origin: str
 
-    def load(self) -> Any:
+    def load(self) -> object:
         """Import the target."""
         module, _, attribute = self.target.partition(":")
-        found: Any = importlib.import_module(module)
+        target: object = importlib.import_module(module)
         for part in attribute.split("."):
-            found = getattr(found, part)
-        return found
+            target = getattr(target, part)
+        return target
 
 
-class Registry:
-    """A lazy, read-only map from names to things of one kind.
+class Registry(Generic[T_co]):
+    """A lazy, read-only map from names to things of one kind, which is looked at when they load.
 
     Args:
         kind: what the things are, in the singular, for messages (``restorer``).
         entries: the declared names. The same name may appear twice only with the same target
             (one distribution seen twice on the path); otherwise asking for it is an error.
+        base: the class of `harness.plugins` that the things derive from; None: they are functions.
     """
 
-    def __init__(self, kind: str, entries: Iterable[Entry]) -> None:
+    def __init__(self, kind: str, entries: Iterable[Entry], base: str | None = None) -> None:
         self.kind = kind
+        self._base = base
         self._entries: dict[str, list[Entry]] = {}
         for entry in entries:
             same = self._entries.setdefault(entry.name, [])
@@ -93,22 +111,45 @@ class Registry:
             )
         return found[0]
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> T_co:
         """The thing itself (a class or a function), imported now.
 
         Raises:
-            UserError: unknown or duplicate name, or the plugin cannot be imported.
+            UserError: unknown or duplicate name, or the plugin cannot be imported, or is of
+                another kind.
         """
         entry = self.entry(name)
+        who = f"The {self.kind} '{name}' ({entry.target} from {entry.origin})"
         try:
-            return entry.load()
+            target = entry.load()
         except HarnessError:
             raise
         except Exception as error:  # a plugin may fail in any way; name it instead of crashing
             raise UserError(
-                f"The {self.kind} '{name}' ({entry.target} from {entry.origin}) cannot be loaded: "
+                f"{who} cannot be loaded: "
                 f"{type(error).__name__}: {error}. Fix or uninstall that package."
             ) from error
+        return self._checked(target, who)
+
+    def _checked(self, target: object, who: str) -> T_co:
+        """The target, if it is of this registry's kind.
+
+        Raises:
+            UserError: it is not.
+        """
+        if self._base is None:
+            if not callable(target):
+                raise UserError(f"{who} is a {type(target).__name__}: name a function.")
+        elif not isinstance(target, type):
+            raise UserError(
+                f"{who} is no class, but a {type(target).__name__}: name the class itself, derived "
+                f"from harness.plugins.{self._base}."
+            )
+        elif not issubclass(
+            target, getattr(importlib.import_module("harness.plugins"), self._base)
+        ):
+            raise UserError(f"{who} is no harness.plugins.{self._base}: derive it from that class.")
+        return cast("T_co", target)
 
     def _unknown(self, name: str) -> str:
         names = list(self)
@@ -118,8 +159,8 @@ class Registry:
         return f"Unknown {self.kind} '{name}'.{hint} Available: {shown or 'none'}."
 
 
-def _declared(group: str, kind: str) -> Registry:
-    return _declared_on(tuple(sys.path), group, kind)
+def _declared(group: str, kind: str, base: str | None = None) -> Registry[Any]:
+    return _declared_on(tuple(sys.path), group, kind, base)
 
 
 @lru_cache(maxsize=4)
@@ -131,64 +172,60 @@ def _all_points(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
 
 
 @lru_cache(maxsize=64)
-def _declared_on(path: tuple[str, ...], group: str, kind: str) -> Registry:
-    found = []
+def _declared_on(path: tuple[str, ...], group: str, kind: str, base: str | None) -> Registry[Any]:
+    entries = []
     for point in _all_points(path).get(group, ()):
         dist = point.dist
         origin = f"{dist.name} {dist.version}" if dist is not None else "an unknown distribution"
-        found.append(Entry(point.name, point.value, origin))
-    return Registry(kind, found)
+        entries.append(Entry(point.name, point.value, origin))
+    return Registry(kind, entries, base)
 
 
-def restorers() -> Registry:
-    """All restorers (`harness.plugins.restorer.Restorer` classes)."""
-    return _declared("harness.restorers", "restorer")
+def restorers() -> Registry[type[Restorer]]:
+    """All restorers."""
+    return _declared("harness.restorers", "restorer", "Restorer")
 
 
-def codecs() -> Registry:
-    """All codecs (`harness.plugins.codec.Codec` classes)."""
-    return _declared("harness.codecs", "codec")
+def codecs() -> Registry[type[Codec]]:
+    """All codecs."""
+    return _declared("harness.codecs", "codec", "Codec")
 
 
-def tasks() -> Registry:
-    """All tasks (`harness.plugins.Task` classes)."""
-    return _declared("harness.tasks", "task")
+def tasks() -> Registry[type[Task]]:
+    """All tasks."""
+    return _declared("harness.tasks", "task", "Task")
 
 
-def datasets() -> Registry:
-    """All named data sets (`harness.plugins.DataSet` classes)."""
-    return _declared("harness.datasets", "data set")
+def datasets() -> Registry[type[DataSet]]:
+    """All named data sets."""
+    return _declared("harness.datasets", "data set", "DataSet")
 
 
-def auto() -> Registry:
-    """What the data set ``auto`` is: ``choose(tasks)`` gives a data set a task, and why."""
+def auto() -> Registry[Chooser]:
+    """What the data set ``auto`` is: a function ``choose``."""
     return _declared("harness.auto", "choice of data sets")
 
 
-def formats() -> Registry:
-    """Data-set formats opened by path (`DataSet` classes with ``accepts(path, options)``)."""
-    return _declared("harness.formats", "data set format")
+def formats() -> Registry[type[DataSetFormat]]:
+    """Data sets opened by path."""
+    return _declared("harness.formats", "data set format", "DataSetFormat")
 
 
-def models(task: str) -> Registry:
-    """The vision models of one task (`harness.plugins.VisionModel` classes)."""
-    return _declared(f"harness.models.{task}", f"{task} model")
+def models(task: str) -> Registry[type[VisionModel]]:
+    """The vision models of one task."""
+    return _declared(f"harness.models.{task}", f"{task} model", "VisionModel")
 
 
-def model_formats() -> Registry:
-    """Vision models opened by path: classes with ``accepts(path)`` and ``open(path)``."""
-    return _declared("harness.model_formats", "kind of vision model")
+def model_formats() -> Registry[type[VisionModelFormat]]:
+    """Vision models opened by path."""
+    return _declared("harness.model_formats", "kind of vision model", "VisionModelFormat")
 
 
-def trainers() -> Registry:
-    """All trainers: ``train(recipe, directory, report) -> path of the card``."""
+def trainers() -> Registry[Trainer]:
+    """All trainers."""
     return _declared("harness.trainers", "trainer")
 
 
-def checkpoints() -> Registry:
-    """Kinds of weights files that run as restorers by path.
-
-    Classes with ``accepts(path)`` and ``open(path, nearest_qf=..., tile=...)``, see
-    `restorers.formats`; they are tried in the order of their names.
-    """
-    return _declared("harness.checkpoints", "kind of weights file")
+def checkpoints() -> Registry[type[RestorerFormat]]:
+    """Kinds of weights files that run as restorers by path."""
+    return _declared("harness.checkpoints", "kind of weights file", "RestorerFormat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,27 @@ class Restored:
     predicted_qf: float | None = None
 
 
+def as_restored(given: RGB | Restored) -> Restored:
+    """What `Restorer.restore` gave: a bare image says nothing of the file."""
+    return given if isinstance(given, Restored) else Restored(given)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one restoration costs.
+
+    Attributes:
+        parameters: that the restoration depends on.
+        macs: multiply-accumulates.
+        macs_by_output: the same with transposed convolutions counted by their output instead of
+            their input: what the paper's Table III compares with.
+    """
+
+    parameters: int
+    macs: int
+    macs_by_output: int
+
+
 class Restorer(ABC):
     """Removes compression artifacts.
 
@@ -32,13 +54,15 @@ class Restorer(ABC):
         name: what tables print.
         multi_model: one network a QF (the paper's left group of Table IV) or one for all;
             None for the references `original` and `jpeg`, which are no networks.
-        year: of its paper; orders the columns of a table.
-        reference: the restorer is handed the *uncompressed* image by the pipeline (`original`).
+        year: of its paper; orders the columns of a table. 9999, after all others, unless it says.
+        reference: the restorer is handed the *uncompressed* image by the pipeline (`original`);
+            False unless it says.
         needs_jpeg: it only understands files of a codec that says ``jpeg``: it reads the file's
-            coefficients, or the quality factor is more to it than a number for the record.
+            coefficients, or the quality factor is more to it than a number for the record. False
+            unless it says.
     """
 
-    name: str
+    name: str = ""
     multi_model: bool | None = None
     year: int = 9999
     reference: bool = False
@@ -65,8 +89,46 @@ class Restorer(ABC):
 
     @classmethod
     def cards(cls) -> list[Path]:
-        """The cards of the weights it ships, for ``harness show``."""
+        """The cards of the weights it ships, for ``harness show`` and ``fetch``; none by default.
+
+        One whose card has no ``url`` comes with the package; a restorer with such weights is in
+        ``all`` even where it cannot run.
+        """
         return []
+
+    @classmethod
+    def presets(cls) -> Mapping[str, object]:
+        """The sizes of its network by name, for ``harness cost``; none by default: no network."""
+        return {}
+
+    @classmethod
+    def cost(cls, preset: str, height: int, width: int) -> Cost:
+        """Parameters and multiply-accumulates of one restoration, counted without any arithmetic.
+
+        Args:
+            preset: a key of `presets`.
+            height: of the image, pixels.
+            width: of the image, pixels.
+
+        Raises:
+            UserError: it has no network, which is the default.
+        """
+        raise UserError(f"{cls.name} has no network to count.")
+
+    @classmethod
+    def trial(cls, preset: str, height: int, width: int, device: str) -> Callable[[], object]:
+        """One restoration with random weights, ready to be called again and again, to be timed.
+
+        Args:
+            preset: a key of `presets`.
+            height: of the image, pixels.
+            width: of the image, pixels.
+            device: ``cpu`` or ``cuda``.
+
+        Raises:
+            UserError: it has no network, which is the default.
+        """
+        raise UserError(f"{cls.name} has no network to time.")
 
     def prepare(self, qf: int) -> None:  # noqa: B027 - a restorer without weights has nothing to do
         """Load and check whatever restoring at ``qf`` needs, before any image is touched.
@@ -88,4 +150,31 @@ class Restorer(ABC):
         """The restored image, same height and width as ``compressed.pixels``.
 
         Called from several threads at once, each with its own copy of the pixels.
+        """
+
+
+class RestorerFormat(ABC):
+    """A kind of weights file that runs as a restorer by path: ``--restorers path/to/file``.
+
+    Declared under the entry-point group ``harness.checkpoints``; the kinds are asked in the order
+    of their names, and no file should be accepted by two.
+    """
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether a file is of this kind; by suffix and first bytes, without importing torch."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, path: Path, *, nearest_qf: bool = False, tile: int | None = None) -> Restorer:
+        """The restorer of a file that `accepts` accepts.
+
+        Args:
+            path: of the file.
+            nearest_qf: see `Restorer.make`.
+            tile: see `Restorer.make`.
+
+        Raises:
+            UserError: the file is damaged, or cannot restore images.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.plugins.dataset import DataSet
 from harness.plugins.drawing import Drawing
 from harness.plugins.record import Record
-from harness.plugins.types import Json
+from harness.plugins.types import Json, Prediction
 from harness.plugins.vision_model import VisionModel
 
 
@@ -30,7 +30,7 @@ class Sample(ABC):
     images: tuple[str, ...]
 
     @abstractmethod
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, NDArray[np.float64]]:
         """The metrics of data sets that hold each image as often as ``weights`` says.
 
         Args:
@@ -42,44 +42,49 @@ class Sample(ABC):
         """
 
     @abstractmethod
-    def each(self) -> NDArray[np.float64]:
+    def per_image(self) -> NDArray[np.float64]:
         """The task's headline metric of every image alone, (images,); NaN where undefined."""
 
 
-class Task(ABC):
+class Task(ABC, Generic[Prediction]):
     """A metric and how to get at it: per-image outcome first, then an aggregate over records.
+
+    Generic in what its vision models predict: ``class Detection(Task[Detections])``. What has a
+    default is named with it.
 
     Attributes:
         name: registry name.
         metric: the headline metric, a key of what `metrics` returns.
         title: what tables call the task.
-        shown: the metrics a table shows; the rest with ``--detail``.
-        digits: decimals printed, by metric; metrics not named are fractions printed in percent.
-        unranked: metrics of which more is not better.
+        displayed_metrics: those a table shows; the rest with ``--detail``.
+        digits: decimals printed, by metric; metrics not named, by default all, are fractions
+            printed in percent.
+        unranked: metrics of which more is not better; none by default.
         version: bumped whenever a number can change.
-        needs_model: whether a vision model runs at all (not for ``fidelity``).
-        scores_reference: whether the uncompressed image itself is scored (not for ``fidelity``,
-            which compares with it).
-        vision: the task whose models it runs, if not its own name.
-        agreement: the task that stands in for it on a data set without ground truth.
+        needs_model: whether a vision model runs at all: True, but for ``fidelity``.
+        scores_reference: whether the uncompressed image itself is scored: True, but for
+            ``fidelity``, which compares with it.
+        vision: the task whose models it runs; by default its own name.
+        agreement: the task that stands in for it on a data set without ground truth; by default
+            none does.
         against_model: whether the truth is the model's own prediction on the uncompressed image,
-            so that `compared` is asked instead of `outcome`.
+            so that `compared` is asked instead of `outcome`; False by default.
     """
 
-    name: ClassVar[str]
-    metric: ClassVar[str]
-    title: ClassVar[str]
-    shown: ClassVar[tuple[str, ...]]
+    name: ClassVar[str] = ""
+    metric: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    displayed_metrics: ClassVar[tuple[str, ...]] = ()
     digits: ClassVar[Mapping[str, int]] = MappingProxyType({})
     unranked: ClassVar[tuple[str, ...]] = ()
-    version: ClassVar[str]
+    version: ClassVar[str] = ""
     needs_model: ClassVar[bool] = True
     scores_reference: ClassVar[bool] = True
     vision: ClassVar[str] = ""
     agreement: ClassVar[str] = ""
     against_model: ClassVar[bool] = False
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:  # noqa: B027 - fidelity has none
+    def fit(self, model: VisionModel[Prediction], data_set: DataSet) -> None:
         """Match the model's classes with the data set's by name, before any image is touched.
 
         Raises:
@@ -87,15 +92,15 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: Prediction, data_set: DataSet, image_id: str) -> Json:
         """What one image leaves in its record: boxes, or confusion counts."""
 
-    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+    def compared(self, prediction: Prediction, reference: Prediction, image_id: str) -> Json:
         """What one image leaves in its record when the model's own prediction is the truth."""
         raise NotImplementedError(f"{self.name} needs ground truth")
 
     def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json | None:
-        """What `metrics` needs besides the records; kept in the run directory."""
+        """What `metrics` needs besides the records, kept in the run directory; None: nothing."""
         return None
 
     @abstractmethod
@@ -111,9 +116,13 @@ class Task(ABC):
         return None
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: Prediction | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: Prediction | None = None,
     ) -> Drawing:
-        """What to draw of a prediction on its image, right and wrong told apart.
+        """What to draw of a prediction, right and wrong told apart; by default nothing.
 
         Args:
             prediction: what the vision model returned; None draws the ground truth itself.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Any
 
 from harness.errors import HarnessError, UserError
 from harness.images import fidelity
 from harness.images import io as images_module
+from harness.plugins import Codec, DataSet, ImageRef, Restorer, Task, VisionModel
+from harness.study.plugin_checks import checked_fingerprint
 from harness.study.selection import Selection
 from harness.study.study import Cell, Condition, Study, stable_hash
 
@@ -18,8 +19,8 @@ from harness.study.study import Cell, Condition, Study, stable_hash
 class TaskPlan:
     """A task with its vision model (None for ``fidelity``)."""
 
-    task: Any
-    model: Any
+    task: Task
+    model: VisionModel | None
 
     @property
     def model_name(self) -> str:
@@ -27,13 +28,16 @@ class TaskPlan:
         return self.model.name if self.model is not None else ""
 
 
-def image_list_hash(images: tuple[Any, ...]) -> str:
+def image_list_hash(images: tuple[ImageRef, ...]) -> str:
     """The sha256 over the ids, in order."""
     return stable_hash([image.id for image in images])
 
 
 def skipped_cells(
-    selection: Selection, restorers: dict[str, Any], codecs: dict[str, Any], study: Study
+    selection: Selection,
+    restorers: dict[str, Restorer],
+    codecs: dict[str, Codec],
+    study: Study,
 ) -> dict[tuple[str, Condition], str]:
     """Why a restorer cannot run at a codec and QF.
 
@@ -44,7 +48,7 @@ def skipped_cells(
     for name, restorer in restorers.items():
         for codec_name, codec in codecs.items():
             reason = ""
-            if getattr(restorer, "needs_jpeg", False) and not codec.jpeg:
+            if restorer.needs_jpeg and not codec.jpeg:
                 reason = (
                     f"The restorer {name} only understands JPEG files, so it has no "
                     f"{codec_name} cells."
@@ -60,10 +64,10 @@ def skipped_cells(
 
 def build_cells(
     study: Study,
-    data_set: Any,
-    images: tuple[Any, ...],
-    codecs: dict[str, Any],
-    restorers: dict[str, Any],
+    data_set: DataSet,
+    images: tuple[ImageRef, ...],
+    codecs: dict[str, Codec],
+    restorers: dict[str, Restorer],
     tasks: dict[str, TaskPlan],
     skipped: Container[tuple[str, Condition]],
     gated: Container[str],
@@ -73,7 +77,7 @@ def build_cells(
     The uncompressed images are cells where the study names them, and of the ``gated`` tasks.
     """
     common = {
-        "data": data_set.fingerprint(),
+        "data": checked_fingerprint("data set", data_set.name, data_set, data_set.fingerprint),
         "images": image_list_hash(images),
         "read": images_module.VERSION,
         "fidelity": fidelity.VERSION,
@@ -83,10 +87,14 @@ def build_cells(
     if study.luma:
         common["luma"] = fidelity.LUMA_VERSION
     compressed: list[Condition] = [(codec, qf) for codec in codecs for qf in study.qf]
+    codec_fingerprints = {
+        name: checked_fingerprint("codec", name, codec, codec.fingerprint)
+        for name, codec in codecs.items()
+    }
     named = {spec.partition(":")[0] for spec in study.restorers}
     cells = []
     for name, plan in tasks.items():
-        model = plan.model.fingerprint() if plan.model is not None else {}
+        model = {} if plan.model is None else _model_fingerprint(plan.model)
         known = {**common, "task": {"name": name, "version": plan.task.version}, "model": model}
         for restorer in restorers.values():
             if restorer.reference and not plan.task.scores_reference:
@@ -95,18 +103,28 @@ def build_cells(
                 continue
             for condition in (None,) if restorer.reference else compressed:
                 codec, qf = condition or ("", None)
-                absent = (restorer.name, condition) in skipped
-                asked = {} if absent else restorer.fingerprint(qf or study.qf[0])
-                inputs = {**known, "qf": qf, "restorer": asked}
+                unfit = (restorer.name, condition) in skipped
+                restored = {} if unfit else _restorer_fingerprint(restorer, qf or study.qf[0])
+                inputs = {**known, "qf": qf, "restorer": restored}
                 # A codec's fingerprint names the libraries that decode the data set's files too.
                 if condition is None:
                     inputs["decoder"] = images_module.fingerprint()
                 else:
-                    inputs["codec"] = codecs[codec].fingerprint()
+                    inputs["codec"] = codec_fingerprints[codec]
                 cells.append(
                     Cell(name, data_set.name, plan.model_name, codec, qf, restorer.name, inputs)
                 )
     return cells
+
+
+def _model_fingerprint(model: VisionModel) -> dict[str, str]:
+    return checked_fingerprint("vision model", model.name, model, model.fingerprint)
+
+
+def _restorer_fingerprint(restorer: Restorer, qf: int) -> dict[str, str]:
+    return checked_fingerprint(
+        "restorer", restorer.name, restorer, lambda: restorer.fingerprint(qf)
+    )
 
 
 def _torch_version() -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+
+from harness.plugins import DataSet, Restorer, VisionModel
+from harness.study.plugin_checks import check_data_set
 
 GIVEN = "given"
 """In a fingerprint: the restorer was handed in as an object."""
 
-NONE: Mapping[str, Any] = MappingProxyType({})
+NONE: Mapping[str, Restorer] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -18,19 +20,24 @@ class Overrides:
     """Objects of the caller's.
 
     Attributes:
-        restorers: `harness.plugins.restorer.Restorer`s by the name the study calls them.
-        data_set: a `harness.plugins.DataSet`; None: the one the study names.
-        models: `harness.plugins.VisionModel`s by their task.
+        restorers: by the name the study calls them.
+        data_set: None: the one the study names.
+        models: by their task.
     """
 
-    restorers: Mapping[str, Any] = field(default_factory=dict)
-    data_set: Any = None
-    models: Mapping[str, Any] = field(default_factory=dict)
+    restorers: Mapping[str, Restorer] = field(default_factory=dict)
+    data_set: DataSet | None = None
+    models: Mapping[str, VisionModel] = field(default_factory=dict)
 
-    def found(self) -> tuple[Any, list[str]] | None:
-        """The data set and what the user should be told about it, if it is the caller's."""
+    def found(self) -> tuple[DataSet, list[str]] | None:
+        """The data set and what the user should be told about it, if it is the caller's.
+
+        Raises:
+            UserError: it says something that cannot be.
+        """
         if self.data_set is None:
             return None
+        check_data_set(self.data_set.name, self.data_set)
         return self.data_set, [self.data_set.notice] if self.data_set.notice else []
 
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import (
+    Codec,
+    DataSet,
+    Expected,
+    ImageRef,
+    Json,
+    Restorer,
+    Task,
+    VisionModel,
+    registry,
+)
 from harness.study.grid import TaskPlan, build_cells, image_list_hash, skipped_cells
 from harness.study.overrides import NO_OVERRIDES, Overrides
+from harness.study.plugin_checks import (
+    check_codec,
+    check_model,
+    check_task,
+    checked_images,
+)
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
 from harness.study.study import Cell, Study, stable_hash
@@ -21,30 +37,30 @@ class Plan:
 
     Attributes:
         study: the study, with ``all`` and ``auto`` resolved to names.
-        data_set: a `harness.plugins.DataSet`.
-        images: the `ImageRef`s to walk, in order.
-        codecs: `harness.plugins.codec.Codec`s by name.
-        restorers: `harness.plugins.restorer.Restorer`s by name, in table order.
+        data_set: the images and what is known about them.
+        images: those to walk, in order.
+        codecs: by name.
+        restorers: by name, in table order.
         tasks: by task name.
         cells: every cell of the grid that can be measured.
-        absent: the keys of the cells that cannot, with the reason.
+        skipped: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
-        gates: by task, the `harness.plugins.expected.Expected` score on the uncompressed images.
+        gates: by task, the expected score on the uncompressed images.
     """
 
     study: Study
-    data_set: Any
-    images: tuple[Any, ...]
-    codecs: dict[str, Any]
-    restorers: dict[str, Any]
+    data_set: DataSet
+    images: tuple[ImageRef, ...]
+    codecs: dict[str, Codec]
+    restorers: dict[str, Restorer]
     tasks: dict[str, TaskPlan]
     cells: tuple[Cell, ...]
-    absent: dict[str, str]
+    skipped: dict[str, str]
     notices: tuple[str, ...]
-    gates: dict[str, Any] = field(default_factory=dict)
+    gates: dict[str, Expected] = field(default_factory=dict)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Json:
         """What a run directory holds: cells that differ in any of this never share one."""
         return {
             "dataset": self.data_set.name,
@@ -83,6 +99,8 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     _check_luma(study, task_types)
     selection = select_restorers(study, overrides.restorers)
     codecs = {name: registry.codecs().get(name)() for name in study.codec}
+    for name, codec in codecs.items():
+        check_codec(name, codec)
     if study.luma:
         codecs = {name: codec.as_grey() for name, codec in codecs.items()}
     data_set, notices = overrides.found() or resolve_data_set(study)
@@ -93,8 +111,10 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     tasks = {
         name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
     }
-    for part in tasks.values():
+    for name, part in tasks.items():
+        check_task(name, part.task)
         if part.model is not None:
+            check_model(model_task(name, part.task), part.model)
             part.task.fit(part.model, data_set)
             part.model.prepare()
     images, limit = _images(study, data_set, notices)
@@ -104,16 +124,16 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     expected = {name: _expected(part, data_set) for name, part in tasks.items()}
     gates = {name: found for name, found in expected.items() if found is not None}
     restorers = _with_reference(selection.restorers, bool(gates) and gate)
-    skipped = skipped_cells(selection, restorers, codecs, study)
+    unfit = skipped_cells(selection, restorers, codecs, study)
     gated = gates if gate else {}
-    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, skipped, gated)
-    cells = [cell for cell in grid if (cell.restorer, cell.condition) not in skipped]
-    absent = {
-        cell.key: skipped[cell.restorer, cell.condition]
+    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, unfit, gated)
+    cells = [cell for cell in grid if (cell.restorer, cell.condition) not in unfit]
+    skipped = {
+        cell.key: unfit[cell.restorer, cell.condition]
         for cell in grid
-        if (cell.restorer, cell.condition) in skipped
+        if (cell.restorer, cell.condition) in unfit
     }
-    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(absent.values())]
+    notices += [f"Left empty: {reason}" for reason in dict.fromkeys(skipped.values())]
     if not cells:
         raise UserError(
             f"Nothing to measure: {', '.join(study.task)} compares with the original, "
@@ -127,15 +147,18 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
         restorers,
         tasks,
         tuple(cells),
-        absent,
+        skipped,
         tuple(notices),
         gates,
     )
 
 
 def _models(
-    study: Study, task_types: dict[str, Any], data_set: Any, overrides: Overrides
-) -> dict[str, Any]:
+    study: Study,
+    task_types: Mapping[str, type[Task]],
+    data_set: DataSet,
+    overrides: Overrides,
+) -> dict[str, VisionModel]:
     """The vision model of each task that needs one: the caller's own, else as the study says."""
     groups = {name: model_task(name, part) for name, part in task_types.items() if part.needs_model}
     mine = {
@@ -145,9 +168,11 @@ def _models(
     return {**resolve_models(study, rest, data_set), **mine}
 
 
-def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any, ...], int | None]:
+def _images(
+    study: Study, data_set: DataSet, notices: list[str]
+) -> tuple[tuple[ImageRef, ...], int | None]:
     """The images to walk and the limit, None where it leaves none out."""
-    every = tuple(data_set.images())
+    every = checked_images(data_set)
     images, limit = every[: study.limit], study.limit
     if limit is not None and limit >= len(every):
         notices.append(f"{data_set.name} has only {len(every)} images: --limit changes nothing.")
@@ -155,25 +180,26 @@ def _images(study: Study, data_set: Any, notices: list[str]) -> tuple[tuple[Any,
     return images, limit
 
 
-def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -> dict[str, Any]:
+def _with_truth(
+    task_types: Mapping[str, type[Task]], data_set: DataSet, notices: list[str]
+) -> dict[str, type[Task]]:
     """The tasks, those that a data set without annotations cannot serve replaced by agreement.
 
     Raises:
         UserError: a data set with annotations has none for a task.
     """
-    unlabelled = getattr(data_set, "fallback", False)
     found = {}
     for name, task_type in task_types.items():
         if not task_type.needs_model or task_type.against_model or name in data_set.tasks:
             found[name] = task_type
-        elif unlabelled and task_type.agreement:
+        elif data_set.fallback and task_type.agreement:
             found[task_type.agreement] = registry.tasks().get(task_type.agreement)
             notices.append(
                 f"{data_set.name} has no ground truth for {name}: the truth is the vision model's "
                 "own prediction on the uncompressed images (agreement)."
             )
         else:
-            instead = f" --task {task_type.agreement} needs none." * bool(task_type.agreement)
+            instead = f" --task {task_type.agreement} needs none." if task_type.agreement else ""
             raise UserError(
                 f"The data set {data_set.name} has no ground truth for {name}; "
                 f"it has it for: {', '.join(data_set.tasks) or 'nothing'}.{instead}"
@@ -181,14 +207,13 @@ def _with_truth(task_types: dict[str, Any], data_set: Any, notices: list[str]) -
     return found
 
 
-def _expected(part: TaskPlan, data_set: Any) -> Any:
+def _expected(part: TaskPlan, data_set: DataSet) -> Expected | None:
     if part.model is None or part.task.against_model:
         return None
-    ask = getattr(part.model, "expected", None)
-    return ask(data_set, part.task.metric) if ask is not None else None
+    return part.model.expected(data_set, part.task.metric)
 
 
-def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
+def _with_reference(restorers: dict[str, Restorer], wanted: bool) -> dict[str, Restorer]:
     """The restorers, with the uncompressed image among them if it is ``wanted``."""
     if not wanted or any(restorer.reference for restorer in restorers.values()):
         return restorers
@@ -196,7 +221,7 @@ def _with_reference(restorers: dict[str, Any], wanted: bool) -> dict[str, Any]:
     return {reference.name: reference, **restorers}
 
 
-def _check_luma(study: Study, task_types: dict[str, Any]) -> None:
+def _check_luma(study: Study, task_types: Mapping[str, type[Task]]) -> None:
     seeing = [name for name, task_type in task_types.items() if task_type.needs_model]
     if study.luma and seeing:
         raise UserError(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import Json, registry
 from harness.study.study import stable_hash
 
 
@@ -27,7 +26,7 @@ def find_recipe(name: str) -> Path:
     raise UserError(f"No training recipe '{name}'. Recipes in configs/train: {listed}.")
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
+def read_recipe(path: Path) -> Json:
     """A recipe: a mapping with at least ``trainer`` and ``name``.
 
     Raises:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import DataSet, Task, VisionModel, registry
+from harness.study.plugin_checks import check_data_set
 from harness.study.study import Study
 
 AUTO = "auto"
@@ -55,7 +56,7 @@ def served_by(spec: str) -> set[str]:
     return {task for task in registry.tasks() if name in registry.models(task)}
 
 
-def resolve_data_set(study: Study) -> tuple[Any, list[str]]:
+def resolve_data_set(study: Study) -> tuple[DataSet, list[str]]:
     """The data set of a name or a path, and what the user should be told about it.
 
     Raises:
@@ -65,7 +66,7 @@ def resolve_data_set(study: Study) -> tuple[Any, list[str]]:
     known = registry.datasets()
     if study.dataset in known:
         _refuse_options(study, study.dataset, ())
-        found = known.get(study.dataset)()
+        data_set = known.get(study.dataset)()
     else:
         path = _path(study.dataset)
         if path is None:
@@ -74,23 +75,23 @@ def resolve_data_set(study: Study) -> tuple[Any, list[str]]:
             except UserError as error:
                 raise UserError(f"{error} Nor is there a file or folder of that name.") from None
             raise AssertionError("unreachable: the name is in no registry and is no path")
-        found = _opened(study, path)
-    if hasattr(found, "available"):  # a data set that may be here in part
-        found.available(study.limit)
-    return found, [found.notice] if found.notice else []
+        data_set = _opened(study, path)
+    check_data_set(study.dataset, data_set)
+    data_set.available(study.limit)
+    return data_set, [data_set.notice] if data_set.notice else []
 
 
-def _opened(study: Study, path: Path) -> Any:
+def _opened(study: Study, path: Path) -> DataSet:
     formats = registry.formats()
     openers = {}
     for name in formats:
         with contextlib.suppress(UserError):  # a plugin that cannot be loaded; `doctor` names it
             openers[name] = formats.get(name)
-    for name in sorted(openers, key=lambda name: getattr(openers[name], "fallback", False)):
+    for name in sorted(openers, key=lambda name: openers[name].fallback):
         opener = openers[name]
         if opener.accepts(path, study.options):
             _refuse_options(study, f"a data set of the format {name}", opener.options)
-            return opener(path, **study.options)
+            return opener.open(path, **study.options)
     raise UserError(
         f"{path} is in no known data set format ({', '.join(formats)}). Give a folder of images, "
         "annotations as COCO JSON, a folder in VOC's layout, or a data set's name."
@@ -104,7 +105,9 @@ def _refuse_options(study: Study, what: str, taken: tuple[str, ...]) -> None:
             raise UserError(f"--{option}: {what} does not take it. Options it takes: {listed}.")
 
 
-def resolve_models(study: Study, task_types: dict[str, Any], data_set: Any) -> dict[str, Any]:
+def resolve_models(
+    study: Study, task_types: Mapping[str, type[Task]], data_set: DataSet
+) -> dict[str, VisionModel]:
     """The vision model of each task that needs one: the user's, else the data set's own.
 
     Raises:
@@ -113,7 +116,7 @@ def resolve_models(study: Study, task_types: dict[str, Any], data_set: Any) -> d
     needing = {
         name: model_task(name, task) for name, task in task_types.items() if task.needs_model
     }
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, VisionModel] = {}
     for spec in study.model:
         if not needing:
             raise UserError(f"--model {spec}: the task {study.task[0]} runs no vision model.")
@@ -135,12 +138,12 @@ def resolve_models(study: Study, task_types: dict[str, Any], data_set: Any) -> d
     return {name: chosen[group] for name, group in needing.items()}
 
 
-def model_task(name: str, task_type: Any) -> str:
+def model_task(name: str, task_type: Task | type[Task]) -> str:
     """The task whose vision models a task runs: its own, unless it says otherwise."""
     return task_type.vision or name
 
 
-def _models(spec: str, groups: set[str]) -> dict[str, Any]:
+def _models(spec: str, groups: set[str]) -> dict[str, VisionModel]:
     """The model of a ``--model``, by the tasks it serves.
 
     Raises:
@@ -170,7 +173,7 @@ def _models(spec: str, groups: set[str]) -> dict[str, Any]:
     raise AssertionError("unreachable: no group has the name")
 
 
-def _model_file(spec: str) -> Any:
+def _model_file(spec: str) -> VisionModel | None:
     """The model of ``PATH`` or ``PATH:VARIANT``; None where it is no path and no format's name.
 
     Raises:

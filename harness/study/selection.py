@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.assets.cards import read_card
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import Restorer, registry
 from harness.study.overrides import NONE
+from harness.study.plugin_checks import check_restorer
 from harness.study.study import Study
 
 ALL = "all"
@@ -25,14 +25,14 @@ class Selection:
     """The restorers of a study.
 
     Attributes:
-        restorers: `harness.plugins.restorer.Restorer`s by name, in table order.
+        restorers: by name, in table order.
         specs: what the study calls each: the same name, name and variant, or a path.
-        unready: why a restorer of ``all`` cannot run at a QF.
+        skipped: why a restorer of ``all`` cannot run at a QF.
         left_out: why restorers of ``all`` cannot run at all.
         wanted: names of the restorers that the user named.
     """
 
-    restorers: dict[str, Any]
+    restorers: dict[str, Restorer]
     specs: dict[str, str]
     skipped: dict[tuple[str, int | None], str]
     left_out: tuple[str, ...]
@@ -43,7 +43,7 @@ class Selection:
         return name in self.wanted
 
 
-def original_restorer() -> Any:
+def original_restorer() -> Restorer:
     """The restorer that gives back the uncompressed image, from the registry.
 
     Raises:
@@ -53,15 +53,15 @@ def original_restorer() -> Any:
     for name in known:
         with contextlib.suppress(UserError):  # a plugin that cannot be loaded is not it
             maker = known.get(name)
-            if getattr(maker, "reference", False):
-                return maker.make() if hasattr(maker, "make") else maker()
+            if maker.reference:
+                return maker.make()
     raise UserError(
         "No restorer gives the uncompressed image, which the sanity check needs: install the "
         "project again, or run with --no-sanity-check."
     )
 
 
-def select_restorers(study: Study, overrides: Mapping[str, Any] = NONE) -> Selection:
+def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> Selection:
     """The restorers of ``study``, ready for its QFs.
 
     ``all`` are the registered ones. One of them that cannot be loaded, or has no weights of its own
@@ -76,7 +76,7 @@ def select_restorers(study: Study, overrides: Mapping[str, Any] = NONE) -> Selec
         UserError: an unknown name or variant, a file that nobody can open, no weights for a QF,
             two restorers that tables would call the same.
     """
-    made: dict[str, Any] = {}
+    made: dict[str, Restorer] = {}
     specs: dict[str, str] = {}
     skipped: dict[tuple[str, int | None], str] = {}
     left_out = []
@@ -84,6 +84,7 @@ def select_restorers(study: Study, overrides: Mapping[str, Any] = NONE) -> Selec
     for spec, named in _specs(study):
         try:
             restorer = overrides[spec] if spec in overrides else _make(spec, study)
+            check_restorer(spec, restorer)
             reasons = _prepare(restorer, study.qf, named)
         except UserError as error:
             if named:
@@ -121,20 +122,27 @@ def _specs(study: Study) -> Iterator[tuple[str, bool]]:
             yield spec, True
 
 
-def _make(spec: str, study: Study) -> Any:
+def _make(spec: str, study: Study) -> Restorer:
     """The restorer of ``NAME``, ``NAME:VARIANT`` or a path.
 
     Raises:
         UserError: there is no such name, variant or file, or nobody can open the file.
     """
     known = registry.restorers()
-    options = {"nearest_qf": study.nearest_qf, "tile": study.tile}
     name, colon, variant = spec.partition(":")
     if name in known:
-        return _registered(name, known.get(name), os.path.expanduser(variant), bool(colon), options)  # noqa: PTH111
+        if colon and not variant:
+            raise UserError(
+                f"'{name}:' names no variant behind the colon. Name one, or leave it out."
+            )
+        return known.get(name).make(
+            os.path.expanduser(variant) if colon else None,  # noqa: PTH111 - as below
+            nearest_qf=study.nearest_qf,
+            tile=study.tile,
+        )
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's raises where there is no home
     if os.path.exists(path):  # noqa: PTH110 - Path.exists raises on a name that is too long
-        return _opened(path, options)
+        return _opened(path, study)
     if _looks_like_a_path(name if colon else spec):
         raise UserError(
             f"There are no weights at {spec}. Check the path, or name a restorer: "
@@ -144,24 +152,12 @@ def _make(spec: str, study: Study) -> Any:
     raise AssertionError("unreachable: the name is not in the registry")
 
 
-def _registered(
-    name: str, maker: Any, variant: str, has_variant: bool, options: dict[str, Any]
-) -> Any:
-    if has_variant and not variant:
-        raise UserError(f"'{name}:' names no variant behind the colon. Name one, or leave it out.")
-    if hasattr(maker, "make"):
-        return maker.make(variant if has_variant else None, **options)
-    if has_variant:
-        raise UserError(f"The restorer {name} has no variants, so not '{variant}'.")
-    return maker()
-
-
-def _opened(path: Path, options: dict[str, Any]) -> Any:
+def _opened(path: Path, study: Study) -> Restorer:
     kinds = registry.checkpoints()
     for kind in kinds:
         opener = kinds.get(kind)
         if opener.accepts(path):
-            return opener.open(path, **options)
+            return opener.open(path, nearest_qf=study.nearest_qf, tile=study.tile)
     if path.is_dir():
         raise UserError(
             f"{path} is a folder: say whose weights it holds, one a QF, such as arcnn:{path}."
@@ -176,7 +172,7 @@ def _looks_like_a_path(text: str) -> bool:
     return "/" in text or os.sep in text or text.lower().endswith(SUFFIXES)
 
 
-def _prepare(restorer: Any, qfs: tuple[int, ...], named: bool) -> dict[int, str]:
+def _prepare(restorer: Restorer, qfs: tuple[int, ...], named: bool) -> dict[int, str]:
     """Get a restorer ready for every QF: why it cannot be, by QF.
 
     Raises:
@@ -193,6 +189,5 @@ def _prepare(restorer: Any, qfs: tuple[int, ...], named: bool) -> dict[int, str]
     return reasons
 
 
-def _ships_weights(restorer: Any) -> bool:
-    cards = getattr(restorer, "cards", None)
-    return cards is not None and any(not read_card(path).url for path in cards())
+def _ships_weights(restorer: Restorer) -> bool:
+    return any(not read_card(path).url for path in restorer.cards())

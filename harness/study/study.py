@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.plugins.types import Json
 
 SMALLEST_TILE = 32
 """Pixels a side: less than that, and a tile is nothing but overlap."""
@@ -55,7 +59,7 @@ class Study(BaseModel):
     )
     restorers: tuple[str, ...] = Field(
         default=("all",),
-        description="names, names with a variant (fbcnn:told), weights files, or all",
+        description="names, names with a variant (fbcnn:known_qf), weights files, or all",
     )
     nearest_qf: bool = Field(
         default=False, description="a QF without a checkpoint takes the nearest one's", strict=True
@@ -75,11 +79,11 @@ class Study(BaseModel):
 
     @field_validator("task", "qf", "restorers", "model", "codec", mode="before")
     @classmethod
-    def _as_list(cls, value: Any) -> Any:
+    def _as_list(cls, value: object) -> object:
         """A single value or a comma-separated string is a list too; repeats count once."""
         if value is None:
             return ()
-        parts: list[Any] = []
+        parts: list[object] = []
         for item in value if isinstance(value, list | tuple) else [value]:
             if isinstance(item, bool | list | tuple | dict):
                 raise ValueError("needs a value or a plain list of values")
@@ -110,7 +114,7 @@ class Study(BaseModel):
 
     @field_validator("task", "qf", "restorers", "codec")
     @classmethod
-    def _not_empty(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _not_empty(cls, value: tuple[object, ...]) -> tuple[object, ...]:
         if not value:
             raise ValueError("needs at least one value")
         return value
@@ -122,7 +126,7 @@ class Study(BaseModel):
         return {name: value for name, value in said.items() if value is not None}
 
 
-def read_study(path: Path | None, flags: dict[str, Any]) -> Study:
+def read_study(path: Path | None, flags: Mapping[str, object]) -> Study:
     """The study of a YAML file with the flags that were given laid over it.
 
     Args:
@@ -132,7 +136,7 @@ def read_study(path: Path | None, flags: dict[str, Any]) -> Study:
     Raises:
         UserError: the file cannot be read, or a value does not fit (field, value and reason).
     """
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     if path is not None:
         try:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -197,7 +201,7 @@ class Cell:
     codec: str
     qf: int | None
     restorer: str
-    inputs: dict[str, Any] = field(compare=False)
+    inputs: Json = field(compare=False)
 
     @property
     def key(self) -> str:
@@ -220,7 +224,7 @@ class Cell:
         """The sha256 of `inputs` and the place: no other cell ever reuses its records."""
         return stable_hash({"key": self.key, "model": self.model, **self.inputs})
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """For the manifest."""
         return {
             "task": self.task,
@@ -234,7 +238,7 @@ class Cell:
         }
 
 
-def stable_hash(value: Any) -> str:
+def stable_hash(value: object) -> str:
     """The sha256 of a JSON-serialisable value, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

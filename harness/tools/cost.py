@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.plugins import registry
@@ -21,6 +21,9 @@ from harness.report.tables.cost import (
     read_published,
 )
 from harness.tools.timing import Timing, TimingJob, measure, measured_rate, repeats_within
+
+if TYPE_CHECKING:
+    from harness.plugins import Restorer
 
 SMALLEST = 16
 """Smallest side of an image that every network takes, pixels."""
@@ -113,11 +116,11 @@ def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
     )
 
 
-def _chosen(request: CostRequest) -> tuple[dict[str, tuple[Any, str]], list[str]]:
+def _chosen(request: CostRequest) -> tuple[dict[str, tuple[type[Restorer], str]], list[str]]:
     """Classes and sizes by name, in the order of the table, and why others are left out."""
     known = registry.restorers()
     everything = "all" in request.restorers
-    networks: dict[str, Any] = {}
+    networks: dict[str, type[Restorer]] = {}
     notes: list[str] = []
     for name in known if everything else request.restorers:
         named = name in request.restorers
@@ -128,7 +131,7 @@ def _chosen(request: CostRequest) -> tuple[dict[str, tuple[Any, str]], list[str]
                 raise
             notes.append(str(error))
             continue
-        if hasattr(restorer, "cost"):
+        if restorer.presets():
             networks[name] = restorer
         elif named:
             raise UserError(f"{name} has no network to count: name another restorer, or all.")
@@ -152,13 +155,13 @@ def _size(wanted: str, presets: Sequence[str]) -> str | None:
     return presets[0] if wanted == "small" and len(presets) == 1 else None
 
 
-def _no_size(who: str, wanted: str, restorers: Iterable[Any]) -> str:
+def _no_size(who: str, wanted: str, restorers: Iterable[type[Restorer]]) -> str:
     sizes = dict.fromkeys(size for restorer in restorers for size in restorer.presets())
     has = "has a" if who == "No restorer" else "has no"
     return f"{who} {has} size '{wanted}'. There are: {', '.join(sizes) or 'none'}."
 
 
-def _counted(name: str, restorer: Any, preset: str, side: int) -> CostRow:
+def _counted(name: str, restorer: type[Restorer], preset: str, side: int) -> CostRow:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the networks' own libraries
         cost = restorer.cost(preset, side, side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.plugins import registry
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from harness.records.run_directory import RunDirectory
 
 
-def registries() -> dict[str, Registry]:
+def registries() -> dict[str, Registry[object]]:
     """Every registry by its heading; nothing is imported."""
-    found = {
+    found: dict[str, Registry[object]] = {
         "restorers": registry.restorers(),
         "tasks": registry.tasks(),
         "datasets": registry.datasets(),
@@ -71,7 +71,7 @@ def show_lines(name: str) -> Iterator[str]:
         yield from _run_lines(RunDirectory(Path(name)))
         return
     if not found:
-        everything = Registry("name", _all_entries())
+        everything: Registry[object] = Registry("name", _all_entries())
         everything.entry(name)
     for heading, entries in found.items():
         entry = entries.entry(name)
@@ -92,9 +92,13 @@ def _all_entries() -> Iterator[registry.Entry]:
             yield from entries.declarations(name)
 
 
-def _cards(thing: Any) -> list[Path]:
-    cards = getattr(thing, "cards", None)
-    return list(cards()) if cards is not None else []
+def _cards(thing: object) -> list[Path]:
+    """The cards of what can have some."""
+    from harness.plugins import DataSet, Restorer, VisionModel
+
+    if isinstance(thing, type) and issubclass(thing, Restorer | DataSet | VisionModel):
+        return thing.cards()
+    return []
 
 
 def _run_lines(directory: RunDirectory) -> Iterator[str]:

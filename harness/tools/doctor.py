@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import TypeVar
 
 from harness.assets import cards as assets
 from harness.errors import HarnessError, UserError
@@ -22,6 +23,8 @@ from harness.plugins import registry
 from harness.plugins.registry import Registry
 from harness.tools import selftest as trials
 from harness.tools.selftest import ABSENT, BROKEN, OK, CheckResult
+
+T = TypeVar("T")
 
 OPTIONAL = {
     "detectron2": "optional, for its detectors: pip install --no-build-isolation "
@@ -97,7 +100,7 @@ def _sections(quick: bool) -> Iterator[Section]:
         if models := registry.models(task):
             yield _section(f"{task} models", models, partial(trials.model, quick=quick))
     yield _section("data sets", registry.datasets(), trials.data_set)
-    plugins = {
+    plugins: dict[str, Registry[object]] = {
         "tasks": registry.tasks(),
         "formats": registry.formats(),
         "model formats": registry.model_formats(),
@@ -110,7 +113,7 @@ def _sections(quick: bool) -> Iterator[Section]:
 
 
 def _section(
-    heading: str, them: Registry, check: Callable[[Registry, str], CheckResult]
+    heading: str, them: Registry[T], check: Callable[[Registry[T], str], CheckResult]
 ) -> Section:
     return Section(heading, {name: partial(check, them, name) for name in them})
 

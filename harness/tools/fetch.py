@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.assets.archives import unpack
 from harness.assets.cards import Card, Download, data_root, locate_file, megabytes, read_card
@@ -17,7 +17,10 @@ from harness.assets.download import fetch
 from harness.assets.transfer import Progress
 from harness.errors import HarnessError, UserError
 from harness.plugins import registry
-from harness.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from harness.plugins import DataSet, Restorer, VisionModel
+    from harness.plugins.registry import Registry
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -99,13 +102,15 @@ def _card_at(path: Path) -> Card:
     for kind in kinds:
         opener = kinds.get(kind)
         if opener.accepts(path):
-            card: Card | None = getattr(opener.open(path, None), "card", None)
+            card = opener.open(path, None).card
             if card is not None and card.url:
                 return card
     raise UserError(f"{path} names no address that its file can be downloaded from (url).")
 
 
-def _data_set(name: str, kind: Any, say: Callable[[str], None], limit: int | None) -> Iterator[str]:
+def _data_set(
+    name: str, kind: type[DataSet], say: Callable[[str], None], limit: int | None
+) -> Iterator[str]:
     """Bring what a data set lacks."""
     root = data_root()
     licences: set[str] = set()
@@ -200,15 +205,15 @@ def _check_room(item: Download, archive: Path) -> None:
 
 def _all_cards() -> list[Path]:
     """Every card that something in a registry shows, without what cannot be imported."""
-    kinds: list[Registry] = [registry.restorers(), registry.datasets()]
-    kinds += [registry.models(task) for task in registry.tasks()]
-    found: list[Path] = []
-    for kind in kinds:
-        for name in kind:
+    groups: list[Registry[type[Restorer | DataSet | VisionModel]]]
+    groups = [registry.restorers(), registry.datasets()]
+    groups += [registry.models(task) for task in registry.tasks()]
+    cards: list[Path] = []
+    for group in groups:
+        for name in group:
             with contextlib.suppress(UserError):
-                cards = getattr(kind.get(name), "cards", None)
-                found += [path for path in cards() if path not in found] if cards else []
-    return found
+                cards += [path for path in group.get(name).cards() if path not in cards]
+    return cards
 
 
 def told(what: str, say: Callable[[str], None]) -> Progress:

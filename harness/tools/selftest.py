@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.assets import cards as assets
 from harness.errors import HarnessError, UserError
-from harness.plugins import registry
+from harness.plugins import RGB, Codec, DataSet, Restorer, VisionModel, as_restored, registry
 from harness.plugins.registry import Registry
 from harness.study.study import Study
+
+T = TypeVar("T")
 
 OK, ABSENT, BROKEN = "ok", "absent", "broken"
 """It works; it is not here; it is here and does not work."""
@@ -33,7 +35,7 @@ class CheckResult(NamedTuple):
     text: str
 
 
-def codec(them: Registry, name: str) -> CheckResult:
+def codec(them: Registry[type[Codec]], name: str) -> CheckResult:
     """A codec there and back.
 
     Raises:
@@ -50,7 +52,7 @@ def codec(them: Registry, name: str) -> CheckResult:
     return CheckResult(OK, ", ".join(said))
 
 
-def restorer(them: Registry, name: str, quick: bool) -> CheckResult:
+def restorer(them: Registry[type[Restorer]], name: str, quick: bool) -> CheckResult:
     """A restorer with its default weights on a small JPEG at each of a study's usual QFs.
 
     Raises:
@@ -58,8 +60,8 @@ def restorer(them: Registry, name: str, quick: bool) -> CheckResult:
         HarnessError: it does not work.
     """
     thing = _thing(them, name)
-    made = thing.make() if hasattr(thing, "make") else thing()
-    if getattr(made, "reference", False):
+    made = thing.make()
+    if made.reference:
         return CheckResult(OK, "the uncompressed image")
     if quick:
         return CheckResult(OK, "not run")
@@ -72,7 +74,7 @@ def restorer(them: Registry, name: str, quick: bool) -> CheckResult:
             refused = refused or str(error)
             continue
         result = _working(partial(made.restore, jpeg.compress(_picture(), qf)))
-        _check_image(getattr(result, "pixels", result))
+        _check_image(as_restored(result).pixels)
         ready.append(str(qf))
     took = time.perf_counter() - began
     if not ready:
@@ -80,7 +82,7 @@ def restorer(them: Registry, name: str, quick: bool) -> CheckResult:
     return CheckResult(OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s")
 
 
-def model(them: Registry, name: str, quick: bool) -> CheckResult:
+def model(them: Registry[type[VisionModel]], name: str, quick: bool) -> CheckResult:
     """A vision model on a small image, if its weights are here.
 
     Raises:
@@ -88,10 +90,10 @@ def model(them: Registry, name: str, quick: bool) -> CheckResult:
         HarnessError: it does not work.
     """
     thing = _thing(them, name)
-    files = weights(_cards(thing))
+    files = weights(thing.cards())
     if files.state == BROKEN or (quick and files.state == ABSENT):
         return files
-    made = thing.make(None) if hasattr(thing, "make") else thing()
+    made = thing.make(None)
     if quick:
         return CheckResult(OK, "not run")
     began = time.perf_counter()
@@ -108,7 +110,7 @@ def model(them: Registry, name: str, quick: bool) -> CheckResult:
     return CheckResult(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s")
 
 
-def data_set(them: Registry, name: str) -> CheckResult:
+def data_set(them: Registry[type[DataSet]], name: str) -> CheckResult:
     """Whether a data set is on this machine; nothing of it is read.
 
     Raises:
@@ -116,14 +118,14 @@ def data_set(them: Registry, name: str) -> CheckResult:
     """
     thing = _thing(them, name)
     # The interface has a `downloads` that brings nothing; one more is the data set's own.
-    fetched = sum("downloads" in vars(base) for base in getattr(thing, "__mro__", ())) > 1
-    if getattr(thing, "prepared", lambda: True)():
+    fetched = sum("downloads" in vars(base) for base in thing.__mro__) > 1
+    if thing.prepared():
         return CheckResult(OK, f"under {assets.data_root()}" if fetched else "needs no download")
     how = f": harness fetch {name}{_download_size(thing)}" if fetched else ""
     return CheckResult(ABSENT, f"not under {assets.data_root()}{how}")
 
 
-def imported(them: Registry) -> CheckResult:
+def imported(them: Registry[object]) -> CheckResult:
     """Whether all of a registry can be imported."""
     failed = []
     for name in them:
@@ -138,12 +140,12 @@ def imported(them: Registry) -> CheckResult:
     )
 
 
-def group_weight_cards(restorers: Registry) -> dict[str, list[Path]]:
+def group_weight_cards(restorers: Registry[type[Restorer]]) -> dict[str, list[Path]]:
     """The cards of every network of some restorers, those of its quality factors together."""
     groups: dict[str, list[Path]] = {}
     for name in restorers:
         try:
-            cards = _cards(restorers.get(name))
+            cards = restorers.get(name).cards()
         except Exception:  # said where the restorer itself is tried
             continue
         for card in cards:
@@ -179,14 +181,14 @@ def weights(cards: list[Path]) -> CheckResult:
     )
 
 
-def _thing(them: Registry, name: str) -> Any:
+def _thing(them: Registry[T], name: str) -> T:
     try:
         return them.get(name)
     except UserError as error:  # a mistake of whoever installed it, not of the user
         raise HarnessError(str(error)) from error
 
 
-def _working(trial: Callable[[], Any]) -> Any:
+def _working(trial: Callable[[], T]) -> T:
     """What a trial gives; the user has had no part in an error of it."""
     try:
         return trial()
@@ -194,15 +196,11 @@ def _working(trial: Callable[[], Any]) -> Any:
         raise HarnessError(str(error)) from error
 
 
-def _cards(thing: Any) -> list[Path]:
-    return list(thing.cards()) if hasattr(thing, "cards") else []
+def _ships_weights(thing: type[Restorer | VisionModel]) -> bool:
+    return any(not assets.read_card(path).url for path in thing.cards())
 
 
-def _ships_weights(thing: Any) -> bool:
-    return any(not assets.read_card(path).url for path in _cards(thing))
-
-
-def _download_size(thing: Any) -> str:
+def _download_size(thing: type[DataSet]) -> str:
     """The size of a data set's downloads, as far as it is known before the first is here."""
     size = 0
     try:
@@ -219,6 +217,6 @@ def _picture() -> NDArray[np.uint8]:
     return np.stack([8 * x, 8 * y, 128 + 64 * (x // 4 % 2)], axis=2).astype(np.uint8)
 
 
-def _check_image(pixels: Any) -> None:
+def _check_image(pixels: RGB) -> None:
     if pixels.shape != (_SIDE, _SIDE, 3) or pixels.dtype != np.uint8:
         raise HarnessError(f"It made {pixels.dtype} {pixels.shape} of an image of {_SIDE}×{_SIDE}.")

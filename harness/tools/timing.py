@@ -14,7 +14,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from harness.plugins import registry
 
@@ -26,7 +25,7 @@ class TimingJob:
     """What to time.
 
     Attributes:
-        restorer: registry name; its class has `restorers.common.architecture.Architecture.trial`.
+        restorer: registry name; its class has a `trial`.
         preset: size of its network.
         side: of the image, pixels.
         device: ``cpu`` or ``cuda``.
@@ -73,8 +72,8 @@ def repeats_within(budget: float, seconds: float, wanted: int) -> int:
 
 
 def timed(
-    call: Callable[[], Any],
-    synchronise: Callable[[], Any],
+    call: Callable[[], object],
+    synchronise: Callable[[], object],
     repeats: int,
     budget: float,
     clock: Clock = time.perf_counter,
@@ -159,7 +158,7 @@ def run(job: TimingJob) -> Timing:
     return Timing(1000 * median(seconds), peak(), len(seconds))
 
 
-def _synchronise(device: str) -> Callable[[], Any]:
+def _synchronise(device: str) -> Callable[[], object]:
     if device == "cpu":
         return lambda: None
     import torch

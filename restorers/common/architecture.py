@@ -12,7 +12,8 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from restorers.common.complexity import Cost, Example
+    from harness.plugins import Cost
+    from restorers.common.complexity import Example
 
 Config = TypeVar("Config")
 """The size of a network: a frozen dataclass, or a number."""

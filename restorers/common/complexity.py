@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from harness.plugins import Cost
 from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes
 
 if TYPE_CHECKING:
@@ -31,22 +31,6 @@ class Example(NamedTuple):
 
     image: Tensor
     planes: Planes | None = None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one restoration costs.
-
-    Attributes:
-        parameters: that the restoration depends on.
-        macs: multiply-accumulates.
-        macs_by_output: the same with transposed convolutions counted by their output, see
-            `count_macs`: what Table III compares with.
-    """
-
-    parameters: int
-    macs: int
-    macs_by_output: int
 
 
 def count_parameters(modules: nn.Module | Iterable[nn.Module]) -> int:

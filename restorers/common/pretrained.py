@@ -15,14 +15,17 @@ from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, CheckpointS
 from restorers.common.architecture import Architecture, Config, Network
 from restorers.common.tiling import Tile, Tiling, enough_memory
 
-TOLD = "told"
+KNOWN_QF = "known_qf"
 """The variant that tells a blind network the quality factor."""
+
+_KNOWN_QF_BEFORE = "told"
+"""What older studies call it: it is still understood, and tables show it as it was typed."""
 
 
 class PretrainedRestorer(Architecture[Config, Network], Restorer):
     """A restorer with weights, in float32 on the CPU.
 
-    Variants, joined by ``+``: ``told`` (tell it the QF, if it is blind), and one of
+    Variants, joined by ``+``: ``known_qf`` (tell it the QF, if it is blind), and one of
 
     * a name: ``small`` is the default; the cards of the others are listed by ``harness show``;
     * a path of a weights file, or of a folder with one a quality factor.
@@ -34,7 +37,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
     Args:
         source: its weights.
         variant: what stands behind the name in tables.
-        told: tell it the quality factor.
+        known_qf: tell it the quality factor.
         nearest_qf: see `Restorer.make`.
         tile: see `Restorer.make`.
 
@@ -57,15 +60,16 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         self,
         source: CheckpointSource | None = None,
         variant: str | None = None,
-        told: bool = False,
+        known_qf: bool = False,
         nearest_qf: bool = False,
         tile: int | None = None,
     ) -> None:
         self.source = source or Cards(self._stem(self.default))
         if variant is not None:
             self.name = f"{type(self).name}:{variant}"
-        self.told, self.nearest_qf, self.tile = told, nearest_qf, tile
-        self.needs_jpeg = type(self).needs_jpeg or told or self.source.qualities() is not None
+        self.known_qf, self.nearest_qf, self.tile = known_qf, nearest_qf, tile
+        by_quality = known_qf or self.source.qualities() is not None
+        self.needs_jpeg = type(self).needs_jpeg or by_quality
         self._networks: dict[int | None, Network] = {}
         self._files: dict[int | None, File] = {}
         self._loading = threading.Lock()
@@ -77,16 +81,23 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         """See `Restorer.make` and the class."""
         if variant is None:
             return cls(nearest_qf=nearest_qf, tile=tile)
-        rest, told = variant, False
+        weights, known_qf = variant, ""
         if not Path(variant).exists():
             parts = variant.split("+")
-            told = TOLD in parts
-            rest = "+".join(part for part in parts if part != TOLD)
-        if told and not cls.blind:
-            raise UserError(f"{cls.name} cannot be told the quality factor: leave out '{TOLD}'.")
-        source = cls._source(rest) if rest else None
-        shown = "+".join([_label(rest)] * bool(rest) + [TOLD] * told)
-        return cls(source, shown, told, nearest_qf, tile)
+            known_qf = next((part for part in parts if part in (KNOWN_QF, _KNOWN_QF_BEFORE)), "")
+            weights = "+".join(part for part in parts if part not in (KNOWN_QF, _KNOWN_QF_BEFORE))
+        if known_qf and not cls.blind:
+            raise UserError(
+                f"{cls.name} cannot be told the quality factor: leave out '{known_qf}'."
+            )
+        labels = [_label(weights) if weights else "", known_qf]
+        return cls(
+            source=cls._source(weights) if weights else None,
+            variant="+".join(label for label in labels if label),
+            known_qf=bool(known_qf),
+            nearest_qf=nearest_qf,
+            tile=tile,
+        )
 
     @classmethod
     def _source(cls, named: str) -> CheckpointSource:
@@ -98,7 +109,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         known = ", ".join(cls.variants())
         raise UserError(
             f"{cls.name} has no weights named '{named}', and there is no such file or folder. "
-            f"Named ones: {known or 'none'}" + (f"; also: {TOLD}." if cls.blind else ".")
+            f"Named ones: {known or 'none'}" + (f"; also: {KNOWN_QF}." if cls.blind else ".")
         )
 
     @classmethod
@@ -188,7 +199,8 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
             "precision": "float32",
             "tiling": self.tiling.describe(self.tile),
         }
-        return {**parts, "told": "qf"} if self.told else parts
+        # The key is that of the records made before; another one would have them made again.
+        return {**parts, "told": "qf"} if self.known_qf else parts
 
     def restore(self, compressed: Compressed) -> RGB | Restored:
         """The restored image, by the network for ``compressed.qf``.

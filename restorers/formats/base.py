@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import RGB, Compressed, Restored, Restorer
+from harness.plugins import RGB, Compressed, Restored, Restorer, RestorerFormat
 from restorers.checkpoints.sources import readable_sha256
 from restorers.common.blending import tiled
 from restorers.common.colour import Plane, on_luma
@@ -40,7 +40,7 @@ class Loaded:
     whole: bool = False
 
 
-class NetworkFile(Restorer):
+class NetworkFile(Restorer, RestorerFormat):
     """One file of the user's, for every quality factor, whatever QF its name may say.
 
     Args:
@@ -66,11 +66,6 @@ class NetworkFile(Restorer):
         self._loaded: Loaded | None = None
         self._sha256 = ""
         self._loading = threading.Lock()
-
-    @classmethod
-    @abstractmethod
-    def accepts(cls, path: Path) -> bool:
-        """Whether a file is of this kind; looks at its name and first bytes, imports no torch."""
 
     @classmethod
     def open(cls, path: Path, *, nearest_qf: bool = False, tile: int | None = None) -> Restorer:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.plugins import Restorer, registry
+from harness.plugins import Restorer, RestorerFormat, registry
 from restorers.checkpoints.format import read_header
 
 
-class OwnCheckpoint(Restorer):
+class OwnCheckpoint(RestorerFormat):
     """A ``.safetensors`` file that names one of the registry's restorers.
 
     As with ``NAME:path/to/file``, a name that ends with ``q10`` says that the network is for QF 10,
@@ -33,5 +33,5 @@ class OwnCheckpoint(Restorer):
             UserError: it names an unknown restorer, or is none of our files.
         """
         header = read_header(path)
-        named: type[Restorer] = registry.restorers().get(header.restorer if header else "")
+        named = registry.restorers().get(header.restorer if header else "")
         return named.make(str(path), nearest_qf=nearest_qf, tile=tile)

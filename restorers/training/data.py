@@ -59,8 +59,7 @@ def opened(source: str) -> DataSet:
             f"The recipe's folder of images {source} {what}: put images there, or name another "
             f"folder, or {NAMED}NAME for a data set (paths are relative to {Path.cwd()})."
         )
-    opened_folder: DataSet = registry.formats().get("folder")(folder)
-    return opened_folder
+    return registry.formats().get("folder").open(folder)
 
 
 def image_files(source: str) -> list[Path]:
@@ -80,8 +79,7 @@ def held_out(files: Sequence[Path], count: int) -> list[Path]:
 
 def jpeg() -> Codec:
     """The codec trained against: JPEG as the harness compresses, 4:2:0."""
-    codec: Codec = registry.codecs().get("jpeg")()
-    return codec
+    return registry.codecs().get("jpeg")()
 
 
 def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[ImagePair]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from harness.errors import HarnessError
-from harness.plugins import DataSet, Drawing, Json
+from harness.plugins import ClassScores, DataSet, Drawing, Json
 from tasks.agreement import Agreement
 from tasks.classification.task import Classification, class_name, drawn, surest
 
 
-class ClassificationAgreement(Agreement, Classification):
+class ClassificationAgreement(Agreement[ClassScores], Classification):
     """Accuracy where the truth is the classifier's surest class of the uncompressed image."""
 
     name: ClassVar[str] = "classification-agreement"
@@ -19,10 +19,10 @@ class ClassificationAgreement(Agreement, Classification):
         "Image classification, agreement with the model's own class of the uncompressed image, "
         "no ground truth (top-1 accuracy in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement top-1",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement top-1",)
     vision: ClassVar[str] = "classification"
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: ClassScores, data_set: DataSet, image_id: str) -> Json:
         """Not asked: see `compared`.
 
         Raises:
@@ -30,7 +30,7 @@ class ClassificationAgreement(Agreement, Classification):
         """
         raise HarnessError(f"{self.name} compares two predictions, not one with a label.")
 
-    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+    def compared(self, prediction: ClassScores, reference: ClassScores, image_id: str) -> Json:
         """The reference's surest class as ``label`` and the prediction's ``top``, by place.
 
         Raises:
@@ -41,7 +41,11 @@ class ClassificationAgreement(Agreement, Classification):
         return {"label": truth, "top": surest(prediction, count, image_id)}
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: ClassScores | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: ClassScores | None = None,
     ) -> Drawing:
         """The surest class in words, right where it is the reference's."""
         names = self._model_classes

@@ -34,7 +34,7 @@ class ClassificationSample(Sample):
         self._labels = np.asarray([outcome["label"] for outcome in outcomes], np.int64)
         self._names = tuple(names)
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, Values]:
         """Everything `tasks.classification.task.Classification.metrics` returns, for each draw.
 
         A class that a draw holds no image of is NaN there.
@@ -50,7 +50,7 @@ class ClassificationSample(Sample):
             },
         }
 
-    def each(self) -> Values:
+    def per_image(self) -> Values:
         """1 for an image whose class is the surest answer, 0 for the others."""
         return self._first
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
+from harness.plugins import ClassScores, DataSet, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.classes import places
 from tasks.classification.sample import KEPT, within
 
@@ -23,7 +23,7 @@ _SYNSET = re.compile(r"n\d{8}")
 _NAMED = 6
 
 
-class Classification(Task):
+class Classification(Task[ClassScores]):
     """The share of images whose class is the surest answer, or among the five surest.
 
     A model answers with any of its classes, also those that the data set lacks: these are wrong
@@ -33,14 +33,14 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     metric: ClassVar[str] = "top-1"
     title: ClassVar[str] = "Image classification (top-1 and top-5 accuracy in %)"
-    shown: ClassVar[tuple[str, ...]] = ("top-1", "top-5")
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("top-1", "top-5")
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "classification-agreement"
 
     def __init__(self) -> None:
         self._numbers: tuple[int, ...] | None = None
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+    def fit(self, model: VisionModel[ClassScores], data_set: DataSet) -> None:
         """Match the model's classes with the data set's, by name.
 
         A folder of ImageNet has WordNet ids for names. Sorted, all 1000 of them are in the order
@@ -64,7 +64,7 @@ class Classification(Task):
             numbers[there] = here
         self._numbers = tuple(numbers)
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: ClassScores, data_set: DataSet, image_id: str) -> Json:
         """The ``label`` and the ``top`` classes, the surest first.
 
         Both are indices into the data set's classes; a class that it lacks is `UNKNOWN`. Of five
@@ -123,7 +123,11 @@ class Classification(Task):
         return ClassificationSample(list(records), outcomes, ground_truth["classes"])
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: ClassScores | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: ClassScores | None = None,
     ) -> Drawing:
         """The surest class in words, and whether it is right."""
         label = int(data_set.label(image_id))
@@ -134,7 +138,7 @@ class Classification(Task):
         return drawn(prediction, said == label, class_name(data_set.classes, said), true)
 
 
-def surest(prediction: Any, count: int, image_id: str) -> list[int]:
+def surest(prediction: object, count: int, image_id: str) -> list[int]:
     """The places of the highest scores, the highest first; of equal ones the first in place.
 
     Args:
@@ -148,17 +152,17 @@ def surest(prediction: Any, count: int, image_id: str) -> list[int]:
     Raises:
         HarnessError: the prediction is no such array, or holds a NaN.
     """
-    right = isinstance(prediction, np.ndarray) and prediction.dtype.kind == "f"
-    if not right or prediction.shape != (count,):
-        got = f"{prediction.dtype}, {prediction.shape}" if hasattr(prediction, "shape") else "none"
+    array = prediction if isinstance(prediction, np.ndarray) else None
+    if array is None or array.dtype.kind != "f" or array.shape != (count,):
+        got = "none" if array is None else f"{array.dtype}, {array.shape}"
         raise HarnessError(
             f"The classifier must answer image {image_id!r} with a float array of {count} scores, "
             f"one a class; it was {got}."
         )
-    if np.isnan(prediction).any():
+    if np.isnan(array).any():
         raise HarnessError(f"The classifier answered image {image_id!r} with NaN.")
     kept = min(KEPT, max(count - 1, 1))
-    return [int(place) for place in np.argsort(-prediction, kind="stable")[:kept]]
+    return [int(place) for place in np.argsort(-array, kind="stable")[:kept]]
 
 
 def mean(values: NDArray[np.float64]) -> float:

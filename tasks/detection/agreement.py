@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ SURE = 0.5
 """The score from which a box on the uncompressed image counts as an object to be found."""
 
 
-class DetectionAgreement(Agreement, Detection):
+class DetectionAgreement(Agreement[Detections], Detection):
     """COCO box AP where the truth is what the detector itself finds on the uncompressed image.
 
     Boxes of a score of `SURE` or more count as objects.
@@ -34,10 +34,10 @@ class DetectionAgreement(Agreement, Detection):
         "Object detection, agreement with the model's own boxes on the uncompressed images, "
         "no ground truth (box mAP in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement mAP",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement mAP",)
     vision: ClassVar[str] = "detection"
 
-    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+    def compared(self, prediction: Detections, reference: Detections, image_id: str) -> Json:
         """The boxes found, and under ``reference`` those of the uncompressed image to be found.
 
         Raises:
@@ -59,7 +59,11 @@ class DetectionAgreement(Agreement, Detection):
         return super().sample(records, _as_coco(records, names))
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: Detections | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: Detections | None = None,
     ) -> Drawing:
         """As in detection, the objects being the reference's boxes of a score of `SURE` or more."""
         from tasks.detection.drawing import Objects, drawn
@@ -71,7 +75,7 @@ class DetectionAgreement(Agreement, Detection):
         return drawn(prediction, objects, dict(enumerate(self._model_classes, start=1)))
 
 
-def _checked(prediction: Any, image_id: str) -> Detections:
+def _checked(prediction: object, image_id: str) -> Detections:
     if not isinstance(prediction, Detections):
         raise HarnessError(
             f"The detector answered image {image_id!r} with {type(prediction).__name__}; "

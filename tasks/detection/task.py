@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,13 @@ __all__ = ["Detection", "Detections"]
 _NAMED = 5
 
 
-class Detection(Task):
+class Detection(Task[Detections]):
     """COCO box detection: AP at IoU 0.50:0.95, as pycocotools computes it."""
 
     name: ClassVar[str] = "detection"
     metric: ClassVar[str] = "mAP"
     title: ClassVar[str] = "Object detection (box mAP in %)"
-    shown: ClassVar[tuple[str, ...]] = ("mAP",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("mAP",)
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "detection-agreement"
 
@@ -31,7 +31,7 @@ class Detection(Task):
         # Category id by the model's label, -1 where the data set has no such class.
         self._categories: NDArray[np.int64] | None = None
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+    def fit(self, model: VisionModel[Detections], data_set: DataSet) -> None:
         """Match the model's classes with the data set's by name, for `outcome`.
 
         Without it, the model's labels are taken for category ids as they are.
@@ -51,7 +51,7 @@ class Detection(Task):
         for ours, theirs in matches.items():
             self._categories[theirs + 1] = data_set.categories[ours]
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: Detections, data_set: DataSet, image_id: str) -> Json:
         """What the detector found: ``boxes`` (xyxy pixels), ``scores`` and ``labels``.
 
         After `fit`, labels are the data set's category ids, and what the data set has no category
@@ -115,7 +115,11 @@ class Detection(Task):
         )
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: Detections | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: Detections | None = None,
     ) -> Drawing:
         """Detections of a score of 0.5 or more, found or false, and the objects missed."""
         from tasks.detection.drawing import annotated_objects, drawn

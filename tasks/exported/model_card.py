@@ -8,15 +8,26 @@ import re
 import threading
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import RGB, DataSet, Expected, VisionModel, published_score
+from harness.plugins import (
+    RGB,
+    Classifier,
+    ClassMap,
+    ClassScores,
+    DataSet,
+    Detections,
+    Detector,
+    Expected,
+    Prediction,
+    Segmenter,
+    VisionModel,
+    VisionModelFormat,
+    published_score,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from harness.plugins import Detections
     from tasks.exported.card import ModelFile
     from tasks.exported.geometry import Placement
 
@@ -30,7 +41,7 @@ VERSION = "1"
 _CONFIG = re.compile(r"^(_BASE_|MODEL)\s*:", re.MULTILINE)
 
 
-class ModelCard(VisionModel):
+class ModelCard(VisionModel[Prediction], VisionModelFormat):
     """A network in a file, used as its card says.
 
     Args:
@@ -94,9 +105,7 @@ class ModelCard(VisionModel):
             if self._network is None:
                 path, _ = self._file()
                 self._network = KINDS[self.card.framework](path, self.card)
-            take_engine = getattr(self._network, "take_engine", None)
-            if take_engine:
-                take_engine()
+            self._network.take_engine()
 
     def _file(self) -> tuple[Path, str]:
         from tasks.exported.card import checked_weights
@@ -148,7 +157,7 @@ class ModelCard(VisionModel):
             ) from error
 
     @abstractmethod
-    def predict(self, image: RGB) -> Any:
+    def predict(self, image: RGB) -> Prediction:
         """See `VisionModel`.
 
         Raises:
@@ -157,10 +166,8 @@ class ModelCard(VisionModel):
         """
 
 
-class Detector(ModelCard):
+class ExportedDetector(ModelCard[Detections], Detector):
     """A detector in a file."""
-
-    task: ClassVar[str] = "detection"
 
     def predict(self, image: RGB) -> Detections:
         """See `ModelCard`."""
@@ -170,17 +177,15 @@ class Detector(ModelCard):
         return detections(answer, self.card, place)
 
 
-class ExportedSegmenter(ModelCard):
+class ExportedSegmenter(ModelCard[ClassMap], Segmenter):
     """A segmenter in a file."""
-
-    task: ClassVar[str] = "segmentation"
 
     @property
     def labels(self) -> tuple[str, ...]:
         """See `VisionModel`; without a background, value 0 is the first class."""
         return ("background", *self.classes) if self.card.output.background else self.classes
 
-    def predict(self, image: RGB) -> NDArray[Any]:
+    def predict(self, image: RGB) -> ClassMap:
         """See `ModelCard`."""
         from tasks.exported.maps import class_map
 
@@ -188,12 +193,10 @@ class ExportedSegmenter(ModelCard):
         return class_map(answer, self.card, place)
 
 
-class Classifier(ModelCard):
+class ExportedClassifier(ModelCard[ClassScores], Classifier):
     """A classifier in a file."""
 
-    task: ClassVar[str] = "classification"
-
-    def predict(self, image: RGB) -> NDArray[Any]:
+    def predict(self, image: RGB) -> ClassScores:
         """See `ModelCard`."""
         from tasks.exported.maps import class_scores
 
@@ -202,5 +205,5 @@ class Classifier(ModelCard):
 
 
 _MODELS: dict[str, type[ModelCard]] = {
-    model.task: model for model in (Detector, ExportedSegmenter, Classifier)
+    model.task: model for model in (ExportedDetector, ExportedSegmenter, ExportedClassifier)
 }

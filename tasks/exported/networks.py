@@ -38,6 +38,13 @@ class ExportedNetwork(ABC):
     def __init__(self, path: Path, card: ModelFile) -> None:
         self.path, self.card = path, card
 
+    def take_engine(self) -> None:  # noqa: B027 - most have no settings of the whole process
+        """Make the process's settings those that the file needs.
+
+        Raises:
+            UserError: they cannot be had here.
+        """
+
     @abstractmethod
     def run(self, image: Tensor) -> object:
         """What the network returns; called from several threads at once.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Drawing, Json, VisionModel
+from harness.plugins import ClassMap, DataSet, Drawing, Json, VisionModel
 from tasks.agreement import Agreement
 from tasks.segmentation.task import Segmentation, drawn
 
 
-class SegmentationAgreement(Agreement, Segmentation):
+class SegmentationAgreement(Agreement[ClassMap], Segmentation):
     """mIoU where the truth is what the segmenter itself says of the uncompressed image."""
 
     name: ClassVar[str] = "segmentation-agreement"
@@ -21,10 +21,10 @@ class SegmentationAgreement(Agreement, Segmentation):
         "Semantic segmentation, agreement with the model's own map of the uncompressed images, "
         "no ground truth (mIoU in %)"
     )
-    shown: ClassVar[tuple[str, ...]] = ("agreement mIoU",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("agreement mIoU",)
     vision: ClassVar[str] = "segmentation"
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+    def fit(self, model: VisionModel[ClassMap], data_set: DataSet) -> None:
         """Take the model's labels: the data set's do not matter.
 
         Raises:
@@ -41,7 +41,7 @@ class SegmentationAgreement(Agreement, Segmentation):
             )
         self._model_classes = labels
 
-    def compared(self, prediction: Any, reference: Any, image_id: str) -> Json:
+    def compared(self, prediction: ClassMap, reference: ClassMap, image_id: str) -> Json:
         """The image's confusion counts, the reference's classes as the true ones.
 
         Raises:
@@ -64,7 +64,11 @@ class SegmentationAgreement(Agreement, Segmentation):
         return to_sparse(confusion(reference, prediction, len(self._model_classes)))
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: ClassMap | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: ClassMap | None = None,
     ) -> Drawing:
         """The class map, right where it is the reference's."""
         return drawn(prediction, np.asarray(reference, np.uint8), self._model_classes)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, VisionModel
+from harness.plugins import ClassMap, DataSet, VisionModel
 from tasks.classes import places
 
 _NAMED = 6
 
 
-def label_indices(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | None:
+def label_indices(model: VisionModel[ClassMap], data_set: DataSet) -> NDArray[np.int64] | None:
     """For each label of the model its index among the data set's, or their number for *other*.
 
     Returns:
@@ -38,7 +36,7 @@ def label_indices(model: VisionModel, data_set: DataSet) -> NDArray[np.int64] | 
     return None if same else table
 
 
-def placed_at(table: NDArray[np.int64], prediction: NDArray[Any]) -> NDArray[np.int64]:
+def placed_at(table: NDArray[np.int64], prediction: ClassMap) -> NDArray[np.int64]:
     """A class map in the data set's values.
 
     Args:
@@ -59,13 +57,13 @@ def placed_at(table: NDArray[np.int64], prediction: NDArray[Any]) -> NDArray[np.
     return placed
 
 
-def check_count(model: VisionModel, data_set: DataSet) -> None:
+def check_count(model: VisionModel[ClassMap], data_set: DataSet) -> None:
     """Whether the values of masks without names can be the model's.
 
     Raises:
         UserError: they go further than the model's labels.
     """
-    highest: int = getattr(data_set, "highest", 0)
+    highest = data_set.highest
     count = len(model.labels)
     if highest >= count:
         raise UserError(

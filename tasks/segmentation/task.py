@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from harness.errors import HarnessError, UserError
-from harness.plugins import DataSet, Drawing, Json, Record, Sample, Task, VisionModel
+from harness.plugins import ClassMap, DataSet, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.segmentation.metric.confusion import IGNORED
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ OTHER = "other"
 """What the segmenter says and the data set has no name for."""
 
 
-class Segmentation(Task):
+class Segmentation(Task[ClassMap]):
     """Semantic segmentation: intersection over union per class, mean over the classes met."""
 
     name: ClassVar[str] = "segmentation"
     metric: ClassVar[str] = "mIoU"
     title: ClassVar[str] = "Semantic segmentation (mIoU in %)"
-    shown: ClassVar[tuple[str, ...]] = ("mIoU",)
+    displayed_metrics: ClassVar[tuple[str, ...]] = ("mIoU",)
     version: ClassVar[str] = "1"
     agreement: ClassVar[str] = "segmentation-agreement"
 
@@ -34,7 +34,7 @@ class Segmentation(Task):
         self._labels: tuple[str, ...] | None = None
         self._places: NDArray[np.int64] | None = None
 
-    def fit(self, model: VisionModel, data_set: DataSet) -> None:
+    def fit(self, model: VisionModel[ClassMap], data_set: DataSet) -> None:
         """Match the values of the model's class map with those of the masks, by label.
 
         What the model may say and the data set has no name for becomes *other*, which is wrong
@@ -50,7 +50,7 @@ class Segmentation(Task):
         """
         from tasks.segmentation.labels import check_count, label_indices
 
-        if getattr(data_set, "named", True):
+        if data_set.named:
             self._labels = None
             self._places = label_indices(model, data_set)
         else:
@@ -58,7 +58,7 @@ class Segmentation(Task):
             self._labels = tuple(model.labels)
             self._places = None
 
-    def outcome(self, prediction: Any, data_set: DataSet, image_id: str) -> Json:
+    def outcome(self, prediction: ClassMap, data_set: DataSet, image_id: str) -> Json:
         """The image's confusion counts, sparse: ``classes`` and ``counts`` [true, pred, pixels].
 
         Args:
@@ -130,7 +130,11 @@ class Segmentation(Task):
         return SegmentationSample(list(records), outcomes, ground_truth["classes"])
 
     def drawing(
-        self, prediction: Any, data_set: DataSet, image_id: str, reference: Any = None
+        self,
+        prediction: ClassMap | None,
+        data_set: DataSet,
+        image_id: str,
+        reference: ClassMap | None = None,
     ) -> Drawing:
         """The class map in the data set's values, and how many pixels are right."""
         from tasks.segmentation.labels import placed_at

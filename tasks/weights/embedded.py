@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.assets.cards import read_card
-from harness.plugins import DataSet, Expected, VisionModel, own_score
+from harness.plugins import DataSet, Expected, Prediction, VisionModel, own_score
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import load_weights, weights_fingerprint
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Embedded(VisionModel):
+class Embedded(VisionModel[Prediction]):
     """A model that this project trained on uncompressed `scenes`, fp32, batch 1.
 
     Args:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from harness.assets.cards import checked_file, file_sha256
 from harness.errors import UserError
-from harness.plugins import DataSet, Expected, VisionModel
+from harness.plugins import DataSet, Expected, Prediction, VisionModel
 
 CARDS = Path(__file__).parents[1] / "cards"
 """Cards of the weights that others publish; the files are downloaded when asked for."""
 
 
-class WeightsModel(VisionModel):
+class WeightsModel(VisionModel[Prediction]):
     """A vision model with its weights in a file of the user's. Nothing is read before it is needed.
 
     Args:
@@ -40,7 +40,7 @@ class WeightsModel(VisionModel):
         raise NotImplementedError(f"{self.name} has no published weights")
 
 
-class PublishedModel(WeightsModel):
+class PublishedModel(WeightsModel[Prediction]):
     """A vision model whose authors publish weights: ``NAME``, or ``NAME:PATH`` with other ones.
 
     Its card is ``NAME.yaml`` in `CARDS`.
@@ -56,7 +56,7 @@ class PublishedModel(WeightsModel):
             self.name = f"{type(self).name}:{weights.stem}"
 
     @classmethod
-    def make(cls, variant: str | None = None) -> VisionModel:
+    def make(cls, variant: str | None = None) -> VisionModel[Prediction]:
         """The model with its published weights, or with those in the file ``variant``.
 
         Raises:

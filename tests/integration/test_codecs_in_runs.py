@@ -151,7 +151,7 @@ def test_of_several_codecs_it_leaves_the_others_cells_empty_and_says_so(other):
     plan = make_plan(study(codec=["jpeg", "other"], restorers="qgac", qf=10))
 
     assert [cell.key for cell in plan.cells] == ["fidelity/qgac-q10"]
-    assert "only understands JPEG" in plan.absent["fidelity/qgac@other-q10"]
+    assert "only understands JPEG" in plan.skipped["fidelity/qgac@other-q10"]
     assert any("only understands JPEG" in notice for notice in plan.notices)
 
 

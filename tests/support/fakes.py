@@ -1,12 +1,10 @@
 """A small world of fakes: four textured images, a counting restorer and a brightness 'detector'."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from harness.images.io import write_png
 from harness.images.jpeg import Jpeg
-from harness.plugins import DataSet, Restorer, Task, VisionModel
+from harness.plugins import DataSet, ImageRef, Restorer, Task, VisionModel
 from harness.study.plan import Plan, TaskPlan
 from harness.study.study import Cell, Study
 
@@ -22,7 +20,7 @@ class FakeData(DataSet):
             rng = np.random.default_rng(index)
             image = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
             write_png(image, folder / f"{index}.png")
-            self._images.append(SimpleNamespace(id=f"{index}.png", path=folder / f"{index}.png"))
+            self._images.append(ImageRef(f"{index}.png", folder / f"{index}.png"))
 
     def images(self):
         return self._images

@@ -62,7 +62,7 @@ def test_luma_has_names_of_its_own():
     figures = measure(luma, replace(luma, bpp=3.0))
 
     assert figures == {"PSNR-Y": 30.0, "SSIM-Y": 0.9, "PSNR-B-Y": 28.0, "bpp": 2.0}
-    assert set(figures) <= {*Fidelity.shown, *Fidelity.unranked}
+    assert set(figures) <= {*Fidelity.displayed_metrics, *Fidelity.unranked}
     assert set(figures) <= set(Fidelity.digits)
     with pytest.raises(HarnessError, match="image '1' has no number"):
         measure(luma, record())

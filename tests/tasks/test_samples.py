@@ -119,7 +119,7 @@ def case(request):
 def test_undrawn_it_has_the_tasks_metrics_by_the_same_names(case):
     task, records, truth = case
     sample, expected = task.sample(records, truth), task.metrics(records, truth)
-    figures = sample.figures(np.ones((1, len(records)), np.int32))
+    figures = sample.aggregate(np.ones((1, len(records)), np.int32))
     assert sample.images == tuple(records)
     assert list(figures) == list(expected)
     assert expected[task.metric] > 0
@@ -129,7 +129,7 @@ def test_undrawn_it_has_the_tasks_metrics_by_the_same_names(case):
 def test_a_draw_has_the_metrics_of_the_records_drawn(case):
     task, records, truth = case
     weights = resample_weights(len(records), 8, seed=1)
-    figures = task.sample(records, truth).figures(weights)
+    figures = task.sample(records, truth).aggregate(weights)
     for row, drawn in enumerate(weights.tolist()):
         same(figures, row, task.metrics(*copied(records, truth, drawn)))
     assert np.unique(figures[task.metric]).size > 2
@@ -138,7 +138,7 @@ def test_a_draw_has_the_metrics_of_the_records_drawn(case):
 def test_each_is_the_headline_metric_of_every_record_alone(case):
     task, records, truth = case
     alone = [task.metrics({image: one}, truth)[task.metric] for image, one in records.items()]
-    found = task.sample(records, truth).each()
+    found = task.sample(records, truth).per_image()
     assert found.shape == (len(records),)
     np.testing.assert_allclose(found, alone, rtol=1e-12, atol=1e-12)
 

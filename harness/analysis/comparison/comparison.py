@@ -149,7 +149,7 @@ def _rows(
         task = types[name]
         of_task = [groups[key] for key in ordered if key[0] == name]
         known = dict.fromkeys(m for group in of_task for c in group for m in c.a.values)
-        shown = [m for m in metrics or (known if detail else task.shown) if m in known]
+        shown = [m for m in metrics or (known if detail else task.displayed_metrics) if m in known]
         means = [(group, _mean(group, draws, seed)) for group in of_task]
         for metric in shown:
             for group, (mean_a, mean_b) in means:

@@ -61,7 +61,7 @@ def parse_operands(a: str, b: str, run: RunDirectory | None) -> tuple[Operand, O
 
     A restorer of the run goes before a folder of the same name: ``./jpeg`` is the folder. In
     DIR:RESTORER the first colon behind which the run has such a restorer parts the two, so that
-    ``results/embedded:fbcnn:told`` is ``fbcnn:told`` of ``results/embedded``.
+    ``results/embedded:fbcnn:known_qf`` is ``fbcnn:known_qf`` of ``results/embedded``.
 
     Args:
         a: as the user wrote it.

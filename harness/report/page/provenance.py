@@ -118,11 +118,12 @@ def _asset(kind: str, name: str, fingerprint: dict[str, set[str]]) -> Asset:
 
 
 def _card_paths(kind: str, name: str) -> list[Path]:
-    entries = registry.restorers()
-    if kind != "restorer":
-        entries = registry.models(registry.tasks().get(kind).vision or kind)
     bare = name.partition(":")[0]
-    return list(entries.get(bare).cards()) if bare in entries else []
+    if kind == "restorer":
+        restorers = registry.restorers()
+        return restorers.get(bare).cards() if bare in restorers else []
+    models = registry.models(registry.tasks().get(kind).vision or kind)
+    return models.get(bare).cards() if bare in models else []
 
 
 def data_set_notice(manifest: Manifest) -> str:

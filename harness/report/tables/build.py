@@ -177,7 +177,7 @@ def table_lines(
         task = registry.tasks().get(name)
         of_task = [result for result in results if result.cell.task == name]
         every = list(dict.fromkeys(metric for result in of_task for metric in result.metrics))
-        for metric in every if detail else [m for m in task.shown if m in every]:
+        for metric in every if detail else [m for m in task.displayed_metrics if m in every]:
             for condition in list_conditions(of_task):
                 cells = {
                     result.cell.restorer: result.cell.key

@@ -89,7 +89,7 @@ def _undefined(results: list[CellResult]) -> list[str]:
     """A dash for a number that was measured and is none looks like one that was not measured."""
     cells: dict[str, list[str]] = {}
     for result in results:
-        for metric in registry.tasks().get(result.cell.task).shown:
+        for metric in registry.tasks().get(result.cell.task).displayed_metrics:
             if math.isnan(result.metrics.get(metric, 0.0)):
                 cells.setdefault(metric, []).append(result.cell.key)
     return [

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class DAGN(PretrainedRestorer[DAGNConfig, "DAGNNetwork"]):
-    """DAGN, blind, or told the quality factor (``dagn:told``).
+    """DAGN, blind, or told the quality factor (``dagn:known_qf``).
 
     The quality factor it predicts is kept in the record, whether it is told one or not.
     """
@@ -58,6 +58,6 @@ class DAGN(PretrainedRestorer[DAGNConfig, "DAGNNetwork"]):
         """See `PretrainedRestorer`."""
         from restorers.architectures.dagn.network import restore
 
-        qf = compressed.qf if self.told else None
+        qf = compressed.qf if self.known_qf else None
         pixels, predicted = restore(network, compressed.pixels, qf, tile)
         return Restored(pixels, predicted)

@@ -73,7 +73,7 @@ PRESETS: Mapping[str, FBCNNConfig] = MappingProxyType({"published": PUBLISHED, "
 
 
 class FBCNN(PretrainedRestorer[FBCNNConfig, "FBCNNNetwork"]):
-    """FBCNN, blind, or told the quality factor (``fbcnn:told``).
+    """FBCNN, blind, or told the quality factor (``fbcnn:known_qf``).
 
     The quality factor it predicts is kept in the record, whether it is told one or not.
     """
@@ -109,7 +109,7 @@ class FBCNN(PretrainedRestorer[FBCNNConfig, "FBCNNNetwork"]):
         """See `PretrainedRestorer`."""
         from restorers.architectures.fbcnn.network import restore, restore_luma
 
-        qf, grey = compressed.qf if self.told else None, compressed.grey
+        qf, grey = compressed.qf if self.known_qf else None, compressed.grey
         if network.m_head.weight.shape[1] == 3:
             pixels, predicted = restore(network, compressed.pixels, qf, tile)
         else:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
-from harness.plugins import RGB, Compressed
+from harness.plugins import RGB, Compressed, Cost
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.common.tiling import Tile, Tiling, Unneeded
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spandrel.architectures.IPT import IPT as IPTNetwork  # noqa: N811
     from torch import Tensor
 
-    from restorers.common.complexity import Cost, Example
+    from restorers.common.complexity import Example
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugins import RGB
+from harness.plugins import RGB, Classifier, ClassScores
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class MobileNetScenes(Embedded):
+class MobileNetScenes(Embedded[ClassScores], Classifier):
     """torchvision's MobileNetV3, eight narrow blocks, 0.3 M parameters.
 
     Pictures go in at their own resolution: nothing is resized or cropped.
     """
 
     name = "mobilenet_scenes"
-    task: ClassVar[str] = "classification"
     architecture: ClassVar[str] = "mobilenet_v3-8blocks-stride16-1"
     library: ClassVar[str] = "torchvision"
 

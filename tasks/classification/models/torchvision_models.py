@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugins import RGB
+from harness.plugins import RGB, Classifier, ClassScores
 from tasks.classification.task import imagenet_classes
 from tasks.weights.published import PublishedModel
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Torchvision(PublishedModel):
+class Torchvision(PublishedModel[ClassScores], Classifier):
     """A classifier of `torchvision.models` on the 1000 classes of ILSVRC 2012, fp32, batch 1.
 
     Images are resized, cropped in the middle and normalised by the ``transforms()`` of its weights.
@@ -31,7 +31,6 @@ class Torchvision(PublishedModel):
         weights: the member of torchvision's enumeration of the model's weights.
     """
 
-    task: ClassVar[str] = "classification"
     weights: ClassVar[str]
 
     _module: nn.Module | None = None

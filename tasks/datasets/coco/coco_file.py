@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
+from harness.plugins import DataSet, DataSetFormat
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
 from tasks.datasets.coco.instances import CocoInstances
 from tasks.datasets.common.files import present
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class CocoFile(CocoInstances):
+class CocoFile(CocoInstances, DataSetFormat):
     """Any COCO instances JSON, by path.
 
     With COCO's own categories and outlines it has VOC-labelled masks too
@@ -32,10 +33,15 @@ class CocoFile(CocoInstances):
 
     options: ClassVar[tuple[str, ...]] = ("images",)
 
-    @staticmethod
-    def accepts(path: Path, options: Mapping[str, str]) -> bool:
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
         """Whether ``path`` is a JSON file."""
         return path.suffix.lower() == ".json" and path.is_file()
+
+    @classmethod
+    def open(cls, path: Path, **options: str) -> DataSet:
+        """The data set of a file; ``images`` as of the class."""
+        return cls(path, **options)
 
     def __init__(self, path: str | Path, images: str | None = None) -> None:
         from tasks.datasets.coco.masks import LABELS, VERSION, drawable

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from harness.assets.cards import file_sha256
 from harness.errors import UserError
-from harness.plugins import DataSet, ImageRef
+from harness.plugins import DataSet, DataSetFormat, ImageRef
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"),
@@ -20,7 +20,7 @@ SUFFIXES = (
 """What counts as an image, in lower or upper case."""
 
 
-class ImageFolder(DataSet):
+class ImageFolder(DataSet, DataSetFormat):
     """The images in a folder and below it, for fidelity, and for classification if sorted so.
 
     Files are told by their suffix (`SUFFIXES`); hidden ones (a leading dot in any part of the
@@ -35,7 +35,8 @@ class ImageFolder(DataSet):
         path: the folder; ``~`` is the home directory.
 
     Attributes:
-        fallback: it opens any folder, so it is asked after the formats that know their own.
+        fallback: it opens any folder, so it is asked after the formats that know their own; and
+            knows no ground truth, so agreement stands in for it.
 
     Raises:
         UserError: there is no such folder, or no image in it.
@@ -49,13 +50,17 @@ class ImageFolder(DataSet):
             "classification": "resnet50",
         }
     )
-    options: ClassVar[tuple[str, ...]] = ()
     fallback: ClassVar[bool] = True
 
-    @staticmethod
-    def accepts(path: Path, options: Mapping[str, str] = MappingProxyType({})) -> bool:
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str] = MappingProxyType({})) -> bool:
         """Whether ``path`` is a folder."""
         return path.is_dir()
+
+    @classmethod
+    def open(cls, path: Path, **options: str) -> DataSet:
+        """The images in a folder and below it; there are no options."""
+        return cls(path, **options)
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().resolve()

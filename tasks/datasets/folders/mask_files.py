@@ -143,7 +143,7 @@ class NamedMasks(FileDataSet):
         return self._labels
 
     @property
-    def highest(self) -> int:
+    def highest(self) -> int:  # type: ignore[override]
         """The largest value of the masks of a run, but for 255."""
         if self._chosen is None:
             self.available()

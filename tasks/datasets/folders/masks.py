@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
-from harness.plugins import ImageRef
+from harness.plugins import DataSet, DataSetFormat, ImageRef
 from tasks.datasets.common.class_names import (
     is_background,
     names_file,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class MaskFolder(NamedMasks):
+class MaskFolder(NamedMasks, DataSetFormat):
     """Images and masks of the same relative path but for the suffix.
 
     A mask is a PNG with a palette (whose indices count, whatever the colours) or in grey; 255 is
@@ -49,10 +49,15 @@ class MaskFolder(NamedMasks):
     )
     options: ClassVar[tuple[str, ...]] = ("masks", "classes")
 
-    @staticmethod
-    def accepts(path: Path, options: Mapping[str, str]) -> bool:
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
         """Whether ``path`` is a folder, and there is one of masks."""
         return path.is_dir() and "masks" in options
+
+    @classmethod
+    def open(cls, path: Path, **options: str) -> DataSet:
+        """The images of a folder; ``masks`` and ``classes`` as of the class."""
+        return cls(path, **options)
 
     def __init__(self, path: str | Path, masks: str, classes: str | None = None) -> None:
         self.path = Path(path).expanduser().resolve()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from harness.assets.cards import Download, data_root
 from harness.errors import UserError
-from harness.plugins import ImageRef
+from harness.plugins import DataSet, DataSetFormat, ImageRef
 from tasks.classes import VOC
 from tasks.datasets.common.class_names import is_background, names_file, read_names
 from tasks.datasets.common.files import present
@@ -103,7 +103,7 @@ class Voc2012Detection(Voc2012):
     image_set = "Main"
 
 
-class VocFolder(VocLayout, NamedMasks):
+class VocFolder(VocLayout, NamedMasks, DataSetFormat):
     """Any folder in VOC's layout, by path.
 
     With masks and XML files, both tasks are offered on the images that have both.
@@ -126,11 +126,16 @@ class VocFolder(VocLayout, NamedMasks):
 
     options: ClassVar[tuple[str, ...]] = ("split", "classes")
 
-    @staticmethod
-    def accepts(path: Path, options: Mapping[str, str]) -> bool:
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
         """Whether ``path`` is a folder in VOC's layout."""
         truths = (truth_folder(path, kind) for kind in (MASKS, BOXES))
         return (path / "JPEGImages").is_dir() and any(folder.is_dir() for folder in truths)
+
+    @classmethod
+    def open(cls, path: Path, **options: str) -> DataSet:
+        """The data set of a folder; ``split`` and ``classes`` as of the class."""
+        return cls(path, **options)
 
     def __init__(
         self, path: str | Path, split: str | None = None, classes: str | None = None

@@ -52,7 +52,7 @@ class DetectionSample(Sample):
             for key, matched in self._matches.curves.items()
         }
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, Values]:
         """Everything `tasks.detection.metric.coco.evaluate` returns, for each draw."""
         matches = self._matches
         shape = (len(weights), len(matches.names))
@@ -83,7 +83,7 @@ class DetectionSample(Sample):
         classes = {f"AP/{name}": precision[:, k, 0].copy() for k, name in enumerate(matches.names)}
         return {**dict(zip(FIGURES, values, strict=True)), **classes}
 
-    def each(self) -> Values:
+    def per_image(self) -> Values:
         """The mAP of every image alone."""
         total, count = np.zeros(len(self.images)), np.zeros(len(self.images))
         for (_, area), matched in self._matches.curves.items():

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from harness.plugins import RGB
+from harness.plugins import RGB, Detections, Detector
 from tasks.weights.published import WeightsModel
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
     from detectron2.engine import DefaultPredictor
 
-    from harness.plugins import Detections
-
 ARCHITECTURE = "1"
 """Bumped whenever the same weights could predict something else."""
 
 
-class Detectron2Model(WeightsModel):
+class Detectron2Model(WeightsModel[Detections], Detector):
     """A detector that detectron2's own `DefaultPredictor` runs: BGR, its resize, its threshold.
 
     Args:
         weights: a file for detectron2's checkpointer; the published one by default.
     """
-
-    task: ClassVar[str] = "detection"
 
     _predictor: DefaultPredictor | None = None
 
@@ -77,8 +73,6 @@ class Detectron2Model(WeightsModel):
             UserError: see `prepare`.
         """
         import numpy as np
-
-        from harness.plugins import Detections
 
         self.prepare()
         assert self._predictor is not None

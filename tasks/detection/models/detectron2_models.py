@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.assets.cards import checked_file
 from harness.errors import UserError
-from harness.plugins import VisionModel
+from harness.plugins import Detections, VisionModel, VisionModelFormat
 from tasks.classes import COCO
 from tasks.detection.models.detectron2_base import Detectron2Model
 from tasks.detection.models.detectron2_weights import check_md5, weights_file
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _READ = 1 << 20  # characters; a config is told by its top level
 
 
-class ZooModel(PublishedModel, Detectron2Model):
+class ZooModel(PublishedModel[Detections], Detectron2Model):
     """A model of detectron2's model zoo, ``COCO-Detection/<name>``."""
 
     classes = COCO
@@ -86,7 +86,7 @@ class X101FPN(ZooModel):
     name = "faster_rcnn_X_101_32x8d_FPN_3x"
 
 
-class Detectron2File(Detectron2Model):
+class Detectron2File(Detectron2Model, VisionModelFormat):
     """Any detector of detectron2: ``CONFIG.yaml:WEIGHTS``.
 
     Args:
@@ -106,8 +106,8 @@ class Detectron2File(Detectron2Model):
         self.classes = library.class_names(self._config(), config)
         self.name = f"{config.stem}:{weights.stem}"
 
-    @staticmethod
-    def accepts(path: Path) -> bool:
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
         """Whether ``path`` is a YAML file with ``MODEL`` or ``_BASE_`` at its top level."""
         if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
             return False

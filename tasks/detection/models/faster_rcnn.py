@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugins import RGB
+from harness.plugins import RGB, Detections, Detector
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
@@ -13,14 +13,11 @@ from tasks.weights.embedded import Embedded
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.plugins import Detections
 
-
-class FasterRCNNScenes(Embedded):
+class FasterRCNNScenes(Embedded[Detections], Detector):
     """torchvision's Faster R-CNN on a slim ResNet-FPN, 3.1 M parameters."""
 
     name = "faster_rcnn_scenes"
-    task: ClassVar[str] = "detection"
     architecture: ClassVar[str] = "faster_rcnn-slim-fpn64-1"
     library: ClassVar[str] = "torchvision"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
-from harness.plugins import RGB
+from harness.plugins import RGB, Detections, Detector
 from tasks.classes import COCO, COCO_IDS
 from tasks.weights.published import PublishedModel
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from harness.plugins import Detections
-
 ARCHITECTURE = "1"
 """Bumped whenever the same weights could predict something else."""
 
@@ -24,7 +22,7 @@ _OUTPUTS = 91  # the background and COCO's ids 1..90, ten of which are nothing
 _HEAD = "roi_heads.box_predictor.cls_score.weight"
 
 
-class TorchvisionDetector(PublishedModel):
+class TorchvisionDetector(PublishedModel[Detections], Detector):
     """A detector of torchvision's model zoo, fp32, batch 1, with the preprocessing of its weights.
 
     Nothing is dropped that torchvision itself keeps: its score threshold and its 100 boxes an
@@ -35,7 +33,6 @@ class TorchvisionDetector(PublishedModel):
         weights: a state dict of the same architecture and outputs; the published ones by default.
     """
 
-    task: ClassVar[str] = "detection"
     classes = COCO
     frozen: ClassVar[float | None] = 1e-5
     """The epsilon of the frozen batch normalisation with which torchvision runs pretrained
@@ -87,8 +84,6 @@ class TorchvisionDetector(PublishedModel):
         """
         import numpy as np
         import torch
-
-        from harness.plugins import Detections
 
         self.prepare()
         assert self._module is not None

@@ -28,9 +28,10 @@ def confusion(
     """Count pixels by true and predicted class.
 
     Args:
-        truth: (height, width), class index in 0..classes-1, or 255 for pixels that do not count.
-        prediction: (height, width), class index in 0..classes-1, everywhere; ``classes`` itself
-            for *other*.
+        truth: (height, width), any integers, class index in 0..classes-1, or 255 for pixels that
+            do not count.
+        prediction: (height, width), any integers, class index in 0..classes-1, everywhere;
+            ``classes`` itself for *other*.
         classes: number of classes, background included; at most 255.
         other: whether *other* may be predicted.
 
@@ -50,7 +51,7 @@ def confusion(
                 f"the {what} class {wrong} is outside 0..{classes - 1}: "
                 "segmenter and data set do not have the same classes."
             )
-    pairs = counted.astype(np.int64) * columns + prediction[valid]
+    pairs = counted.astype(np.int64) * columns + prediction[valid].astype(np.int64)
     return np.bincount(pairs, minlength=classes * columns).reshape(classes, columns)
 
 
@@ -183,13 +184,13 @@ class SegmentationSample(Sample):
         self._pixels = by_image(outcomes, len(names))
         self._names = tuple(names)
 
-    def figures(self, weights: NDArray[np.int32]) -> dict[str, Values]:
+    def aggregate(self, weights: NDArray[np.int32]) -> dict[str, Values]:
         """Everything `tasks.segmentation.metric.confusion.figures` returns, for each draw."""
         # Whole numbers below 2^53: a product of floats is exact, and fast.
         draws = weights.astype(np.float64)
         drawn = Pixels(*(draws @ counts.astype(np.float64) for counts in self._pixels))
         return iou_and_accuracy(drawn, self._names)
 
-    def each(self) -> Values:
+    def per_image(self) -> Values:
         """The mIoU of every image alone, over the classes there or predicted in it."""
         return iou_and_accuracy(self._pixels, self._names)["mIoU"]

@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.plugins import VisionModel
+from harness.plugins import VisionModel, VisionModelFormat
 from tasks.segmentation.models.segmenter import (
     ARCHITECTURE,
     CHECKPOINT,
+    LibrarySegmenter,
     PublishedSegmenter,
     SegmentationNetwork,
-    Segmenter,
 )
 from tasks.weights.published import weights_file
 
 
-class MMSegmenter(Segmenter):
+class MMSegmenter(LibrarySegmenter):
     """A segmenter of mmsegmentation's, with its own test pipeline and inference."""
 
     libraries: ClassVar[tuple[str, ...]] = ("onedl-mmsegmentation", "onedl-mmcv", "onedl-mmengine")
 
     def fingerprint(self) -> dict[str, str]:
-        """As of `Segmenter`, and who resizes the images."""
+        """As of `LibrarySegmenter`, and who resizes the images."""
         import cv2
 
         return {**super().fingerprint(), "resize": f"OpenCV {cv2.__version__}"}
@@ -75,7 +75,7 @@ class PSPNetR101(MMSegPSPNet):
     config: ClassVar[str] = "pspnet_r101-d8_4xb4-40k_voc12aug-512x512.py"
 
 
-class MMSegFile(MMSegmenter):
+class MMSegFile(MMSegmenter, VisionModelFormat):
     """Any mmsegmentation config with a checkpoint: ``CONFIG.py:CHECKPOINT.pth``.
 
     Test pipeline, inference mode (whole or sliding) and classes are what config and checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugins import RGB
+from harness.plugins import RGB, ClassMap, Segmenter
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class PSPNetScenes(Embedded):
+class PSPNetScenes(Embedded[ClassMap], Segmenter):
     """mmsegmentation's PSPNet on a narrow three-stage ResNet-18-C, 1 M parameters."""
 
     name = "pspnet_scenes"
-    task: ClassVar[str] = "segmentation"
     architecture: ClassVar[str] = "pspnet-r18c-3stage-1"
     library: ClassVar[str] = "onedl-mmsegmentation"
 

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from harness.plugins import RGB
+from harness.plugins import RGB, ClassMap, Segmenter
 from tasks.classes import VOC
 from tasks.weights.published import PublishedModel, WeightsModel, weights_file
 
@@ -42,14 +42,13 @@ class SegmentationNetwork(Protocol):
         ...
 
 
-class Segmenter(WeightsModel):
+class LibrarySegmenter(WeightsModel[ClassMap], Segmenter):
     """A segmenter of another library with weights of the user's, fp32, batch 1.
 
     Args:
         weights: of the network.
     """
 
-    task: ClassVar[str] = "segmentation"
     libraries: ClassVar[tuple[str, ...]]
     """Distributions whose versions can change a prediction."""
 
@@ -119,7 +118,7 @@ class Segmenter(WeightsModel):
         """
 
 
-class PublishedSegmenter(PublishedModel, Segmenter):
+class PublishedSegmenter(PublishedModel[ClassMap], LibrarySegmenter):
     """A segmenter whose authors publish weights for PASCAL VOC's 21 labels.
 
     Args:

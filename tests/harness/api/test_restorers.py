@@ -239,3 +239,75 @@ def test_a_data_set_and_a_model_may_be_objects(photos):
         evaluate(photos, "jpeg", model=Brightness())
     with pytest.raises(library.UserError, match="object is no data set"):
         library.evaluate(given, dataset=object())
+
+
+def test_objects_that_have_the_parts_without_the_base_class_are_taken(photos):
+    class Dark:
+        name, multi_model, year, reference = "dark", False, 2000, False
+
+        def prepare(self, qf):
+            self.qf = qf
+
+        def fingerprint(self, qf):
+            return {"version": "1"}
+
+        def restore(self, compressed):
+            assert self.qf == 10
+            return compressed.pixels // 2
+
+    class Few:
+        name, tasks, classes = "few", ("classification",), ("dark", "bright")
+        notice, default_models = "Few images.", {}
+
+        def images(self):
+            from harness.plugins import ImageRef
+
+            return [ImageRef(path.name, path) for path in sorted(photos.glob("*.png"))[:2]]
+
+        def fingerprint(self):
+            return {"version": "1"}
+
+        def label(self, image_id):
+            return int(image_id[0])
+
+    class Brightness:
+        name, task, classes = "brightness", "classification", ("dark", "bright")
+
+        def prepare(self):
+            self.ready = True
+
+        def fingerprint(self):
+            return {"version": "1"}
+
+        def predict(self, image):
+            assert self.ready
+            level = image.mean() / 255
+            return np.array([1 - level, level])
+
+    run = library.evaluate(
+        task="classification", qf=10, restorers=["original", "jpeg", Dark()], dataset=Few(),
+        model=Brightness(), output="own",
+    )  # fmt: skip
+
+    assert run.frame(draws=0)["restorer"].unique().tolist() == ["original", "jpeg", "dark"]
+    assert run.frame(draws=0)["model"].unique().tolist() == ["brightness"]
+    assert run.notices == ("Few images.",)
+    dark = run.records("classification", "dark")
+    assert len(dark) == 2 and not run.failed
+    assert (dark["psnr"] < run.records("classification", "jpeg")["psnr"]).all()
+
+
+def test_a_restorer_that_always_fails_is_given_up_and_told(photos):
+    def broken(rgb):
+        raise RuntimeError("no memory")
+
+    given = {"task": "fidelity", "qf": 10, "dataset": photos}
+    spec = [library.restorer(broken, version="1")]
+    with pytest.warns(UserWarning, match="2 of 3 images failed"):
+        run = library.evaluate(given, restorers=spec, max_equal_failures=2, output="out", workers=1)
+    assert "fidelity/broken-q10 was stopped after 2 equal failures" in run.notices[-1]
+    with pytest.warns(UserWarning, match="3 of 3 images failed"):
+        again = library.evaluate(given, restorers=spec, max_equal_failures=0, output="out")
+    assert not any("stopped" in notice for notice in again.notices)
+    with pytest.raises(library.UserError, match="Bad value for max_equal_failures"):
+        library.evaluate(given, restorers=spec, max_equal_failures=-1, output="out")

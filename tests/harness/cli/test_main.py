@@ -189,6 +189,21 @@ def test_fail_fast_stops_at_the_unreadable_image(harness, photos):
     assert "stopped by --fail-fast" in err
 
 
+def test_a_cell_that_only_fails_is_given_up_named_and_exits_with_2(harness, photos):
+    for path in photos.glob("*.png"):
+        path.write_bytes(b"\x89PNG broken")
+    given = fidelity(photos, "--qf", "10", "--output", "out", "--workers", "1")
+
+    code, _, err = harness(*given, "--max-equal-failures", "2")
+
+    said = " ".join(err.split())
+    assert code == 2
+    assert "Stopped: fidelity/jpeg-q10 was stopped after 2 equal failures in a row, with 1" in said
+    assert "2 of 3 images failed" in said
+    code, _, err = harness(*given, "--max-equal-failures", "0")
+    assert (code, "Stopped" in err, "3 of 3 images failed" in err) == (2, False, True)
+
+
 def test_an_unexpected_failure_is_one_sentence_and_exit_code_1(harness, photos, monkeypatch):
     from harness.engine import local
 

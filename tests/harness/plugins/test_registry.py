@@ -62,7 +62,9 @@ def test_a_third_party_restorer_is_found_by_declaring_an_entry_point(tmp_path):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
     (info / "entry_points.txt").write_text("[harness.restorers]\nmine = other_pkg:Mine\n")
-    (tmp_path / "other_pkg.py").write_text("class Mine: pass\n")
+    (tmp_path / "other_pkg.py").write_text(
+        "from harness.plugins import Restorer\nclass Mine(Restorer): pass\n"
+    )
     code = """
         from harness.plugins import registry
         found = registry.restorers()
@@ -79,7 +81,36 @@ def test_a_third_party_restorer_is_found_by_declaring_an_entry_point(tmp_path):
     assert done.stdout.split() == ["other", "2.0", "Mine"]
 
 
-@pytest.mark.parametrize("which", ["restorers", "datasets", "formats", "tasks", "codecs"])
+@pytest.mark.parametrize(
+    ("base", "target", "said"),
+    [
+        ("Restorer", "collections:OrderedDict", "is no harness.plugins.Restorer: derive it from"),
+        ("Task", "harness.plugins:Restorer", "is no harness.plugins.Task: derive it from that cla"),
+        ("Codec", "os:getcwd", "is no class, but a builtin_function.*harness.plugins.Codec"),
+        (None, "os:sep", "is a str: name a function"),
+    ],
+)
+def test_what_is_of_another_kind_is_told_so_by_name(base, target, said):
+    things = Registry("thing", [Entry("x", target, "dist 1.0")], base)
+
+    with pytest.raises(UserError, match=rf"^The thing 'x' \({target} from dist 1.0\) {said}"):
+        things.get("x")
+
+
+def test_what_derives_from_the_base_class_is_given_as_it_is():
+    from restorers.reference import Original
+
+    entry = Entry("x", "restorers.reference:Original", "dist 1.0")
+    assert Registry("restorer", [entry], "Restorer").get("x") is Original
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        *("restorers", "datasets", "formats", "tasks", "codecs", "checkpoints"),
+        *("model_formats", "trainers", "auto"),
+    ],
+)
 def test_every_built_in_name_can_be_imported(which):
     found = getattr(registry, which)()
 
@@ -89,7 +120,7 @@ def test_every_built_in_name_can_be_imported(which):
 
 
 def test_every_built_in_model_says_its_task():
-    for task in ("detection", "segmentation"):
+    for task in ("detection", "segmentation", "classification"):
         models = registry.models(task)
         assert len(models) > 0
         for name in models:

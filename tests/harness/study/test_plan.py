@@ -74,8 +74,8 @@ def test_all_leaves_a_cell_without_weights_empty_and_says_why():
     found = make_plan(study(restorers=("all",), qf=(10, 55)))
 
     assert "detection/arcnn-q10" in {cell.key for cell in found.cells}
-    assert "no checkpoint for QF 55" in found.absent["detection/arcnn-q55"]
-    assert all(key.endswith("-q55") for key in found.absent)
+    assert "no checkpoint for QF 55" in found.skipped["detection/arcnn-q55"]
+    assert all(key.endswith("-q55") for key in found.skipped)
     assert any("Left empty" in notice and "55" in notice for notice in found.notices)
 
 

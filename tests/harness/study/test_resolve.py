@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import DataSet, DataSetFormat, registry
 from harness.plugins.registry import Registry
 from harness.study.resolve import resolve_data_set, resolve_models, split_auto
 from harness.study.study import Study
@@ -25,15 +25,25 @@ class Known(Registry):
 
 
 def opener(label, suffix, takes=(), **more):
-    class Format:
+    class Format(DataSet, DataSetFormat):
         options = takes
 
-        @staticmethod
-        def accepts(path, options):
+        @classmethod
+        def accepts(cls, path, options):
             return path.name.endswith(suffix)
 
-        def __init__(self, path, **options):
-            self.name, self.options, self.notice = label, options, ""
+        @classmethod
+        def open(cls, path, **options):
+            return cls(**options)
+
+        def __init__(self, **options):
+            self.name, self.options = label, options
+
+        def images(self):
+            return []
+
+        def fingerprint(self):
+            return {}
 
     for key, value in more.items():
         setattr(Format, key, value)

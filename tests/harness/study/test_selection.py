@@ -6,22 +6,25 @@ import pytest
 
 from harness.assets.cards import Card, write_card
 from harness.errors import UserError
-from harness.plugins import registry
+from harness.plugins import Restorer, RestorerFormat, registry
 from harness.study import selection as selection
 from harness.study.selection import select_restorers
 from harness.study.study import Study
 
 
-class Plain:
-    """A plugin's class that is no `Restorer` and knows nothing of variants."""
+class Plain(Restorer):
+    """A plugin's class that knows nothing of variants."""
 
     name = "plain"
     multi_model = False
     reference = False
     year = 1990
 
-    def prepare(self, qf):
-        pass
+    def fingerprint(self, qf):
+        return {"name": self.name}
+
+    def restore(self, compressed):
+        return compressed.pixels
 
 
 class Network(Plain):
@@ -69,7 +72,7 @@ class Bare(Network):
         self.name = "bare"
 
 
-class Opener:
+class Opener(RestorerFormat):
     """A kind of weights file."""
 
     @classmethod

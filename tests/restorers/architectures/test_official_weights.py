@@ -78,7 +78,7 @@ def test_official_weights_are_asked_for_by_name(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no checkpoint for QF 50 .*10, 20, 30, 40"):
         swinir.prepare(50)
     with pytest.raises(UserError, match="`harness fetch fbcnn-official`"):
-        FBCNN.make("official+told").fingerprint(10)
+        FBCNN.make("official+known_qf").fingerprint(10)
 
 
 def test_official_weights_run_from_the_cache(tmp_path, monkeypatch):

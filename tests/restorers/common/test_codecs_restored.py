@@ -49,7 +49,7 @@ def test_what_looks_at_pixels_alone_needs_none(name):
 
 @pytest.mark.parametrize("restorer", [FBCNN, DAGN])
 def test_being_told_the_quality_factor_needs_jpeg(restorer):
-    assert restorer.make("told").needs_jpeg
+    assert restorer.make("known_qf").needs_jpeg
     assert not restorer.needs_jpeg  # one instance's variant is not every one's
 
 

@@ -65,7 +65,7 @@ class Blind(Toy):
     blind = True
 
     def run(self, network, compressed, tile):
-        return compressed.pixels + np.uint8(self.told)
+        return compressed.pixels + np.uint8(self.known_qf)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_fingerprints_cover_weights_tiles_and_what_is_told(folder):
         Toy(source, tile=0).fingerprint(10),
         Toy(source, tile=512).fingerprint(10),
         Blind(source).fingerprint(10),
-        Blind(source, told=True).fingerprint(10),
+        Blind(source, known_qf=True).fingerprint(10),
     ]
     assert len({tuple(sorted(one.items())) for one in prints}) == len(prints)
     assert prints[0] == Toy(Files(folder), "any label").fingerprint(10)
@@ -177,30 +177,41 @@ def test_a_path_or_a_folder_can_be_named(folder):
     assert (all_.restore(grey(40)).pixels == 132).all()
 
 
-@pytest.mark.parametrize("joined", ["{}+told", "told+{}"])
-def test_a_blind_network_can_be_told_whatever_its_weights(folder, joined):
-    restorer = Blind.make(joined.format(folder))
+@pytest.mark.parametrize("known_qf", ["known_qf", "told"])  # told: in studies written before
+@pytest.mark.parametrize("joined", ["{folder}+{known_qf}", "{known_qf}+{folder}"])
+def test_a_blind_network_can_be_told_whatever_its_weights(folder, joined, known_qf):
+    restorer = Blind.make(joined.format(folder=folder, known_qf=known_qf))
 
-    assert restorer.told
-    assert restorer.name == f"blind:{folder.name}+told"
-
-
-def test_told_alone_means_the_default_weights():
-    restorer = Blind.make("told")
-    assert restorer.told
-    assert restorer.name == "blind:told"
+    assert restorer.known_qf
+    assert restorer.name == f"blind:{folder.name}+{known_qf}"
 
 
-def test_a_network_that_is_not_blind_cannot_be_told():
-    with pytest.raises(UserError, match="toy cannot be told the quality factor"):
-        Toy.make("told")
+@pytest.mark.parametrize("known_qf", ["known_qf", "told"])
+def test_the_known_qf_alone_means_the_default_weights(known_qf):
+    restorer = Blind.make(known_qf)
+    assert restorer.known_qf
+    assert restorer.name == f"blind:{known_qf}"
+
+
+def test_records_of_a_study_that_says_told_have_the_fingerprint_they_had(folder):
+    before, now = (Blind.make(f"{folder}+{name}").fingerprint(10) for name in ("told", "known_qf"))
+    assert before == now
+    assert before["told"] == "qf"
+
+
+@pytest.mark.parametrize("known_qf", ["known_qf", "told"])
+def test_a_network_that_is_not_blind_cannot_be_told(known_qf):
+    with pytest.raises(
+        UserError, match=f"toy cannot be told the quality factor: leave out '{known_qf}'"
+    ):
+        Toy.make(known_qf)
 
 
 @pytest.mark.parametrize("named", ["none", "no/such/file.pth", "*", "[a"])
 def test_an_unknown_variant_is_refused(named):
     with pytest.raises(UserError, match="toy has no weights named"):
         Toy.make(named)
-    with pytest.raises(UserError, match="also: told"):
+    with pytest.raises(UserError, match="also: known_qf"):
         Blind.make(named)
 
 

@@ -158,10 +158,10 @@ def test_the_curves_are_there_for_tensorboard(unbroken):
     assert np.allclose([value for _, value in shown], [row["loss"] for row in rows], rtol=1e-5)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_the_weights_load_back_and_restore_an_image_of_odd_size(unbroken, told):
+@pytest.mark.parametrize("known_qf", [False, True])
+def test_the_weights_load_back_and_restore_an_image_of_odd_size(unbroken, known_qf):
     path = checked_file(unbroken / "tiny.yaml")[1]
-    restorer = DAGN(Files(path), told=told)
+    restorer = DAGN(Files(path), known_qf=known_qf)
     file = Jpeg().compress(tinted(9, 35, 51), 6)
 
     restored = restorer.restore(file)

@@ -133,6 +133,13 @@ def test_no_array_of_scores_is_a_sentence(answer):
         task.outcome(answer, data_set, "i")
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_scores_may_be_floats_of_any_width(dtype):
+    task, data_set = fitted(Classification(), [*"abcdef"], [*"abcdef"], {"i": 3})
+    answer = np.array([0.5, 0.25, 0, 0.75, 0.125, 1], dtype)
+    assert task.outcome(answer, data_set, "i") == {"label": 3, "top": [5, 3, 0, 1, 4]}
+
+
 def test_nan_is_no_score():
     task, data_set = fitted(Classification(), [*"abcdef"], [*"abcdef"], {"i": 0})
     with pytest.raises(HarnessError, match="NaN"):

@@ -42,7 +42,13 @@ def test_outcomes_keep_every_float32(scores):
             "box that is not finite",
         ),
         (np.ones((1, 4), "f4"), np.full(1, np.inf, "f4"), np.ones(1, int), "score that is not"),
-        (np.ones((1, 4), "f4"), np.ones(1, "f8"), np.ones(1, int), "must be float32"),
+        (np.ones((1, 4), "f4"), np.ones(1, "c8"), np.ones(1, int), "must be float32"),
+        (np.ones((1, 4), bool), np.ones(1, "f4"), np.ones(1, int), "must be float32"),
+        (np.ones((1, 4), "f4"), np.ones(1, "U1"), np.ones(1, int), "must be float32"),
+        (np.ones((1, 4), "f4"), np.float32(1), np.ones(1, int), "must be float32|not a numpy arr"),
+        (np.full((1, 4), 1e300), np.ones(1, "f4"), np.ones(1, int), "box that is not finite"),
+        (np.ones((1, 4), "f4"), np.ones(1, "f4"), np.array([1.5]), "label 1.5: .* whole numbers"),
+        (np.ones((1, 4), "f4"), np.ones(1, "f4"), np.array([np.nan]), "label nan"),
         (np.ones((2, 4), "f4"), np.ones(1, "f4"), np.ones(1, int), r"must be float32 \(1, 4\)"),
         (np.ones((1, 4), "f4"), np.ones(1, "f4"), np.ones(2, int), r"must be int64 \(1,\)"),
         ([[1, 2, 3, 4]], np.ones(1, "f4"), np.ones(1, int), "not a numpy array"),
@@ -52,6 +58,30 @@ def test_outcomes_keep_every_float32(scores):
 def test_impossible_detections_are_refused(boxes, scores, labels, message):
     with pytest.raises(HarnessError, match=message):
         Detections(boxes, scores, labels)
+
+
+@pytest.mark.parametrize("boxes", ["f2", "f4", "f8", "i2", "i8", "u1"])
+@pytest.mark.parametrize("scores", ["f2", "f8", "i8"])
+@pytest.mark.parametrize("labels", ["i4", "i8", "u1", "u8", "f4", "f8"])
+def test_other_integers_and_floats_are_cast(boxes, scores, labels):
+    found = Detections(
+        boxes=np.array([[1, 2, 30, 40], [0, 0, 5, 5]], boxes),
+        scores=np.array([1, 0], scores),
+        labels=np.array([3, 90], labels),
+    )
+
+    assert found.boxes.dtype == np.float32 and found.scores.dtype == np.float32
+    assert found.labels.dtype == np.int64
+    assert found.boxes.tolist() == [[1, 2, 30, 40], [0, 0, 5, 5]]
+    assert (found.scores.tolist(), found.labels.tolist()) == ([1, 0], [3, 90])
+
+
+def test_float64_boxes_and_scores_are_rounded_as_numpy_does():
+    boxes, scores = np.array([[0.1, 0.2, 0.3, 1 / 3]]), np.array([0.7])
+    found = Detections(boxes, scores, np.ones(1, int))
+
+    np.testing.assert_array_equal(found.boxes, boxes.astype(np.float32))
+    np.testing.assert_array_equal(found.scores, scores.astype(np.float32))
 
 
 def test_outcomes_are_compact():

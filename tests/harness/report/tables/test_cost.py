@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import harness.tools.cost
 from harness.cli import main as cli
-from harness.plugins import registry
+from harness.plugins import Restorer, registry
 from harness.report.tables.cost import (
     CSV_HEAD,
     CostRow,
@@ -47,7 +47,7 @@ class Slow(Network):
     sizes = {"published": 720 * RATE}  # noqa: RUF012
 
 
-class Untouched:
+class Untouched(Restorer):
     multi_model, year = None, 0
 
 

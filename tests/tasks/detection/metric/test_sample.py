@@ -96,7 +96,7 @@ def untied(found, truth):
 
 def rows(sample, weights):
     """A dictionary of figures a draw."""
-    figures = sample.figures(np.asarray(weights, np.int32))
+    figures = sample.aggregate(np.asarray(weights, np.int32))
     return [{name: values[k] for name, values in figures.items()} for k in range(len(weights))]
 
 
@@ -177,7 +177,7 @@ def test_the_undrawn_sample_and_every_image_alone_have_the_tasks_metrics(drawn):
     assert sample.images == tuple(records)
     same(*rows(sample, [[1] * len(records)]), task.metrics(records, truth), 1e-12)
     alone = [task.metrics({key: one}, truth)["mAP"] for key, one in records.items()]
-    np.testing.assert_allclose(sample.each(), alone, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(sample.per_image(), alone, rtol=0, atol=1e-12)
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -237,25 +237,25 @@ def test_equal_scores_of_different_images_stand_in_the_order_of_the_image_ids():
 def test_threads_blocks_and_the_other_draws_leave_every_bit_as_it_is(monkeypatch):
     found, truth = small()
     weights = resample_weights(6, 70)
-    expected = sampled(found, truth, workers=1).figures(weights)
+    expected = sampled(found, truth, workers=1).aggregate(weights)
     for workers, block in ((3, 1 << 18), (1, 100), (2, 1)):
         monkeypatch.setattr(accumulate, "_BLOCK", block)
-        again = sampled(found, truth, workers=workers).figures(weights)
+        again = sampled(found, truth, workers=workers).aggregate(weights)
         np.testing.assert_equal(again, expected)
-    few = sampled(found, truth).figures(weights[40:43])
+    few = sampled(found, truth).aggregate(weights[40:43])
     np.testing.assert_equal(few, {name: values[40:43] for name, values in expected.items()})
 
 
 def test_neither_the_order_of_the_records_nor_the_chunks_of_the_matching_matter(monkeypatch):
     found, truth = small()
     weights = resample_weights(6, 20)
-    expected = sampled(found, truth).figures(weights)
+    expected = sampled(found, truth).aggregate(weights)
     order = [3, 0, 5, 1, 4, 2]
     names = [truth["images"][place]["harness_id"] for place in order]
     monkeypatch.setattr(matches, "_CHUNK", 4)
     shuffled = DetectionSample({name: found[name] for name in names}, truth)
-    np.testing.assert_equal(shuffled.figures(weights[:, order]), expected)
-    np.testing.assert_equal(shuffled.each(), sampled(found, truth).each()[order])
+    np.testing.assert_equal(shuffled.aggregate(weights[:, order]), expected)
+    np.testing.assert_equal(shuffled.per_image(), sampled(found, truth).per_image()[order])
 
 
 def test_a_draw_without_a_class_leaves_it_out_and_one_without_boxes_is_nan():
@@ -270,7 +270,7 @@ def test_a_draw_without_a_class_leaves_it_out_and_one_without_boxes_is_nan():
     assert both["mAP"] == pytest.approx((both["AP/dog"] + both["AP/cat"]) / 2, abs=1e-12)
     assert math.isnan(one["AP/dog"]) and one["mAP"] == one["AP/cat"] > 0
     assert all(math.isnan(value) for value in none.values())
-    assert math.isnan(sampled(found, truth).each()[5])
+    assert math.isnan(sampled(found, truth).per_image()[5])
 
 
 def test_the_limits_of_detections_an_image_hold_in_every_copy():

@@ -55,6 +55,19 @@ def measure(truths, guesses):
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
+def test_class_maps_may_be_of_any_integers(dtype):
+    truths, guesses = random_maps(0)
+    task, data_set = Segmentation(), Masks(truths)
+    for image, guess in guesses.items():
+        expected = task.outcome(guess.astype(np.int64), data_set, image)
+        assert task.outcome(guess.astype(dtype), data_set, image) == expected
+        drawing = task.drawing(guess.astype(dtype), data_set, image)
+        np.testing.assert_array_equal(
+            drawing.class_map, task.drawing(guess, data_set, image).class_map
+        )
+
+
 @pytest.mark.parametrize(("seed", "top"), [(0, 5), (1, 5), (2, 4)])
 def test_equals_mmsegmentation(seed, top):
     import torch

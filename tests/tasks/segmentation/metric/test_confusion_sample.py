@@ -63,7 +63,7 @@ def test_any_draw_is_mmsegmentation_on_the_list_drawn(drawn):
     pairs, weights = [pair for pair, _ in drawn], [weight for _, weight in drawn]
     listed = [pair for pair, weight in drawn for _ in range(weight)]
     if listed:
-        found = sample_of(pairs).figures(np.asarray([weights], np.int32))
+        found = sample_of(pairs).aggregate(np.asarray([weights], np.int32))
         same({name: values[0] for name, values in found.items()}, mmsegmentation(listed))
 
 
@@ -74,7 +74,7 @@ def test_each_image_alone_is_mmsegmentation_on_it_alone():
     pairs[2][0][:] = 255
     expected = [mmsegmentation([pair])["mIoU"] for pair in pairs]
     assert np.isnan(expected[2])
-    np.testing.assert_allclose(sample_of(pairs).each(), expected, rtol=1e-9)
+    np.testing.assert_allclose(sample_of(pairs).per_image(), expected, rtol=1e-9)
 
 
 def test_draws_of_large_images_are_exact():
@@ -84,7 +84,7 @@ def test_draws_of_large_images_are_exact():
     ]
     sample = SegmentationSample([str(k) for k in range(50)], outcomes, ("a", "b"))
     weights = resample_weights(50, 5) * 100
-    found = sample.figures(weights)
+    found = sample.aggregate(weights)
     for row, counted in enumerate(weights.tolist()):
         right = sum(w * (307_199 - k) for k, w in enumerate(counted))
         assert found["IoU/a"][row] == right / (right + sum(counted))
@@ -94,7 +94,7 @@ def test_what_the_data_set_has_no_name_for_is_wrong_and_no_class():
     matrix = np.array([[5, 0, 1], [0, 2, 0]])  # one background pixel is *other*
     task, truth = Segmentation(), {"classes": ["background", "cat"]}
     records = {"x": Record("", outcome=json.loads(json.dumps(to_sparse(matrix))))}
-    found = task.sample(records, truth).figures(np.array([[1], [3]], np.int32))
+    found = task.sample(records, truth).aggregate(np.array([[1], [3]], np.int32))
     assert found["IoU/background"].tolist() == [5 / 6, 5 / 6]
     assert found["aAcc"].tolist() == [7 / 8, 7 / 8]
     assert list(found) == list(task.metrics(records, truth))
