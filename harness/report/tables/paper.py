@@ -133,7 +133,7 @@ def _groups(layout: PaperLayout, joined: Joined) -> Groups:
 def _lines(layout: PaperLayout, blocks: list[Block]) -> Iterator[_Line]:
     """The lines in the paper's order: metric within QF for fidelity, QF within metric else."""
     for block in blocks:
-        shown = registry.tasks().get(block.task).shown
+        shown = registry.tasks().get(block.task).displayed_metrics
         metrics = [metric for metric in layout.metrics if metric in shown]
         qfs = sorted({*QFS, *block.qfs})
         pairs = [(metric, qf) for qf in qfs for metric in metrics]
