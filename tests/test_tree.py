@@ -1,6 +1,8 @@
-"""What the files beside the code say of it is so: its rooms, its version, what a package holds."""
+"""What the files beside the code say of it is so: its rooms, its version, its package; its size."""
 
 import re
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -16,6 +18,8 @@ else:
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("harness", "restorers", "tasks")
+TREE, WEIGHTS = 45, 30
+"""MB at most of all files and of weights: light to carry to a machine with a GPU."""
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -50,3 +54,32 @@ def test_what_is_no_code_is_packaged_too(package):
 
     assert folder / "py.typed" in packaged
     assert data - packaged == set()
+
+
+@pytest.fixture
+def tracked(tmp_path):
+    """The files that git keeps; in a copy without its repository, those that it would."""
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("there is no git, which tells the tree's files from what runs leave in it")
+    if (ROOT / ".git").exists():
+        listing = [git, "ls-files", "-z", "--cached"]
+    else:
+        subprocess.run([git, "init", "-q", tmp_path], check=True)
+        where = ["--git-dir", tmp_path / ".git", "--work-tree", ROOT]
+        listing = [git, *where, "ls-files", "-z", "--others", "--exclude-standard"]
+    done = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True)
+    paths = [ROOT / name for name in done.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def test_the_tree_is_small(tracked):
+    sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size / 1e6 for path in tracked}
+    weights = [size for name, size in sizes.items() if name.endswith(".safetensors")]
+    heavy, tree = sum(weights), sum(sizes.values())
+    largest = sorted(sizes, key=sizes.__getitem__)[-5:]
+
+    assert "pyproject.toml" in sizes and len(weights) > 20
+    assert (heavy <= WEIGHTS, tree <= TREE) == (True, True), (
+        f"{tree:.1f} MB, {heavy:.1f} of it weights; the largest: {', '.join(largest)}"
+    )
