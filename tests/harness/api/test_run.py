@@ -116,6 +116,7 @@ def test_the_summary_is_a_frame_that_prints_itself(run):
     assert "mPC" in str(found)
 
 
+@pytest.mark.slow
 def test_figures_are_shown_and_written(run, tmp_path):
     figures = run.figures("quality", folder=tmp_path, formats=["svg"], draws=50)
 
@@ -154,6 +155,7 @@ def test_an_opened_run_leaves_functions_out_and_says_so(run, tmp_path):
             opened.panels("1.png", folder=tmp_path, **asked)
 
 
+@pytest.mark.slow
 def test_pictures_that_are_there_are_shown_by_whoever_asks(run, tmp_path, recwarn):
     run.panels("1.png", qf=10, folder=tmp_path)
     opened = library.open(run.path)
@@ -286,6 +288,7 @@ def brightness(names=("dark", "bright")):
     return Brightness()
 
 
+@pytest.mark.slow
 def test_the_report_is_a_page(run, tmp_path):
     run.panels("2.png", qf=40)
     page = run.report(tmp_path / "page.html", title="Mine & yours", draws=50, panels=0)
@@ -297,6 +300,7 @@ def test_the_report_is_a_page(run, tmp_path):
     assert "2.png" in text
 
 
+@pytest.mark.slow
 def test_a_report_makes_its_panels_first(run, tmp_path):
     photos = run.path.parent / "photos"
 

@@ -294,6 +294,7 @@ def finished(tmp_path, photos):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["table", "out"], ["list"], ["run", "--show-study"]])
 def test_the_reader_of_a_pipe_may_leave(finished, arguments):
     reading, writing = os.pipe()
@@ -307,6 +308,7 @@ def test_the_reader_of_a_pipe_may_leave(finished, arguments):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_terminal_without_the_tables_signs_gets_others(finished):
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
 

@@ -57,6 +57,7 @@ def test_live1_gives_the_pinned_figures(live1, qf):
     assert live1[qf] == pytest.approx(PINNED[qf], abs=6e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qf", PINNED)
 def test_live1_reproduces_the_jpeg_column_of_table_i(live1, qf):
     if not TABLE_I.is_file():

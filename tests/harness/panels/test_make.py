@@ -27,6 +27,8 @@ from harness.report.panel_index import Panel, View, read_index, write_index
 from harness.study.plan import make_plan
 from harness.study.study import Study
 
+pytestmark = pytest.mark.slow
+
 ASKED = PanelRequest(images=("evaluation-00001",), restorers=("arcnn",))
 
 
