@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(harness, runs, monke
     def refused(*arguments, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(Path, "replace", refused)
     code, _, err = harness("table", "live1", "--format", "html", "--output", "t.html")
 
     assert code == 2
