@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -223,7 +223,7 @@ def as_restorer(what: Any) -> Restorer:
             f"There is a restorer {name} already: give yours another name, such as "
             f"harness.restorer(..., name='my-{name}')."
         )
-    return cast("Restorer", made)
+    return found
 
 
 def _callable_name(what: object) -> str:

@@ -9,14 +9,20 @@ import yaml
 from harness.assets.cards import Download
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
+from harness.plugins import DataSet, Restorer
 from harness.plugins.registry import Entry, Registry
 
 CARDS = {}
 """The cards of the fakes, by the fake's name."""
 
 
-class Fine:
+class Fine(Restorer):
     """A restorer that does nothing well."""
+
+    name = "fine"
+
+    def fingerprint(self, qf=None):
+        return {}
 
     @classmethod
     def cards(cls):
@@ -72,16 +78,14 @@ class Blinded(Seeing):
         raise UserError("no light")
 
 
-class Broom:
+class Broom(DataSet):
     name = "broom"
 
-    @classmethod
-    def downloads(cls, limit=None):
-        yield from ()
+    def images(self):
+        return []
 
-    @classmethod
-    def prepared(cls):
-        return True
+    def fingerprint(self):
+        return {}
 
 
 class Sweepings(Broom):

@@ -158,7 +158,9 @@ def test_a_model_that_fails_all_the_time_has_not_passed_the_gate(world, director
     plan = world.plan(qfs=(10,))
     plan = replace(plan, gates={"detection": Expected("mAP", 50.0, 1.0, "a paper")})
 
-    with pytest.raises(HarnessError, match=r"clean gate stopped .* 2 .*images in a row.*no memory"):
+    with pytest.raises(
+        HarnessError, match=r"sanity check stopped .* 2 .*images in a row.*no memory"
+    ):
         local.run(plan, directory, workers=1, max_equal_failures=2)
     assert counts(directory, plan)["detection/fake-q10"] == (0, 0)
 
