@@ -204,7 +204,7 @@ def as_restorer(what: Any) -> Restorer:
         UserError: it is no restorer, or has a name that a registered one has.
     """
     if isinstance(what, OwnRestorer):
-        found: Restorer = what.ready()
+        adopted: Restorer = what.ready()
     elif not _is_module(what) and (hasattr(what, "restore") or hasattr(what, "fingerprint")):
         made = what.make() if isinstance(what, type) and hasattr(what, "make") else what
         missing = [part for part in ASKED if not hasattr(made, part)]
@@ -214,16 +214,16 @@ def as_restorer(what: Any) -> Restorer:
                 f"{called} is no restorer: it has no {', '.join(missing)}. Derive it from "
                 "harness.plugins.restorer.Restorer, or give a function."
             )
-        found = adopt_restorer(made)
+        adopted = adopt_restorer(made)
     else:
-        found = restorer(what).ready()
-    name = check_name(found.name, "")
+        adopted = restorer(what).ready()
+    name = check_name(adopted.name, "")
     if name in registry.restorers() or name == ALL:
         raise UserError(
             f"There is a restorer {name} already: give yours another name, such as "
             f"harness.restorer(..., name='my-{name}')."
         )
-    return found
+    return adopted
 
 
 def _callable_name(what: object) -> str:
