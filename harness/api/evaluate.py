@@ -117,7 +117,7 @@ def evaluate(
         unrepeatable_cells,
     )
     from harness.engine.progress import ConsoleProgress, error_console
-    from harness.study.plan import make_plans
+    from harness.study.planned_runs import make_plans
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
     file, values = _file_and_values(study, dict(fields))

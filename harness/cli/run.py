@@ -190,7 +190,7 @@ def run_studies(study: Study, options: RunOptions) -> None:
     Raises:
         HarnessError: see `harness.study.plan.make_plan`, `harness.engine.local.run`; images failed.
     """
-    from harness.study.plan import make_plans
+    from harness.study.planned_runs import make_plans
 
     failed = []
     for plan, notices, path in make_plans(study, options.output, options.gate):

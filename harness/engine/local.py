@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Container, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
-from harness._version import __version__
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.failures import EqualFailures
+from harness.engine.manifest import check_same_study, write_manifest
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
-from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import Expected, Json
-from harness.records.environment import environment
+from harness.errors import HarnessError, ImageError
 from harness.records.run_directory import RunDirectory
-from harness.records.schema import (
-    CellEntry,
-    DataSetEntry,
-    ExpectedScore,
-    Identity,
-    Manifest,
-    RestorerEntry,
-)
-from harness.study.grid import image_list_hash
 from harness.study.plan import Plan
 from harness.study.study import Cell
 
@@ -81,10 +69,10 @@ def run(
             for; everything recorded stays.
     """
     progress = progress or Silent()
-    _check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
+    check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
     with directory.locked():
-        _check_same_study(plan, directory)  # another run may have begun here in between
-        _write_manifest(plan, directory, gate)
+        check_same_study(plan, directory)  # another run may have begun here in between
+        write_manifest(plan, directory, gate)
         if retry_failed:
             for cell in plan.cells:
                 directory.drop_failed(cell)
@@ -157,132 +145,3 @@ def _missing(plan: Plan, cells: list[Cell], done: Mapping[Cell, Container[str]])
         (image, [cell for cell in cells if image.id not in done[cell]]) for image in plan.images
     ]
     return [(image, missing) for image, missing in wanted if missing]
-
-
-def _check_same_study(plan: Plan, directory: RunDirectory) -> None:
-    if not directory.manifest_path.exists():
-        if directory.path.is_file():
-            raise UserError(f"{directory.path} is a file; --output takes a directory.")
-        if directory.path.is_dir() and (others := directory.foreign()):
-            raise UserError(
-                f"{directory.path} is not empty and holds no study "
-                f"(it has {others[0]}). Choose another --output."
-            )
-        return
-    held = directory.manifest()
-    differing = [
-        f"{key} {_short(held_value)} instead of {_short(plan.identity[key])}"
-        for key, held_value in held.identity.model_dump(exclude={"codecs"}).items()
-        if key in plan.identity and held_value != plan.identity[key]
-    ]
-    differing += [
-        f"codec {_short(held_codec)} instead of {_short(plan.codecs[name].fingerprint())}"
-        for name, held_codec in held.identity.codecs.items()
-        if name in plan.codecs and held_codec != plan.codecs[name].fingerprint()
-    ]
-    differing += [
-        f"{task} model {held.models[task]} instead of {model}"
-        for task, model in plan.models.items()
-        if held.models.get(task, model) != model
-    ]
-    if differing:
-        raise UserError(
-            f"{directory.path} holds another study: {'; '.join(differing)}. "
-            "Choose another --output (more tasks, codecs, QFs or restorers may be added to a "
-            "study; data set, images and model may not change)."
-        )
-
-
-def _short(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
-    text = str(value)
-    return text[:12] + "…" if len(text) > 40 else text
-
-
-def _grown(held: Json, study: Json) -> Json:
-    """The study with what the directory holds of earlier ones: more tasks, QFs, restorers..."""
-    held = {**held, "codec": [held["codec"]]} if isinstance(held.get("codec"), str) else held
-    lists = {
-        key: list(dict.fromkeys([*held.get(key, []), *study[key]]))
-        for key in ("task", "model", "codec", "qf", "restorers")
-    }
-    return {**study, **lists, "qf": sorted(lists["qf"])}
-
-
-def _write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
-    held = directory.manifest() if directory.manifest_path.exists() else Manifest()
-    now = environment()
-    cells = _merged_cells(held, plan)
-    fresh = {cell.key for cell in plan.cells}
-    skipped = {k: why for k, why in {**held.skipped, **plan.skipped}.items() if k not in fresh}
-    gates = held.gates | {task: _gate(score, gate) for task, score in plan.gates.items()}
-    codecs = {**held.identity.codecs, **plan.identity["codecs"]}
-    same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)
-    known = same and codecs == held.identity.codecs and now in held.environments
-    _write_truths(plan, directory, missing_only=known)
-    if known:
-        directory.touch()
-        return
-    stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    environments = held.environments if now in held.environments else (*held.environments, now)
-    directory.write_manifest(
-        Manifest(
-            harness=__version__,
-            created=held.created or stamp,
-            updated=stamp,
-            study=_grown(held.study, plan.study.model_dump(mode="json")),
-            identity=Identity.model_validate({**plan.identity, "codecs": codecs}),
-            models={**held.models, **plan.models},
-            data_set=DataSetEntry(
-                name=plan.data_set.name,
-                images=len(plan.images),
-                total=len(plan.data_set.images()),
-                image_list_sha256=image_list_hash(plan.images),
-                ids=tuple(image.id for image in plan.images),
-            ),
-            restorers={
-                **held.restorers,
-                **{
-                    name: RestorerEntry(
-                        multi_model=restorer.multi_model,
-                        year=restorer.year,
-                        reference=restorer.reference,
-                    )
-                    for name, restorer in plan.restorers.items()
-                },
-            },
-            gates=gates,
-            environments=environments,
-            cells=cells,
-            skipped=skipped,
-        )
-    )
-
-
-def _merged_cells(held: Manifest, plan: Plan) -> tuple[CellEntry, ...]:
-    """The cells of earlier studies, those that are planned again in their new form."""
-    cells = {cell.key: cell for cell in held.cells}
-    # As they will be read back: JSON knows no tuples.
-    cells |= {cell.key: CellEntry.from_cell(cell) for cell in plan.cells}
-    return tuple(cells.values())
-
-
-def _gate(score: Expected, gate: bool) -> ExpectedScore:
-    return ExpectedScore(
-        metric=score.metric,
-        value=score.value,
-        tolerance=score.tolerance,
-        source=score.source,
-        ignored=not gate,
-    )
-
-
-def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> None:
-    """Keep what each task's metric needs besides the records."""
-    for name, part in plan.tasks.items():
-        if missing_only and directory.truth_path(name).is_file():
-            continue
-        truth = part.task.ground_truth(plan.data_set, [image.id for image in plan.images])
-        if truth is not None:
-            directory.write_truth(name, truth)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import (
@@ -28,7 +27,7 @@ from harness.study.plugin_checks import (
 )
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
-from harness.study.study import Cell, Study, stable_hash
+from harness.study.study import Cell, Study
 
 
 @dataclass(frozen=True)
@@ -228,50 +227,3 @@ def _check_luma(study: Study, task_types: Mapping[str, type[Task]]) -> None:
             f"--luma compresses and scores luma alone, and {' and '.join(seeing)} needs colour: "
             "use it with --task fidelity."
         )
-
-
-def default_directory(plan: Plan) -> Path:
-    """Where a run lands without ``--output``: named by the study, or by data set and subset.
-
-    Anything else that sets the study apart (model, codec, seed, data by path) adds a short hash.
-    """
-    study = plan.study
-    name = study.name or plan.data_set.name
-    if study.limit is not None:
-        name += f"-n{study.limit}"
-    if study.luma:
-        name += "-luma"
-    defaults = plan.data_set.default_models
-    usual = {
-        name: defaults.get(model_task(name, part.task), "") for name, part in plan.tasks.items()
-    }
-    plain = study.dataset in registry.datasets() and usual == plan.models
-    usual_codec = Study.model_fields["codec"].default
-    if not plain or study.codec != usual_codec or study.seed:
-        name += "-" + stable_hash({**plan.identity, "models": plan.models})[:6]
-    return Path("results") / "runs" / name
-
-
-def make_plans(
-    study: Study, output: Path | None, gate: bool, overrides: Overrides = NO_OVERRIDES
-) -> list[tuple[Plan, tuple[str, ...], Path]]:
-    """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
-
-    Args:
-        study: what is to be measured.
-        output: run directory; the default one if None. Several get a folder each in it.
-        gate: see `harness.study.plan.make_plan`.
-        overrides: see `harness.study.plan.make_plan`.
-
-    Raises:
-        UserError: see `harness.study.plan.make_plan`.
-    """
-    # All are planned before one is run: a model missing from the last is said at once.
-    plans = [(make_plan(one, gate, overrides), notices) for one, notices in split_auto(study)]
-    found = []
-    for plan, notices in plans:
-        path = output or default_directory(plan)
-        if len(plans) > 1 and (output or study.name):
-            path = path / plan.data_set.name
-        found.append((plan, (*notices, *plan.notices), path))
-    return found

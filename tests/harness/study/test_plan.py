@@ -2,7 +2,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.plugins import registry
-from harness.study.plan import default_directory, make_plan
+from harness.study.plan import make_plan
+from harness.study.planned_runs import default_directory
 from harness.study.study import Study
 
 REFERENCES = ("original", "jpeg")
