@@ -44,7 +44,7 @@ def run_module(
         ) from error
 
     def run(compressed: Compressed) -> RGB:
-        # The arithmetic of restorers.common.pixels, which the harness cannot import.
+        # The arithmetic of restorers.common.colour, which the harness cannot import.
         pixels = torch.from_numpy(compressed.pixels).permute(2, 0, 1)[None].float() / (255 / scale)
         height, width = pixels.shape[2:]
         with torch.inference_mode():

@@ -147,7 +147,7 @@ def test_a_model_of_few_classes_has_no_top_5_in_any_draw():
     task, records, truth = world("classification")
     for record in records.values():
         record.scored["top"] = record.scored["top"][:3]
-    figures = task.sample(records, truth).figures(resample_weights(len(records), 4))
+    figures = task.sample(records, truth).aggregate(resample_weights(len(records), 4))
     assert np.isnan(figures["top-5"]).all() and not np.isnan(figures["top-1"]).any()
 
 

@@ -31,6 +31,7 @@ def exactly(value):
     return json.dumps(value, sort_keys=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(RECORDS)
 def test_whatever_records_hold_comes_back_exactly(records):

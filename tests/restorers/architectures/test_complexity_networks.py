@@ -130,7 +130,7 @@ def test_an_example_of_a_file_has_the_shapes_of_one():
 
 def test_every_restorer_with_a_network_can_be_counted():
     known = registry.restorers()
-    with_network = {name for name in known if hasattr(known.get(name), "cost")}
+    with_network = {name for name in known if known.get(name).presets()}
 
     assert with_network >= {network.name for network in NETWORKS}
     assert not with_network & {"jpeg", "original"}

@@ -63,6 +63,7 @@ def flat(level: int, side: int = 20) -> ImagePair:
     return ImagePair(image, image)
 
 
+@pytest.mark.slow
 def test_training_gains_on_images_it_has_not_seen(recipe, tmp_path, lines, monkeypatch):
     monkeypatch.setattr(arcnn, "LOG_EVERY", 40)
     recipe.update(steps=160, batch_size=4, patch_size=40)

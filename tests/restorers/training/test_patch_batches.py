@@ -116,7 +116,7 @@ class Recorded(Jpeg):
 def files(monkeypatch):
     """The regions that batches compress, with their files."""
     kept = []
-    monkeypatch.setattr("restorers.training.batches.Jpeg", lambda: Recorded(kept))
+    monkeypatch.setattr("restorers.training.batches.jpeg", lambda: Recorded(kept))
     return kept
 
 
@@ -224,7 +224,7 @@ def test_decoded_images_are_kept_up_to_a_limit(small, monkeypatch):
         for index in (0, 1, 0, 1):
             assert np.array_equal(images[index], read(files[index]))
         assert len(reads) == expected
-        assert images._held <= max(kept, 70 * 90 * 3)
+        assert images._bytes <= max(kept, 70 * 90 * 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" + b"x" * 40])

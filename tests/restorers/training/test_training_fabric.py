@@ -89,6 +89,7 @@ def player(started, precision="32-true", **changes):
     return Player(started, Training(**stage(6, **changes)), precision, network())
 
 
+@pytest.mark.slow
 def test_the_last_steps_are_in_float32_with_frozen_statistics(started):
     made = player(started, "bf16-mixed", float32_steps=2)
     norm, image = made.network.module[1], torch.rand(2, 3, 8, 8)

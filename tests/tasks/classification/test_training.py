@@ -38,6 +38,7 @@ class Killed(BaseException):
     """What a kill looks like from inside."""
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_a_killed_run_resumed_equals_an_unbroken_one(tmp_path):
     recipe = tiny()
     whole = train(recipe, tmp_path / "whole", lambda line: None)

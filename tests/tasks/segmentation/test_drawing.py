@@ -1,18 +1,26 @@
 """What is drawn of a class map, and said of a class."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from harness.plugins import DataSet, ImageRef
 from tasks.classification.agreement import ClassificationAgreement
 from tasks.classification.task import Classification, sureness
 from tasks.segmentation.agreement import SegmentationAgreement
 from tasks.segmentation.task import Segmentation
 
 
-class Masks:
+class Masks(DataSet):
     name = "masks"
     classes = ("cat", "dog")
-    labels = ("background", "cat", "dog")
+
+    def images(self):
+        return [ImageRef("a", Path("a.png"))]
+
+    def fingerprint(self):
+        return {"version": "1"}
 
     def mask(self, image_id):
         return np.array([[0, 1], [2, 255]], np.uint8)

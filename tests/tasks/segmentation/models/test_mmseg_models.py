@@ -73,6 +73,7 @@ def test_threads_do_not_disturb_one_another_and_nothing_global_is_left(folder):
         assert np.array_equal(found, model.predict(image))
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_or_warned_and_names_cost_no_import(folder):
     code = (
         "import sys; from pathlib import Path; import numpy as np; "
