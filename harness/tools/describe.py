@@ -113,7 +113,9 @@ def _run_lines(directory: RunDirectory) -> Iterator[str]:
     for cell in manifest.cells:
         records = directory.records(cell)
         failed = sum(record.failed for record in records.values())
-        state = f"{len(records)} of {data.images} records" + (f", {failed} failed" * (failed > 0))
+        state = f"{len(records)} of {data.images} records"
+        if failed:
+            state += f", {failed} failed"
         yield f"  {cell.key:<34} {state}  ({cell.fingerprint[:12]})"
     yield ""
     yield from yaml.safe_dump(
