@@ -90,13 +90,25 @@ class Architecture(ABC, Generic[Config, Network]):
             height: of the image, pixels.
             width: of the image, pixels.
         """
-        from restorers.common.complexity import count_cost
+        import torch
 
-        return count_cost(cls, cls.presets()[preset], height, width)
+        from harness.plugins import Cost
+        from restorers.common.complexity import count_macs, count_parameters, weightless
+
+        config = cls.presets()[preset]
+        network = weightless(lambda: cls.build(config)).eval()
+        with torch.device("meta"):
+            example = cls.example(height, width)
+            macs = count_macs(cls.call, network, example)
+            by_output = count_macs(cls.call, network, example, transposed_by_output=True)
+        return Cost(count_parameters(cls.counted(network)), macs, by_output)
 
     @classmethod
     def trial(cls, preset: str, height: int, width: int, device: str) -> Callable[[], object]:
-        """One restoration with random weights, ready to be timed: see `common.complexity.trial`.
+        """One restoration with random weights, ready to be called again and again.
+
+        What a call costs does not depend on the weights' values, nor on the image's. It goes from
+        tensors to a tensor: reading the file is not in it, nor rounding to 8 bits.
 
         Args:
             preset: a key of `presets`.
@@ -104,9 +116,19 @@ class Architecture(ABC, Generic[Config, Network]):
             width: of the image, pixels.
             device: ``cpu`` or ``cuda``.
         """
-        from restorers.common.complexity import trial
+        import torch
 
-        return trial(cls, cls.presets()[preset], height, width, device)
+        network = cls.build(cls.presets()[preset]).eval().requires_grad_(False)
+        # Laid out as `PretrainedRestorer.load` does.
+        network = network.to(device).to(memory_format=torch.channels_last)
+        with torch.device(device):
+            example = cls.example(height, width)
+
+        def call() -> object:
+            with torch.inference_mode():
+                return cls.call(network, example)
+
+        return call
 
 
 Size = TypeVar("Size")

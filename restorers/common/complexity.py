@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.plugins import Cost
 from restorers.jpeg.dct import BLOCK, FREQUENCIES, Planes
 
-if TYPE_CHECKING:
-    from restorers.common.architecture import Architecture, Config, Network
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Example(NamedTuple):
@@ -78,26 +76,6 @@ def macs_at(
         return count_macs(network, *inputs, transposed_by_output=transposed_by_output)
 
 
-def count_cost(
-    restorer: type[Architecture[Config, Network]], config: Config, height: int, width: int
-) -> Cost:
-    """What one restoration of a 3 x height x width image costs.
-
-    Args:
-        restorer: whose network.
-        config: its size, a value of ``restorer.presets()``.
-        height: of the image, pixels.
-        width: of the image, pixels.
-    """
-    network = weightless(lambda: restorer.build(config)).eval()
-
-    with torch.device("meta"):
-        example = restorer.example(height, width)
-        macs = count_macs(restorer.call, network, example)
-        by_output = count_macs(restorer.call, network, example, transposed_by_output=True)
-    return Cost(count_parameters(restorer.counted(network)), macs, by_output)
-
-
 def weightless(build: Callable[[], Network]) -> Network:
     """A network on ``meta``.
 
@@ -126,38 +104,6 @@ def jpeg_example(height: int, width: int) -> Example:
         size=(height, width),
     )
     return Example(torch.rand(1, 3, height, width), planes)
-
-
-def trial(
-    restorer: type[Architecture[Config, Network]],
-    config: Config,
-    height: int,
-    width: int,
-    device: str,
-) -> Callable[[], object]:
-    """One restoration with random weights, ready to be called again and again.
-
-    What a call costs does not depend on the weights' values, nor on the image's. It goes from
-    tensors to a tensor: reading the file is not in it, nor rounding to 8 bits.
-
-    Args:
-        restorer: whose network.
-        config: its size, a value of ``restorer.presets()``.
-        height: of the image, pixels.
-        width: of the image, pixels.
-        device: ``cpu`` or ``cuda``.
-    """
-    network = restorer.build(config).eval().requires_grad_(False)
-    # Laid out as `PretrainedRestorer.load` does.
-    network = network.to(device).to(memory_format=torch.channels_last)
-    with torch.device(device):
-        example = restorer.example(height, width)
-
-    def call() -> object:
-        with torch.inference_mode():
-            return restorer.call(network, example)
-
-    return call
 
 
 def _by_output(
