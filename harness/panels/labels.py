@@ -78,7 +78,7 @@ def font(size: int, bold: bool = False) -> FreeTypeFont:
 
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(folder / name, max(int(size), 6))
+    return ImageFont.truetype(str(folder / name), max(int(size), 6))
 
 
 def extent(text: str, size: int, bold: bool = False) -> tuple[int, int]:
