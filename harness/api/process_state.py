@@ -22,7 +22,7 @@ def preserve_process_state() -> Iterator[None]:
     import numpy as np
     import torch
 
-    if threading.current_thread().name.startswith("walk-"):
+    if threading.current_thread().name.startswith("worker-"):
         raise UserError("The harness was called by a restorer: it would wait for itself.")
     with _ONE_AT_A_TIME:
         numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()

@@ -71,7 +71,7 @@ def _leave(code: int) -> None:
     """Exit; at once where a second Ctrl-C left threads at work, which a usual exit would abort."""
     if code == _INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if any(thread.name.startswith("walk-") for thread in threading.enumerate()):
+    if any(thread.name.startswith("worker-") for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

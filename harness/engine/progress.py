@@ -1,4 +1,4 @@
-"""Progress of a long walk: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a long run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def process_images(
         todo.put(job)
     crew = _Crew(plan, todo, stopped)
     team = [
-        threading.Thread(target=crew.work, name=f"walk-{number}", daemon=True)
+        threading.Thread(target=crew.work, name=f"worker-{number}", daemon=True)
         for number in range(min(workers, len(jobs)))
     ]
     for worker in team:

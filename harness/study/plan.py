@@ -32,12 +32,12 @@ from harness.study.study import Cell, Study
 
 @dataclass(frozen=True)
 class Plan:
-    """A study resolved: what the engine walks.
+    """A study resolved: what the engine works through.
 
     Attributes:
         study: the study, with ``all`` and ``auto`` resolved to names.
         data_set: the images and what is known about them.
-        images: those to walk, in order.
+        images: those to measure, in order.
         codecs: by name.
         restorers: by name, in table order.
         tasks: by task name.
@@ -170,7 +170,7 @@ def _models(
 def _images(
     study: Study, data_set: DataSet, notices: list[str]
 ) -> tuple[tuple[ImageRef, ...], int | None]:
-    """The images to walk and the limit, None where it leaves none out."""
+    """The images to measure and the limit, None where it leaves none out."""
     every = checked_images(data_set)
     images, limit = every[: study.limit], study.limit
     if limit is not None and limit >= len(every):

@@ -24,3 +24,16 @@ def append(directory, cell, written):
 def records_json(directory, cell):
     """The records of a cell as JSON, by image id."""
     return {image: record.to_json() for image, record in directory.records(cell).items()}
+
+
+def plan_records(directory, plan):
+    """The records of a plan's cells as JSON, by cell key and image id."""
+    return {cell.key: records_json(directory, cell) for cell in plan.cells}
+
+
+def plan_numbers(directory, plan):
+    """The same without their timings, which differ from run to run."""
+    return {
+        key: {i: {k: v for k, v in r.items() if k != "seconds"} for i, r in records.items()}
+        for key, records in plan_records(directory, plan).items()
+    }

@@ -51,7 +51,7 @@ def test_an_interrupted_command_leaves_threads_that_are_still_at_work(tmp_path):
 import threading, time
 from harness.cli import main as cli
 def stopped(*arguments, **options):
-    threading.Thread(target=time.sleep, args=(60,), name="walk-0").start()
+    threading.Thread(target=time.sleep, args=(60,), name="worker-0").start()
     raise KeyboardInterrupt
 cli.app = stopped
 print("a table", end="")

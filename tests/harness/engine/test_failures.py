@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from fakes import FakeRestorer
-from manifests import records_json
+from manifests import plan_records
 
 from harness.engine import local
 from harness.errors import ImageError, UserError
@@ -18,18 +18,6 @@ def directory(tmp_path):
     return RunDirectory(tmp_path / "run")
 
 
-def records(directory, plan):
-    return {cell.key: records_json(directory, cell) for cell in plan.cells}
-
-
-def numbers(directory, plan):
-    """The records without their timings, which differ from run to run."""
-    return {
-        key: {i: {k: v for k, v in r.items() if k != "seconds"} for i, r in held.items()}
-        for key, held in records(directory, plan).items()
-    }
-
-
 def test_an_unreadable_image_is_recorded_as_failed_and_the_rest_goes_on(world, directory):
     world.data.images()[1].path.write_bytes(b"no image")
     plan = world.plan()
@@ -38,7 +26,7 @@ def test_an_unreadable_image_is_recorded_as_failed_and_the_rest_goes_on(world, d
 
     assert list(outcome.failed) == ["1.png"]
     assert "1.png" in outcome.failed["1.png"]
-    for held in records(directory, plan).values():
+    for held in plan_records(directory, plan).values():
         assert [image for image, record in held.items() if "error" in record] == ["1.png"]
     assert local.run(world.plan(), directory).failed == outcome.failed
 
@@ -61,7 +49,7 @@ def test_fail_fast_stops_at_the_first_failed_image_and_keeps_what_was_done(world
 
     with pytest.raises(ImageError, match=r"1.png.*--fail-fast"):
         local.run(plan, directory, fail_fast=True, workers=1)
-    assert all(list(held) == ["0.png"] for held in records(directory, plan).values())
+    assert all(list(held) == ["0.png"] for held in plan_records(directory, plan).values())
 
 
 def test_a_restorer_that_fails_on_one_image_leaves_the_others_alone(world, directory):
@@ -70,7 +58,7 @@ def test_a_restorer_that_fails_on_one_image_leaves_the_others_alone(world, direc
 
     local.run(plan, directory, workers=1)
 
-    held = records(directory, plan)
+    held = plan_records(directory, plan)
     failed = held["detection/shaky-q10"]["1.png"]["error"]
     assert failed == "restorer shaky failed on 1.png: RuntimeError: out of memory"
     assert not any("error" in r for r in held["detection/fake-q10"].values())
@@ -84,7 +72,7 @@ def test_an_image_too_large_for_the_codec_is_recorded_as_failed_and_the_rest_goe
 
     outcome = local.run(plan, directory)
 
-    held = records(directory, plan)
+    held = plan_records(directory, plan)
     assert list(outcome.failed) == ["1.png"]
     assert "65500" in outcome.failed["1.png"]
     assert "error" not in held["detection/original-original"]["1.png"]
@@ -110,7 +98,9 @@ def test_an_image_of_one_pixel_runs(world, directory):
     plan = world.plan(qfs=(10,))
 
     assert local.run(plan, directory).failed == {}
-    assert math.isnan(records(directory, plan)["detection/fake-q10"]["0.png"]["fidelity"]["ssim"])
+    assert math.isnan(
+        plan_records(directory, plan)["detection/fake-q10"]["0.png"]["fidelity"]["ssim"]
+    )
 
 
 def test_missing_weights_stop_the_run_and_leave_no_failed_records(world, directory):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import FakeRestorer
-from manifests import manifest_json, records_json
+from manifests import manifest_json, plan_numbers, plan_records
 
 from harness.engine import local
 from harness.errors import UserError
@@ -23,25 +23,13 @@ def directory(tmp_path):
     return RunDirectory(tmp_path / "run")
 
 
-def records(directory, plan):
-    return {cell.key: records_json(directory, cell) for cell in plan.cells}
-
-
-def numbers(directory, plan):
-    """The records without their timings, which differ from run to run."""
-    return {
-        key: {i: {k: v for k, v in r.items() if k != "seconds"} for i, r in held.items()}
-        for key, held in records(directory, plan).items()
-    }
-
-
 def test_every_image_leaves_a_record_in_every_cell(world, directory):
     plan = world.plan()
 
     outcome = local.run(plan, directory)
 
     assert (outcome.total, outcome.computed, outcome.failed) == (12, 12, {})
-    held = records(directory, plan)
+    held = plan_records(directory, plan)
     assert set(held) == {"detection/original-original", "detection/fake-q10", "detection/fake-q20"}
     assert all(sorted(r) == ["0.png", "1.png", "2.png", "3.png"] for r in held.values())
 
@@ -49,7 +37,7 @@ def test_every_image_leaves_a_record_in_every_cell(world, directory):
 def test_a_record_holds_prediction_fidelity_bytes_and_the_seconds_of_each_stage(world, directory):
     plan = world.plan(qfs=(10,))
     local.run(plan, directory)
-    record = records(directory, plan)["detection/fake-q10"]["0.png"]
+    record = plan_records(directory, plan)["detection/fake-q10"]["0.png"]
     original = read_image(world.data.images()[0].path)
     compressed = Jpeg().compress(original, 10)
 
@@ -68,7 +56,7 @@ def test_what_a_restorer_says_of_the_quality_factor_is_kept(world, directory):
     silent.restore = lambda c: Restored(plain(c))
     plan = world.plan(qfs=(10,), restorers=[world.fake, saying, silent])
     local.run(plan, directory)
-    held = records(directory, plan)
+    held = plan_records(directory, plan)
 
     assert all(r["predicted_qf"] == 11.5 for r in held["detection/saying-q10"].values())
     for name in ("fake", "silent"):
@@ -87,7 +75,7 @@ def test_luma_replaces_the_original_before_it_is_compressed(world, directory):
     local.run(plan, directory, workers=1)
     luma = to_luma(read_image(world.data.images()[0].path))
     compressed = Jpeg().as_grey().compress(luma, 10)
-    record = records(directory, plan)["detection/fake-q10"]["0.png"]
+    record = plan_records(directory, plan)["detection/fake-q10"]["0.png"]
 
     assert seen[0].grey
     assert seen[0].data == compressed.data
@@ -99,7 +87,7 @@ def test_luma_replaces_the_original_before_it_is_compressed(world, directory):
 def test_the_original_reaches_the_model_untouched_and_only_once(world, directory):
     plan = world.plan(qfs=(10, 20, 30))
     local.run(plan, directory, workers=1)
-    record = records(directory, plan)["detection/original-original"]["2.png"]
+    record = plan_records(directory, plan)["detection/original-original"]["2.png"]
 
     assert record["fidelity"]["psnr"] == math.inf
     assert np.array_equal(world.model.seen[0], read_image(world.data.images()[0].path))
@@ -125,7 +113,7 @@ def test_a_restorer_that_works_in_place_does_not_reach_the_next_one(world, direc
     local.run(world.plan(qfs=(10,), restorers=[world.fake]), alone)
     key = "detection/fake-q10"
     one = world.plan(qfs=(10,), restorers=[world.fake])
-    assert numbers(directory, both)[key] == numbers(alone, one)[key]
+    assert plan_numbers(directory, both)[key] == plan_numbers(alone, one)[key]
 
 
 def test_running_again_computes_nothing(world, directory):
@@ -148,13 +136,13 @@ def test_an_interrupted_run_resumes_to_the_same_records(world, directory, tmp_pa
 
     with pytest.raises(KeyboardInterrupt) as caught:  # whose traceback keeps the run's frames
         local.run(world.plan(), directory, Interrupting())
-    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")], caught
+    assert not [t for t in threading.enumerate() if t.name.startswith("worker-")], caught
     outcome = local.run(world.plan(), directory)
     whole = RunDirectory(tmp_path / "whole")
     local.run(world.plan(), whole)
 
     assert outcome.computed == 12 - (after + 1)
-    assert numbers(directory, world.plan()) == numbers(whole, world.plan())
+    assert plan_numbers(directory, world.plan()) == plan_numbers(whole, world.plan())
 
 
 def test_a_study_may_grow_and_computes_only_what_is_new(world, directory):

@@ -64,7 +64,7 @@ def test_an_error_of_a_worker_reaches_the_caller_and_stops_the_others(world):
 
     with pytest.raises(UserError, match="the weights are gone"):
         collected(world.plan(), 2)
-    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("worker-")]
 
 
 def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
@@ -77,7 +77,7 @@ def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
     time.sleep(0.05)
 
     assert world.fake.calls == calls
-    assert not [t for t in threading.enumerate() if t.name.startswith("walk-")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("worker-")]
 
 
 def test_no_jobs_start_no_threads(world, monkeypatch):
