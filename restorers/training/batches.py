@@ -6,7 +6,6 @@ an unbroken one would, whatever loads the data.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from harness.plugins import RGB, Compressed
 from restorers.jpeg.coefficients import read
 from restorers.jpeg.dct import Planes, stack, tensors
 from restorers.training.data import held_out, image_files, jpeg, read_rgb
-from restorers.training.recipe import ImageSource
+from restorers.training.recipe import Common, ImageSource
 
 MARGIN = 16
 """Pixels compressed around a patch, so that JPEG coded its border with true neighbours."""
@@ -119,16 +118,44 @@ class Pool:
         return source[int(random.integers(len(source)))]
 
 
+@dataclass(frozen=True)
+class QualityFactors:
+    """A distribution of quality factors.
+
+    Attributes:
+        low: lowest one.
+        high: highest one.
+        often: those that come more often.
+        often_share: how often one of these is drawn; the rest is even over ``low``..``high``.
+    """
+
+    low: int
+    high: int
+    often: tuple[int, ...] = ()
+    often_share: float = 0.75
+
+    @classmethod
+    def of(cls, plan: Common) -> QualityFactors:
+        """A recipe's."""
+        return cls(*plan.qf, plan.qf_often, plan.qf_often_share)
+
+    def draw(self, random: np.random.Generator) -> int:
+        """One of them."""
+        if self.often and random.random() < self.often_share:
+            return int(random.choice(self.often))
+        return int(random.integers(self.low, self.high + 1))
+
+
 class PatchBatches:
     """Draws batches.
 
     Args:
         pool: what to draw from.
         side: height and width of a patch, pixels; a multiple of 16 for coefficients.
-        qf: lowest and highest quality factor. Between them its logarithm is drawn evenly: the low
-            ones, where a step changes more, come more often.
+        qf: which quality factors patches are compressed at.
         seed: of all choices.
-        coefficients: give DCT coefficients too; patches then begin on JPEG's grid, else anywhere.
+        on_grid: share of the patches that begin on JPEG's 8x8 grid; the others begin anywhere.
+        coefficients: give DCT coefficients too; every patch then begins on JPEG's 16x16 grid.
 
     Raises:
         UserError: ``side`` does not go with coefficients.
@@ -138,14 +165,15 @@ class PatchBatches:
         self,
         pool: Pool,
         side: int,
-        qf: tuple[int, int],
+        qf: QualityFactors,
         seed: int,
+        on_grid: float = 0.5,
         coefficients: bool = False,
     ) -> None:
         if coefficients and side % MARGIN:
             raise UserError(f"patch_size {side} is no multiple of {MARGIN}, JPEG's unit in 4:2:0.")
         self._pool, self._side, self._qf, self._seed = pool, side, qf, seed
-        self._coefficients = coefficients
+        self._coefficients, self._on_grid = coefficients, on_grid
 
     def batch(self, step: int, size: int, rank: int = 0) -> PatchBatch:
         """The batch of ``size`` patches that process ``rank`` sees at ``step``."""
@@ -166,11 +194,9 @@ class PatchBatches:
 
     def _draw(self, random: np.random.Generator) -> tuple[RGB, Compressed, tuple[int, int]]:
         region = self._region(random)
-        low, high = self._qf
-        qf = round(math.exp(random.uniform(math.log(low - 0.5), math.log(high + 0.5))))
-        file = jpeg().compress(region, min(max(qf, low), high))
+        file = jpeg().compress(region, self._qf.draw(random))
         corner = (MARGIN, MARGIN)
-        if not self._coefficients:
+        if not self._coefficients and random.random() >= self._on_grid:
             top, left = random.integers(MARGIN // 2, MARGIN * 3 // 2 + 1, 2)
             corner = int(top), int(left)
         top, left = corner

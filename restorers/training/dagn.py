@@ -26,7 +26,7 @@ from restorers.architectures.dagn.losses import (
     restoration_loss,
     sensitive_loss,
 )
-from restorers.training.batches import PatchBatches, Pool
+from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
@@ -184,9 +184,11 @@ class Stages:
         network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
         player, feed = self._player(training, network), self._feed("restoration")
+        averaged = player.average.module
+        assert isinstance(averaged, dagn.DAGNNetwork)
         validation = Validation(
             restorer=DAGN(),
-            network=network,
+            network=averaged,
             plan=plan,
             files=self.held_out,
             measures=self.fabric.is_global_zero,
@@ -202,9 +204,14 @@ class Stages:
             player.descend(loss, index)
             return {"loss": loss.item(), **latest}
 
-        state = {"network": network, "optimizer": player.optimizer, "validation": validation}
+        state = {
+            "network": network,
+            "optimizer": player.optimizer,
+            "average": player.average,
+            "validation": validation,
+        }
         self._run(step, state, "restoration")
-        return network
+        return averaged
 
     def _known_qf(self, qf: torch.Tensor, step: int) -> torch.Tensor:
         """The quality factors with all but the recipe's share of them set to 0, not told."""
@@ -219,7 +226,13 @@ class Stages:
         plan, training = self._plan, self._training(stage)
         # Another stage sees other patches: its seed has the stage's number in it.
         seed = 10 * plan.seed + STAGES.index(stage) + 1
-        batches = PatchBatches(self._pool, training.patch_size, plan.qf, seed)
+        batches = PatchBatches(
+            pool=self._pool,
+            side=training.patch_size,
+            qf=QualityFactors.of(plan),
+            seed=seed,
+            on_grid=plan.on_grid,
+        )
         return BatchFeeder(batches, training, self.fabric, plan.loaders)
 
     def _run(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from harness.errors import HarnessError, UserError
 from harness.plugins.training_loop import Loop, Stateful
@@ -71,6 +72,8 @@ class Player:
     Attributes:
         network: ``module``, wrapped.
         optimizer: Adam on what is trainable when the player is made.
+        average: ``module`` with the moving average of its weights and of the statistics of its
+            batch normalisation, see `Training.average`.
     """
 
     def __init__(
@@ -80,6 +83,11 @@ class Player:
         trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         optimizer = torch.optim.Adam(trained, lr=training.lr)
         self.network, self.optimizer = fabric.setup(module, optimizer)
+        # After the setup: on the process's device.
+        self.average = AveragedModel(
+            module, multi_avg_fn=moving_average(training.average), use_buffers=True
+        )
+        self._module = module
 
     def autocast(self, step: int) -> AbstractContextManager[object]:
         """The precision of a step's forward pass."""
@@ -120,12 +128,41 @@ class Player:
                 "the recipe and train afresh, with another --output."
             )
         self.optimizer.step()
+        self.average.update_parameters(self._module)
+
+
+Averaging = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]
+
+
+def moving_average(decay: float) -> Averaging:
+    """An exponential moving average, for `torch.optim.swa_utils.AveragedModel`.
+
+    Args:
+        decay: weight of the past, a step. It is less in the first steps, n / (n + 10) after n, so
+            that the random weights of the beginning are soon out of it.
+    """
+
+    @torch.no_grad()
+    def update(averaged: Sequence[Tensor], latest: Sequence[Tensor], count: Tensor | int) -> None:
+        past = min(decay, float(count) / (float(count) + 10))
+        for average, value in zip(averaged, latest, strict=True):
+            if value.is_floating_point():
+                average.lerp_(value, 1 - past)
+            else:
+                average.copy_(value)
+
+    return update
 
 
 def learning_rate(training: Training, step: int) -> float:
-    """Linear warm-up, then a cosine to zero."""
+    """Of a step: see `Training.lr`.
+
+    The long constant stretch is warmup-stable-decay of Hu et al. 2024 (MiniCPM).
+    """
     rising = min(1.0, (step + 1) / training.warm_up)
-    return training.lr * rising * (1 + math.cos(math.pi * step / training.steps)) / 2
+    halved = 0.5 ** sum(step >= first for first in training.halve_at)
+    falling = min(1.0, (training.steps - step) / (training.decay or max(training.steps // 4, 1)))
+    return training.lr * rising * halved * falling
 
 
 def run(

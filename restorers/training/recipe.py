@@ -76,9 +76,16 @@ class Training(BaseModel):
             frozen, those before in ``precision``.
         batch_size: patches a step and process.
         patch_size: side of a patch, pixels.
-        lr: highest learning rate; it rises over ``warm_up`` steps and falls with a cosine.
+        lr: highest learning rate; it rises over ``warm_up`` steps, is halved at each of
+            ``halve_at``, and falls linearly to zero over the last ``decay`` steps. What precedes
+            the fall does not depend on ``steps``, so that a training may be ended earlier or later.
         warm_up: see ``lr``.
+        halve_at: see ``lr``.
+        decay: see ``lr``; None: a quarter of ``steps``.
         clip: greatest norm of the gradient.
+        average: weight of the past in the exponential moving average of the network's weights, a
+            step; what is validated, measured and stored is the average. 0.999 is what SwinIR's
+            authors use (KAIR, ``E_decay``); 0 keeps the last weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,7 +95,10 @@ class Training(BaseModel):
     patch_size: int = Field(ge=16)
     lr: float = Field(gt=0)
     warm_up: int = Field(100, ge=1)
+    halve_at: tuple[int, ...] = ()
+    decay: int | None = Field(None, ge=1)
     clip: float = Field(1.0, gt=0)
+    average: float = Field(0.999, ge=0, lt=1)
 
 
 class Common(BaseModel):
@@ -99,6 +109,11 @@ class Common(BaseModel):
         name: of the checkpoint.
         size: a preset of the network (``published``, ``small``), or its numbers.
         qf: JPEG quality factor, or the lowest and the highest one.
+        qf_often: quality factors drawn more often than the rest of the range.
+        qf_often_share: of the patches that get one of these; the others' is drawn evenly from the
+            range. DAGN's authors train with three quarters and 10, 20, ..., 60 in 8..96.
+        on_grid: share of the patches that begin on JPEG's 8x8 grid, the others begin anywhere
+            (DAGN's authors: half). Networks that take coefficients see all of theirs on the grid.
         seed: of initialisation and batches.
         images: what to train on.
         validation: a folder, ``limit`` images of which are held out of ``images``.
@@ -118,6 +133,9 @@ class Common(BaseModel):
     name: str
     size: str | Json = "small"
     qf: tuple[int, int]
+    qf_often: tuple[int, ...] = ()
+    qf_often_share: float = Field(0.75, ge=0, le=1)
+    on_grid: float = Field(0.5, ge=0, le=1)
     seed: int = Field(ge=0)
     images: tuple[ImageSource, ...] = Field(min_length=1)
     validation: ImageSource
@@ -151,6 +169,14 @@ class Common(BaseModel):
         if not 1 <= value[0] <= value[1] <= 100:
             raise ValueError("needs one quality factor, or a lowest and a highest one, in 1..100")
         return value
+
+    @model_validator(mode="after")
+    def _often_in_range(self) -> Common:
+        low, high = self.qf
+        outside = [qf for qf in self.qf_often if not low <= qf <= high]
+        if outside:
+            raise ValueError(f"qf_often has {outside[0]}, which is not in {low}..{high}")
+        return self
 
 
 class SingleStage(Common, Training):

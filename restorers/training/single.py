@@ -11,7 +11,7 @@ from harness.assets.cards import checked_file
 from harness.plugins import Json
 from restorers.checkpoints.format import fill, read_tensors
 from restorers.common.architecture import built, sized
-from restorers.training.batches import PatchBatches, Pool
+from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
@@ -48,8 +48,9 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     batches = PatchBatches(
         pool=pool,
         side=plan.patch_size,
-        qf=plan.qf,
+        qf=QualityFactors.of(plan),
         seed=plan.seed,
+        on_grid=plan.on_grid,
         coefficients=method.coefficients,
     )
     fabric = launched(plan)
@@ -62,7 +63,7 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     feed = BatchFeeder(batches, plan, fabric, plan.loaders)
     validation = Validation(
         restorer=restorer,
-        network=network,
+        network=player.average.module,
         plan=plan,
         files=held_out,
         measures=fabric.is_global_zero,
@@ -76,14 +77,19 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         player.descend(losses["loss"], index)
         return {**{key: value.item() for key, value in losses.items()}, **latest}
 
-    state = {"network": network, "optimizer": player.optimizer, "validation": validation}
+    state = {
+        "network": network,
+        "optimizer": player.optimizer,
+        "average": player.average,
+        "validation": validation,
+    }
     run(step, state, plan, plan, directory, fabric, report, plan.name)
     only_the_first(fabric)
     return finish(
         plan=plan,
         recipe=recipe,
         restorer=restorer,
-        network=network,
+        network=player.average.module,
         numbers=numbers,
         start=start,
         validation=held_out,

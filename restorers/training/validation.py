@@ -55,19 +55,20 @@ class Validation(Generic[Config, Network]):
     ) -> None:
         self._restorer, self._network = restorer, network
         self._every, self._measures = plan.validate_every, measures
-        qfs = quality_factors(*plan.qf) if measures else []
-        self._samples = [sample for qf in qfs for sample in samples(files, qf, CROP)]
-        self._latest = {"validation_psnr": 0.0, "validation_gain": 0.0}
+        qfs = quality_factors(*plan.qf)
+        self._samples = {qf: samples(files, qf, CROP) if measures else [] for qf in qfs}
+        self._latest = dict.fromkeys([f"validation_gain_q{qf}" for qf in qfs], 0.0)
 
     def __call__(self, step: int) -> dict[str, float]:
-        """What was measured last, before ``step`` at the latest: PSNR and its gain, dB."""
+        """The gain in PSNR at each QF measured last, before ``step`` at the latest, dB."""
         if self._measures and step % self._every == 0:
             self._network.eval()
-            before, after = mean_psnr(
-                lambda file: restored(self._restorer, self._network, file), self._samples
-            )
-            self._latest = {"validation_psnr": after, "validation_gain": after - before}
-        return self._latest
+            for qf, images in self._samples.items():
+                before, after = mean_psnr(
+                    lambda file: restored(self._restorer, self._network, file), images
+                )
+                self._latest[f"validation_gain_q{qf}"] = after - before
+        return dict(self._latest)
 
     def state_dict(self) -> dict[str, float]:
         """See `harness.plugins.training_loop.Stateful`."""

@@ -55,7 +55,8 @@ def common(images, **changes):
 def stage(steps, **changes):
     """A stage of a few steps."""
     return {
-        "steps": steps, "batch_size": 4, "patch_size": 32, "lr": 0.01, "warm_up": 5, **changes
+        "steps": steps, "batch_size": 4, "patch_size": 32, "lr": 0.01, "warm_up": 5,
+        "decay": steps, **changes,
     }  # fmt: skip
 
 

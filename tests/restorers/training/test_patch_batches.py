@@ -1,23 +1,22 @@
 """Batches are what JPEG leaves of the images, and a function of seed, step and process alone."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import chisquare
 from training_tools import noise, tinted, write
 
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from restorers.jpeg.dct import decode
-from restorers.training.batches import MARGIN, Images, PatchBatches, Pool
+from restorers.training.batches import MARGIN, Images, PatchBatches, Pool, QualityFactors
 from restorers.training.recipe import ImageSource
 
 LIMIT = 3.001 / 255
 """How far `decode` may be from libjpeg where chroma is subsampled (restorers/jpeg/dct.py)."""
+ALL = QualityFactors(5, 95)
 
 
 def pool(folder, **source):
@@ -59,16 +58,20 @@ def equal(one, two):
 )
 def test_a_batch_is_a_function_of_seed_step_and_process(small, seed, step, rank, coefficients):
     images = pool(small)
-    used, fresh = (PatchBatches(images, 32, (5, 95), seed, coefficients) for _ in range(2))
+
+    def made(seed):
+        return PatchBatches(
+            pool=images, side=32, qf=ALL, seed=seed, on_grid=0.5, coefficients=coefficients
+        )
+
+    used, fresh = made(seed), made(seed)
     used.batch(step + 1, 3, rank)  # what was asked for before does not matter
     found = fresh.batch(step, 2, rank)
 
     assert equal(found, used.batch(step, 2, rank))
     assert not equal(found, fresh.batch(step + 1, 2, rank))
     assert not equal(found, fresh.batch(step, 2, rank + 1))
-    assert not equal(
-        found, PatchBatches(images, 32, (5, 95), seed + 1, coefficients).batch(step, 2)
-    )
+    assert not equal(found, made(seed + 1).batch(step, 2))
 
 
 @pytest.mark.slow
@@ -76,7 +79,7 @@ def test_a_batch_is_a_function_of_seed_step_and_process(small, seed, step, rank,
 @given(step=st.integers(0, 10**6), low=st.integers(1, 100), more=st.integers(0, 99))
 def test_shapes_ranges_and_quality_factors(small, step, low, more):
     high = min(100, low + more)
-    found = PatchBatches(pool(small), 24, (low, high), 0).batch(step, 3)
+    found = PatchBatches(pool(small), 24, QualityFactors(low, high), 0).batch(step, 3)
 
     assert found.planes is None
     assert found.qf.dtype == torch.int64
@@ -89,14 +92,25 @@ def test_shapes_ranges_and_quality_factors(small, step, low, more):
         assert part.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_logarithm_of_the_quality_factor_is_drawn_evenly(small):
-    batches = PatchBatches(pool(small, limit=1), 16, (5, 95), 3)
-    drawn = np.concatenate([batches.batch(step, 20).qf.numpy() for step in range(60)])
+def drawn(qf):
+    random = np.random.default_rng(3)
+    return np.bincount([qf.draw(random) for _ in range(20000)], minlength=101)[1:]
 
-    assert {drawn.min(), drawn.max()} == {5, 95}
-    span = math.log(95.5) - math.log(4.5)
-    blurred = np.log(drawn + np.random.default_rng(0).uniform(-0.5, 0.5, len(drawn)))
-    assert kstest((blurred - math.log(4.5)) / span, "uniform").pvalue > 0.01
+
+def test_quality_factors_are_drawn_evenly(small):
+    counts = drawn(QualityFactors(8, 96))
+    assert not counts[:7].any()
+    assert not counts[96:].any()
+    assert chisquare(counts[7:96]).pvalue > 0.01
+
+
+def test_some_quality_factors_come_more_often_as_in_the_released_training():
+    often = (10, 20, 30, 40, 50, 60)
+    counts = drawn(QualityFactors(8, 96, often, 0.75))
+    expected = np.zeros(100)
+    expected[7:96] = 0.25 / 89
+    expected[np.array(often) - 1] += 0.75 / 6
+    assert chisquare(counts[7:96], 20000 * expected[7:96]).pvalue > 0.01
 
 
 class Recorded(Jpeg):
@@ -132,7 +146,7 @@ def levels(patch):
 
 def test_patches_are_cut_from_the_compressed_file_at_every_offset_to_its_grid(tmp_path, files):
     images = pool(write(tmp_path / "one", [noise(0, 70, 90)]))
-    batches, offsets = PatchBatches(images, 16, (30, 30), 1), set()
+    batches, offsets = PatchBatches(images, 16, QualityFactors(30, 30), 1, 0), set()
     for step in range(30):
         files.clear()
         found = batches.batch(step, 4)
@@ -147,8 +161,22 @@ def test_patches_are_cut_from_the_compressed_file_at_every_offset_to_its_grid(tm
     assert len(offsets) > 40  # of 64
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_patches_begins_on_the_grid(tmp_path, files, share):
+    images = pool(write(tmp_path / "one", [noise(0, 70, 90)]))
+    batches, on_grid = PatchBatches(images, 16, QualityFactors(30, 30), 1, share), 0
+    for step in range(30):
+        files.clear()
+        found = batches.batch(step, 4)
+        for index, (region, _) in enumerate(files):
+            ((top, left),) = places(levels(found.clean[index]), region)
+            on_grid += top % 8 == 0 and left % 8 == 0
+    # One in 64 of the others is on the grid too; four standard deviations.
+    assert abs(on_grid / 120 - share - (1 - share) / 64) < 0.19 * (0 < share < 1) + 0.04
+
+
 def test_coefficients_are_those_of_the_pixels(smooth, files):
-    batches = PatchBatches(pool(smooth), 32, (5, 95), 1, coefficients=True)
+    batches = PatchBatches(pool(smooth), 32, ALL, 1, coefficients=True)
     for step in range(8):
         files.clear()
         found = batches.batch(step, 2)
@@ -165,7 +193,7 @@ def test_coefficients_are_those_of_the_pixels(smooth, files):
 
 def test_a_small_image_is_continued_by_its_mirror_image(tmp_path, files):
     image = noise(0, 20, 30)
-    PatchBatches(pool(write(tmp_path / "one", [image])), 32, (50, 50), 0).batch(0, 1)
+    PatchBatches(pool(write(tmp_path / "one", [image])), 32, QualityFactors(50, 50), 0).batch(0, 1)
 
     region = files[0][0]
     whole = np.pad(image, ((0, 44), (0, 34), (0, 0)), mode="symmetric")
@@ -175,7 +203,7 @@ def test_a_small_image_is_continued_by_its_mirror_image(tmp_path, files):
 
 def test_patches_come_in_all_eight_orientations(tmp_path, files):
     image = noise(0, 48, 48)
-    batches = PatchBatches(pool(write(tmp_path / "one", [image])), 16, (50, 50), 0)
+    batches = PatchBatches(pool(write(tmp_path / "one", [image])), 16, QualityFactors(50, 50), 0)
     batches.batch(0, 60)
 
     turned = [np.rot90(m, turns) for m in (image, image[:, ::-1]) for turns in range(4)]
@@ -233,9 +261,9 @@ def test_a_damaged_training_image_is_named(tmp_path, content):
     (folder / "bad.png").write_bytes(content)
 
     with pytest.raises(UserError, match=r"training image .*bad\.png"):
-        PatchBatches(pool(folder), 16, (50, 50), 0).batch(0, 1)
+        PatchBatches(pool(folder), 16, QualityFactors(50, 50), 0).batch(0, 1)
 
 
 def test_coefficients_want_whole_units(small):
     with pytest.raises(UserError, match="patch_size 24 is no multiple of 16"):
-        PatchBatches(pool(small), 24, (5, 95), 0, coefficients=True)
+        PatchBatches(pool(small), 24, ALL, 0, coefficients=True)

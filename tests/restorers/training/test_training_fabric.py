@@ -11,7 +11,7 @@ from training_tools import common, log, stage
 
 from harness.errors import HarnessError, UserError
 from restorers.training import fabric
-from restorers.training.batches import PatchBatches, Pool
+from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.fabric import Player, launched, learning_rate
 from restorers.training.feeding import BatchFeeder
 from restorers.training.recipe import ImageSource, SingleStage, Training
@@ -30,7 +30,13 @@ def started(plan):
 
 @pytest.fixture(scope="module")
 def batches(images):
-    return PatchBatches(Pool([ImageSource(path=str(images))]), 32, (5, 95), 1, coefficients=True)
+    return PatchBatches(
+        pool=Pool([ImageSource(path=str(images))]),
+        side=32,
+        qf=QualityFactors(5, 95),
+        seed=1,
+        coefficients=True,
+    )
 
 
 def test_loaders_give_the_batches_that_the_process_itself_makes(plan, batches, started):
@@ -56,7 +62,7 @@ def test_a_damaged_image_is_one_sentence_from_a_loaders_process_too(
     plan, tmp_path, started, loaders
 ):
     (tmp_path / "bad.png").write_bytes(b"no image")
-    damaged = PatchBatches(Pool([ImageSource(path=str(tmp_path))]), 32, (5, 95), 1)
+    damaged = PatchBatches(Pool([ImageSource(path=str(tmp_path))]), 32, QualityFactors(5, 95), 1)
 
     with pytest.raises(UserError) as raised:
         BatchFeeder(damaged, plan, started, loaders)(0)
@@ -66,16 +72,27 @@ def test_a_damaged_image_is_one_sentence_from_a_loaders_process_too(
 
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None)
-@given(steps=st.integers(1, 200), warm_up=st.integers(1, 60))
-def test_the_learning_rate_rises_and_falls(steps, warm_up):
-    training = Training(**stage(steps, lr=0.5, warm_up=warm_up))
+@given(steps=st.integers(1, 200), warm_up=st.integers(1, 60), decay=st.integers(1, 60))
+def test_the_learning_rate_rises_stays_and_falls(steps, warm_up, decay):
+    training = Training(**stage(steps, lr=0.5, warm_up=warm_up, decay=decay))
     rates = [learning_rate(training, step) for step in range(steps)]
 
     assert all(0 < rate <= 0.5 for rate in rates)
-    assert rates[0] == pytest.approx(0.5 / warm_up)
-    after = rates[warm_up:]
-    assert after == sorted(after, reverse=True)
-    assert steps == 1 or rates[-1] < 0.5 * (1 - math.cos(math.pi / steps))
+    assert rates[0] == pytest.approx(0.5 / warm_up * min(1, steps / decay))
+    assert all(rate == 0.5 for rate in rates[warm_up : max(steps - decay, 0)])
+    assert rates[-1] <= 0.5 / decay
+
+
+def test_until_it_falls_the_learning_rate_does_not_depend_on_the_number_of_steps():
+    short, long = (Training(**stage(n, lr=0.5, warm_up=5, decay=20)) for n in (60, 600))
+    for step in range(40):
+        assert learning_rate(short, step) == learning_rate(long, step)
+
+
+def test_the_learning_rate_is_halved_as_in_the_released_training():
+    training = Training(**stage(100, lr=0.5, warm_up=1, decay=1, halve_at=(10, 20, 60)))
+    rates = [learning_rate(training, step) for step in (9, 10, 19, 20, 59, 60, 99)]
+    assert rates == [0.5, 0.25, 0.25, 0.125, 0.125, 0.0625, 0.0625]
 
 
 def network():

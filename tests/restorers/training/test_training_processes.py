@@ -11,7 +11,7 @@ from training_tools import TINY, common, log, stage, tinted, write
 
 from harness.plugins.training_loop import read_checkpoint
 from restorers.common.architecture import built, sized
-from restorers.training.batches import PatchBatches, Pool
+from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.methods import METHODS
 from restorers.training.recipe import ImageSource, Training
 
@@ -100,7 +100,7 @@ def alone(recipe, pictures, ranks=(0, 1)):
     method.start(network)
     optimizer = torch.optim.Adam(network.parameters())
     batches = PatchBatches(
-        Pool([ImageSource(path=str(pictures))]), 32, tuple(recipe["qf"]), recipe["seed"]
+        Pool([ImageSource(path=str(pictures))]), 32, QualityFactors(*recipe["qf"]), recipe["seed"]
     )
     from restorers.training.fabric import learning_rate
 
