@@ -191,7 +191,7 @@ def _blocking_effect(luma: NDArray[np.float64]) -> float:
     0 where the borders step less. Also 0 where a side is shorter than a block: the weight would
     exceed 1 and end at infinity.
     """
-    height, width = luma.shape
+    height, width = (int(side) for side in luma.shape)
     if min(height, width) < _BLOCK:
         return 0.0
     border_sum = other_sum = 0.0
