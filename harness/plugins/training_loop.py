@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from harness.errors import UserError
 
@@ -136,6 +138,30 @@ class Loop:
             if fresh:
                 writer.writeheader()
             writer.writerow({k: int(v) if k == "step" else f"{v:.6g}" for k, v in row.items()})
+
+
+def moving_average(module: nn.Module, decay: float) -> AveragedModel:
+    """A copy of a module that follows it, its buffers too: an exponential moving average.
+
+    Args:
+        module: whose average ``update_parameters(module)`` goes on with; the first time copies it.
+        decay: weight of the past, a step. It is less in the first steps, n / (n + 10) after n, so
+            that the random weights of the beginning are soon out of it.
+
+    Returns:
+        The average, as its ``module``.
+    """
+
+    @torch.no_grad()
+    def update(averages: Sequence[Tensor], latest: Sequence[Tensor], count: Tensor | int) -> None:
+        past = min(decay, float(count) / (float(count) + 10))
+        for average, value in zip(averages, latest, strict=True):
+            if value.is_floating_point():
+                average.lerp_(value, 1 - past)
+            else:
+                average.copy_(value)
+
+    return AveragedModel(module, multi_avg_fn=update, use_buffers=True)
 
 
 def _on_gpu() -> bool:

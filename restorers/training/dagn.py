@@ -140,9 +140,16 @@ class Stages:
                 "discriminator": loss.item(),
             }
 
-        state = {"network": auto, "optimizer": player.optimizer, "critic": critic.optimizer}
+        state = {
+            "network": auto,
+            "optimizer": player.optimizer,
+            "critic": critic.optimizer,
+            "average": player.average,
+        }
         self._run(step, state, "insensitive")
-        return auto
+        averaged = player.average.module
+        assert isinstance(averaged, InsensitiveAutoEncoder)
+        return averaged
 
     def sensitive(self) -> SensitiveAutoEncoder:
         """Stage 2: auto-encoder and predictor of the quality factor (Eq. 7)."""
@@ -171,9 +178,11 @@ class Stages:
                 "constraint": losses.constraint.item(),
             }
 
-        state = {"network": auto, "optimizer": player.optimizer}
+        state = {"network": auto, "optimizer": player.optimizer, "average": player.average}
         self._run(step, state, "sensitive")
-        return auto
+        averaged = player.average.module
+        assert isinstance(averaged, SensitiveAutoEncoder)
+        return averaged
 
     def restoration(
         self, insensitive: InsensitiveAutoEncoder | None, sensitive: SensitiveAutoEncoder | None

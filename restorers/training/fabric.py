@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from harness.errors import HarnessError, UserError
-from harness.plugins.training_loop import Loop, Stateful
+from harness.plugins.training_loop import Loop, Stateful, moving_average
 from restorers.training.recipe import Common, Training
 
 if TYPE_CHECKING:
@@ -84,9 +83,7 @@ class Player:
         optimizer = torch.optim.Adam(trained, lr=training.lr)
         self.network, self.optimizer = fabric.setup(module, optimizer)
         # After the setup: on the process's device.
-        self.average = AveragedModel(
-            module, multi_avg_fn=moving_average(training.average), use_buffers=True
-        )
+        self.average = moving_average(module, training.average)
         self._module = module
 
     def autocast(self, step: int) -> AbstractContextManager[object]:
@@ -129,29 +126,6 @@ class Player:
             )
         self.optimizer.step()
         self.average.update_parameters(self._module)
-
-
-Averaging = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]
-
-
-def moving_average(decay: float) -> Averaging:
-    """An exponential moving average, for `torch.optim.swa_utils.AveragedModel`.
-
-    Args:
-        decay: weight of the past, a step. It is less in the first steps, n / (n + 10) after n, so
-            that the random weights of the beginning are soon out of it.
-    """
-
-    @torch.no_grad()
-    def update(averaged: Sequence[Tensor], latest: Sequence[Tensor], count: Tensor | int) -> None:
-        past = min(decay, float(count) / (float(count) + 10))
-        for average, value in zip(averaged, latest, strict=True):
-            if value.is_floating_point():
-                average.lerp_(value, 1 - past)
-            else:
-                average.copy_(value)
-
-    return update
 
 
 def learning_rate(training: Training, step: int) -> float:

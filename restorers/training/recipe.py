@@ -15,6 +15,8 @@ from restorers.architectures.dagn.config import PUBLISHED, VARIANTS, DAGNConfig,
 from restorers.checkpoints.format import Storage
 from restorers.common.architecture import built, configured, sized
 
+Precision = Literal["bf16-mixed", "32-true"]
+
 
 class ImageSource(BaseModel):
     """A folder or ``dataset:NAME``; patches are drawn from it with odds ``share``.
@@ -78,7 +80,7 @@ class Training(BaseModel):
         patch_size: side of a patch, pixels.
         lr: highest learning rate; it rises over ``warm_up`` steps, is halved at each of
             ``halve_at``, and falls linearly to zero over the last ``decay`` steps. What precedes
-            the fall does not depend on ``steps``, so that a training may be ended earlier or later.
+            the fall does not depend on ``steps``.
         warm_up: see ``lr``.
         halve_at: see ``lr``.
         decay: see ``lr``; None: a quarter of ``steps``.
@@ -143,7 +145,7 @@ class Common(BaseModel):
     storage: Storage = "float16"
     accelerator: str = "auto"
     devices: int = Field(1, ge=1)
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    precision: Precision = "bf16-mixed"
     loaders: int = Field(0, ge=0)
     cache_gib: float = Field(2.0, gt=0)
     save_every: int = Field(100, ge=1)

@@ -42,8 +42,10 @@ def adopt_encoder(auto: AutoEncoder, run: Path, stage: str, name: str) -> Path:
             f"The recipe {name} takes its encoders from {path}, which is at step {saved['step']} "
             f"of {steps}: train that recipe to the end of its stages first."
         )
-    state = saved["state"].get("network", {})
-    parts = {key: value for key, value in state.items() if key.startswith(KEPT)}
+    # Runs of before there was an average ended in their last network.
+    state = saved["state"].get("average") or saved["state"].get("network", {})
+    named = {key.removeprefix("module."): value for key, value in state.items()}
+    parts = {key: value for key, value in named.items() if key.startswith(KEPT)}
     wanted = {key for key in auto.state_dict() if key.startswith(KEPT)}
     try:
         if wanted != parts.keys():

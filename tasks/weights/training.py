@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from harness.plugins import Json
-from harness.plugins.training_loop import Loop
+from harness.plugins.training_loop import Loop, moving_average
 from tasks.weights.checkpoints import save_weights
 from tasks.weights.recipe import VisionRecipe, check_recipe
 
@@ -27,38 +27,6 @@ def learning_rate_factor(step: int, steps: int, warmup: int, decay: int) -> floa
     rise = min(1.0, (step + 1) / max(warmup, 1))
     fall = min(1.0, (steps - step) / max(decay, 1))
     return rise * fall
-
-
-class Average:
-    """Exponential moving average of a module's weights and buffers.
-
-    Args:
-        module: the module averaged.
-        decay: weight of the past, a step; smaller in the first steps.
-    """
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self._module, self._decay, self._count = module, decay, 0
-        self.values = {key: value.clone() for key, value in module.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Take in the module's present weights."""
-        self._count += 1
-        decay = min(self._decay, self._count / (self._count + 10))
-        for key, value in self._module.state_dict().items():
-            if value.is_floating_point():
-                self.values[key].lerp_(value, 1.0 - decay)
-            else:
-                self.values[key].copy_(value)
-
-    def state_dict(self) -> dict[str, object]:
-        """The averages and how many updates they have seen."""
-        return {"count": self._count, "values": self.values}
-
-    def load_state_dict(self, state: Json, /) -> None:
-        """Go on from ``state``."""
-        self._count, self.values = state["count"], state["values"]
 
 
 def set_precision(plan: VisionRecipe, *parts: nn.Module) -> None:
@@ -115,7 +83,7 @@ def fit(
     module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     rate, steps = float(plan.learning_rate), int(plan.steps)
     optimizer = torch.optim.AdamW(_groups(module, float(plan.weight_decay)), lr=rate)
-    average = Average(module, float(plan.average))
+    average = moving_average(module, float(plan.average))
 
     def step(index: int) -> dict[str, float]:
         factor = learning_rate_factor(index, steps, int(plan.warmup_steps), int(plan.decay_steps))
@@ -127,7 +95,7 @@ def fit(
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 10.0)
         optimizer.step()
-        average.update()
+        average.update_parameters(module)
         return {"loss": float(total.detach())} | {k: float(v.detach()) for k, v in losses.items()}
 
     Loop(
@@ -139,7 +107,8 @@ def fit(
         log_every=int(plan.log_every),
         report=lambda row: report(_line(plan, row)),
     ).run()
-    return average.values
+    averaged: dict[str, torch.Tensor] = average.module.state_dict()
+    return averaged
 
 
 def train(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.plugins.training_loop import Loop
+from harness.plugins.training_loop import Loop, moving_average
 
 
 def make(directory, steps, stop_after=None):
@@ -147,3 +147,24 @@ def test_the_gpus_generator_is_saved_and_restored(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     make(tmp_path, 10)[0].run()  # and where there is no GPU, it is passed over
     assert len(state) == 2
+
+
+def test_the_average_is_the_exponential_one_and_goes_on_from_its_state():
+    module = torch.nn.Linear(1, 1, bias=False)
+    module.register_buffer("count", torch.zeros((), dtype=torch.int64))
+    average, expected = moving_average(module, 0.5), 0.0
+    for k in range(30):
+        torch.nn.init.constant_(module.weight, float(k))
+        module.count += 1
+        average.update_parameters(module)
+        past = min(0.5, k / (k + 10))
+        expected = past * expected + (1 - past) * k
+    assert average.module.weight.item() == pytest.approx(expected)
+    assert average.module.count.item() == 30
+
+    other = moving_average(module, 0.5)
+    other.load_state_dict(average.state_dict())
+    for each in (average, other):
+        torch.nn.init.constant_(module.weight, 100.0)
+        each.update_parameters(module)
+    assert other.module.weight.item() == average.module.weight.item()

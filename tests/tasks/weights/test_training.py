@@ -124,28 +124,6 @@ def test_the_schedule_rises_stays_and_falls(steps, warmup, decay, data):
     assert factor(steps - 1, steps, warmup, decay) <= 1 / max(decay, 1)
 
 
-def test_the_average_is_the_exponential_one():
-    import torch
-
-    from tasks.weights.training import Average
-
-    module = torch.nn.Linear(1, 1, bias=False)
-    module.register_buffer("count", torch.zeros((), dtype=torch.int64))
-    torch.nn.init.constant_(module.weight, 1.0)
-    average, expected = Average(module, 0.5), 1.0
-    for k in range(1, 30):
-        torch.nn.init.constant_(module.weight, float(k))
-        module.count += 1
-        average.update()
-        decay = min(0.5, k / (k + 10))
-        expected = decay * expected + (1 - decay) * k
-    assert average.values["weight"].item() == pytest.approx(expected)
-    assert average.values["count"].item() == 29
-    other = Average(module, 0.5)
-    other.load_state_dict(average.state_dict())
-    assert other.values["weight"].item() == pytest.approx(expected)
-
-
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_the_shipped_recipe_trains_on_nothing_but_clean_scenes(trainer):
     recipe = shipped(trainer)
