@@ -212,5 +212,8 @@ def _log_losses(axes: Axes) -> None:
 def _label(column: str) -> str:
     if column == f"{_VALIDATION}gain":
         return "validation: PSNR over jpeg (dB)\nhigher is better"
+    qf = column.removeprefix(f"{_VALIDATION}gain_q")
+    if qf.isdigit():
+        return f"validation, QF {qf}: PSNR over jpeg (dB)\nhigher is better"
     unit = " (dB)" if "psnr" in column else ""
     return f"validation: {column.removeprefix(_VALIDATION)}{unit}"

@@ -46,6 +46,17 @@ def test_figures_of_validations_that_were_not_made_are_not_drawn(folder):
     assert list(line.get_ydata()) == [1.5, 2.5]
 
 
+def test_the_gain_at_each_quality_factor_is_a_panel_that_says_so(folder):
+    path = folder / "stage1" / "log.csv"
+    names = "validation_gain_q10,validation_gain_q40"
+    path.write_text(LOG.replace("validation_psnr,validation_gain", names))
+    panels = drawn(training_figure([path])).axes[1:3]
+
+    assert [axes.get_ylabel() for axes in panels] == [
+        f"validation, QF {qf}: PSNR over jpeg (dB)\nhigher is better" for qf in (10, 40)
+    ]
+
+
 def test_every_loss_of_one_training_is_drawn_against_time(folder):
     axes = drawn(training_figure([folder / "stage1"], "time")).axes[0]
 
