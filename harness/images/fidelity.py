@@ -159,6 +159,8 @@ def _mean_ssim(reference: RGB, image: RGB) -> float:
     height, width, channels = image.shape
     if min(height, width) < _WINDOW:
         return math.nan
+    if reference is image:  # the uncompressed image beside itself
+        return 1.0
     # One channel of a band of rows at a time: arrays that stay in the cache are three times as
     # fast as whole ones, and a large photograph does not cost gigabytes.
     total, count = 0.0, 0

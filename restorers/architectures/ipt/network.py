@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
@@ -31,7 +31,17 @@ def build(config: IPTConfig) -> IPT:
         scale=[1],
     )
     network.stride = config.stride
+    for module in network.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            module.register_forward_pre_hook(_only_values, with_kwargs=True)
     return network
+
+
+def _only_values(
+    module: nn.Module, inputs: tuple[Tensor, ...], options: dict[str, object]
+) -> tuple[tuple[Tensor, ...], dict[str, object]]:
+    """Spandrel never looks at the attention weights: without them it is one operator."""
+    return inputs, {**options, "need_weights": False}
 
 
 def start_at_identity(network: IPT) -> None:
