@@ -12,6 +12,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 FILES=benchmarks/gpu_files
+WRITING=25 # seconds in which a training that is ended writes and measures its weights
 WHEELS="annotated-types lightning-fabric pydantic spandrel typing-inspection"
 
 prepare() {
@@ -47,16 +48,20 @@ train() {
     local run="results/training/gpu/dagn-$1" limit=$2
     local log="$OUT/dagn-$1.log" began
     began=$(date +%s)
+    : >"$log"
     rm -rf "$run" "$run.yaml" && mkdir -p "$run"
-    python benchmarks/gpu_recipe.py fit "${GPU_RECIPE:-configs/train/dagn-small.yaml}" "$run" \
-        --size "$1" --seconds $((limit - 20)) --images "$FILES/photographs" \
-        --batch "${GPU_BATCH:-64}" --loaders "${GPU_LOADERS:-8}" 2>&1 | tee "$log" || return
-    limit=$((limit - ($(date +%s) - began)))
-    timeout -s INT -k 15 $((limit > 1 ? limit : 1)) python -c \
+    timeout -s INT -k 10 "$limit" \
+        python benchmarks/gpu_recipe.py fit "${GPU_RECIPE:-configs/train/dagn-small.yaml}" "$run" \
+        --size "$1" --seconds $((limit - WRITING)) --images "$FILES/photographs" \
+        --batch "${GPU_BATCH:-64}" --loaders "${GPU_LOADERS:-8}" >>"$log" 2>&1
+    tail -n 1 "$log"
+    [ -f "$run.yaml" ] || return
+    limit=$((limit - WRITING - ($(date +%s) - began)))
+    timeout -s INT -k 10 $((limit > 1 ? limit : 1)) python -c \
         "from harness.cli.main import main; main()" train "$run.yaml" --output "$run" \
         >>"$log" 2>&1
     if [ ! -f "$run/dagn-$1.safetensors" ]; then
-        python benchmarks/gpu_recipe.py end "$run" 2>&1 | tee -a "$log" &&
+        python benchmarks/gpu_recipe.py end "$run" >>"$log" 2>&1 &&
             harness train "$run.yaml" --output "$run" >>"$log" 2>&1
     fi
     tail -n 3 "$log"

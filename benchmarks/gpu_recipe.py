@@ -8,10 +8,10 @@ Usage:
     python benchmarks/gpu_recipe.py end OUTPUT
 
 ``metadata`` writes what an installation of the project would: its version and the names of its
-plugins. ``fit`` trains a few steps of every stage and writes ``OUTPUT.yaml``: the recipe with as many steps
-as fit into the seconds, in its own proportions, and a checkpoint a minute. ``end`` ends a training
-that ran out of time where its last checkpoint is: ``harness train OUTPUT.yaml --output OUTPUT``
-then writes the weights.
+plugins. ``fit`` trains a few steps of every stage and writes ``OUTPUT.yaml``: the recipe with as
+many steps as fit into the seconds, in its own proportions, and a checkpoint a minute. ``end`` ends
+a training that ran out of time where its last checkpoint is: ``harness train OUTPUT.yaml --output
+OUTPUT`` then writes the weights.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import csv
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,11 @@ def metadata(folder: Path) -> None:
 
 
 def photographs(folder: Path, side: int, sources: list[Path]) -> None:
-    """The middle of every image of the sources, ``side`` pixels square, lossless."""
+    """The middle of every WebP file of the sources, ``side`` pixels square, lossless."""
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (path for source in sources for path in sorted(source.iterdir())):
+    for path in (path for source in sources for path in sorted(source.glob("*.webp"))):
         with Image.open(path) as image:
             left, top = (image.width - side) // 2, (image.height - side) // 2
             middle = image.convert("RGB").crop((left, top, left + side, top + side))
@@ -85,6 +86,9 @@ def with_steps(recipe: dict[str, Any], steps: dict[str, int]) -> dict[str, Any]:
 
 def fit(arguments: argparse.Namespace) -> None:
     """Write the recipe that fits into the time; see the module."""
+    import torch
+
+    began = time.monotonic()
     recipe = yaml.safe_load(arguments.recipe.read_text(encoding="utf-8"))
     recipe.pop("measure", None)
     if arguments.size == "medium":
@@ -95,9 +99,14 @@ def fit(arguments: argparse.Namespace) -> None:
     for stage in STAGES:
         batch = arguments.batch or recipe[stage]["batch_size"]
         recipe[stage] = {**recipe[stage], "batch_size": batch}
+    if not torch.cuda.is_available():
+        recipe["precision"] = "32-true"  # few CPUs have bfloat16
     seconds = probe(recipe)
+    left = arguments.seconds - (time.monotonic() - began)
+    if left <= 0:
+        sys.exit(f"The probe of {recipe['name']} took all of its time. Give it more.")
     whole = sum(recipe[stage]["steps"] * seconds[stage] for stage in STAGES)
-    factor = RESERVE * arguments.seconds / whole
+    factor = RESERVE * left / whole
     steps = {stage: max(1, round(factor * recipe[stage]["steps"])) for stage in STAGES}
     recipe = with_steps(recipe, steps)
     recipe["save_every"] = max(1, round(60 / seconds["restoration"]))
@@ -105,13 +114,14 @@ def fit(arguments: argparse.Namespace) -> None:
     text = yaml.safe_dump(plain(recipe), sort_keys=False)
     Path(f"{arguments.output}.yaml").write_text(text, encoding="utf-8")
     rates = ", ".join(f"{stage} {steps[stage]} at {seconds[stage]:.3f} s" for stage in STAGES)
-    print(f"{recipe['name']}: steps in {arguments.seconds:.0f} s: {rates}")
+    print(f"{recipe['name']}: steps in {left:.0f} s: {rates}")
 
 
 def probe(recipe: dict[str, Any]) -> dict[str, float]:
     """Seconds a step of every stage, start and first steps aside."""
     short = with_steps(recipe, dict.fromkeys(STAGES, 2 * PROBE))
     short |= {"save_every": PROBE, "validate_every": 1000}
+    short["validation"] = {**recipe["validation"], "limit": 1}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "probe.yaml"
         path.write_text(yaml.safe_dump(plain(short)), encoding="utf-8")
