@@ -16,15 +16,15 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
-_WIDTHS = (48, 96, 160, 224)
-_CHANNELS = 64
+_STEM = 24
+_WIDTHS = (32, 64, 128, 192)
+_CHANNELS = 48
 
 
 class SlimResNet(nn.Module):
     """Four stages of basic blocks (He et al. 2016) at strides 4, 8, 16 and 32, then an FPN.
 
-    The stem keeps stride 2 without pooling: fine texture is what tells classes apart.
-    Input (B, 3, H, W), output a dictionary of four (B, 64, H/s, W/s).
+    Input (B, 3, H, W), output a dictionary of four (B, 48, H/s, W/s).
     """
 
     out_channels = _CHANNELS
@@ -32,15 +32,15 @@ class SlimResNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(32),
+            nn.Conv2d(3, _STEM, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(_STEM),
             nn.ReLU(inplace=True),
-            nn.Conv2d(32, 32, 3, padding=1, bias=False),
-            nn.BatchNorm2d(32),
+            nn.Conv2d(_STEM, _STEM, 3, padding=1, bias=False),
+            nn.BatchNorm2d(_STEM),
             nn.ReLU(inplace=True),
         )
         blocks = (2, 2, 2, 1)
-        stages, before = [], 32
+        stages, before = [], _STEM
         for width, count in zip(_WIDTHS, blocks, strict=True):
             stages.append(_stage(before, width, count))
             before = width
@@ -92,8 +92,8 @@ def build(classes: int) -> FasterRCNN:
         box_predictor=FastRCNNPredictor(256, classes + 1),
         rpn_pre_nms_top_n_train=400,
         rpn_post_nms_top_n_train=300,
-        rpn_pre_nms_top_n_test=300,
-        rpn_post_nms_top_n_test=150,
+        rpn_pre_nms_top_n_test=250,
+        rpn_post_nms_top_n_test=100,
         rpn_batch_size_per_image=128,
         box_batch_size_per_image=96,
         box_score_thresh=0.02,
