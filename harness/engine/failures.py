@@ -6,6 +6,7 @@ until so many images in a row have failed alike that the rest would fail too.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from numbers import Real
@@ -16,8 +17,8 @@ from harness.errors import HarnessError, ImageError, UserError
 from harness.plugins import RGB, ImageRef, Record, Restored
 from harness.study.study import Cell
 
-_SIZE = re.compile(r"\(\d+(, \d+)+\)|\d+×\d+")
-"""How sentences write the size of an image."""
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
+"""Sizes of images, counts and values, which differ where the reason does not."""
 
 
 def raise_if_general(error: Exception) -> None:
@@ -42,7 +43,8 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
         restored: what it returned, by `as_restored`.
 
     Raises:
-        HarnessError: it is no uint8 array of the same size, or the predicted QF is no number.
+        HarnessError: it is no uint8 array of the same size, or the predicted QF is no finite
+            number.
     """
     pixels: object = restored.pixels  # whatever the interface says
     if not isinstance(pixels, np.ndarray):
@@ -56,7 +58,7 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
             "a restorer must return uint8 RGB of the same size"
         )
     qf: object = restored.predicted_qf
-    if qf is not None and not isinstance(qf, Real):
+    if qf is not None and not (isinstance(qf, Real) and math.isfinite(qf)):
         raise HarnessError(
             f"{name} predicted the QF {qf!r:.80}; a restorer must predict a number, or None"
         )
@@ -64,7 +66,7 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
 
 @dataclass
 class EqualFailures:
-    """Counts the failures in a row that are alike but for the image and its size, cell by cell.
+    """Counts the failures in a row that are alike but for the image and numbers, cell by cell.
 
     Images come in no particular order, so a row is of records as they come.
 
@@ -83,7 +85,7 @@ class EqualFailures:
             self._rows.pop(cell, None)
             return
         sentence = record.error.replace(str(image.path), "").replace(image.id, "")
-        sentence = _SIZE.sub("", sentence)
+        sentence = _NUMBER.sub("", sentence)
         before, length = self._rows.get(cell, ("", 0))
         length = length + 1 if sentence == before else 1
         self._rows[cell] = sentence, length

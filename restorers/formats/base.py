@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -134,7 +135,7 @@ class NetworkFile(Restorer, RestorerFormat):
         if self._loaded.channels == 3:
             from restorers.common.colour import to_pixels, to_tensor
 
-            return to_pixels(run(to_tensor(compressed.pixels)))
+            return to_pixels(run(to_tensor(compressed.pixels)), compressed.pixels)
         return on_luma(compressed.pixels, compressed.grey, lambda plane: _on_plane(run, plane))
 
     def _runner(self, network: Loaded, height: int, width: int) -> Callable[[Tensor], Tensor]:
@@ -176,17 +177,54 @@ class NetworkFile(Restorer, RestorerFormat):
                 raise
             except Exception as error:  # another project's code may fail in any way
                 raise ImageError(
-                    f"{self.path} fails on an image of {width}×{height} pixels: "
-                    f"{short(error)}. A network must take images of any size."
+                    f"{self.path} fails on an image of {width}×{height} pixels: {short(error)}. "
+                    f"{_advice(network, given)}"
                 ) from error
-            if restored.shape != given.shape:
-                raise ImageError(
-                    f"{self.path} makes {describe_shape(restored)} of {describe_shape(given)}: "
-                    "a restorer must give back an image of the same size."
-                )
+            _check_output(self.path, restored, given)
             return restored[:, :, :height, :width]
 
         return apply
+
+
+def _advice(network: Loaded, given: Tensor) -> str:
+    """What to do about a network that failed on an image: it is tried with what it may want."""
+    other = {
+        "It takes its channels last (1×H×W×C): export it with its channels first (1×C×H×W).": (
+            given.permute(0, 2, 3, 1).contiguous()
+        ),
+        "It takes one channel (luma): TorchScript files must take RGB; export it as ONNX.": (
+            given[:, :1]
+        ),
+    }
+    for advice, image in other.items():
+        with suppress(Exception):  # it fails on this, too
+            network.apply(image)
+            return advice
+    return "A network must take images of any size."
+
+
+def _check_output(path: Path, restored: Tensor, given: Tensor) -> None:
+    """See that a network's result is an image like the one it was given.
+
+    Raises:
+        ImageError: it has another shape, or is of integers.
+    """
+    if restored.shape != given.shape:
+        hint = ""
+        if restored.shape == given.permute(0, 2, 3, 1).shape:
+            hint = " Its channels come last: export it with its channels first."
+        elif restored.numel() <= 1 < given.numel():
+            hint = " That is a number and no image: the image must be the first output."
+        raise ImageError(
+            f"{path} makes {describe_shape(restored)} of {describe_shape(given)}: "
+            f"a restorer must give back an image of the same size.{hint}"
+        )
+    if not restored.is_floating_point():
+        kind = str(restored.dtype).removeprefix("torch.")
+        raise ImageError(
+            f"{path} gives back {kind} values: a network must give back floating-point ones, from "
+            "0 (black) to 1 (white). Divide by 255 in it."
+        )
 
 
 def _on_plane(run: Callable[[Tensor], Tensor], plane: Plane) -> Plane:
@@ -219,4 +257,4 @@ def short(error: Exception) -> str:
 
 def describe_shape(image: Tensor) -> str:
     """A tensor's shape for people."""
-    return "×".join(map(str, image.shape))
+    return "×".join(map(str, image.shape)) or "one number"

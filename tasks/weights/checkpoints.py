@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.assets.cards import Card, checked_file, file_sha256, read_card, write_card
 from harness.errors import UserError
-from tasks.weights.torch_files import read_state_dict
+from tasks.weights.torch_files import check_numbers, read_state_dict
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +37,7 @@ def load_weights(module: nn.Module, card: Path) -> None:
         module.load_state_dict(loaded, strict=False)
     except RuntimeError as error:
         raise UserError(f"The weights {path} do not fit this network: {error}.") from error
+    check_numbers(module, path)
     module.eval()
 
 

@@ -101,7 +101,7 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
         what: the network's name, for messages.
 
     Raises:
-        UserError: they are another network's.
+        UserError: they are another network's, or no numbers.
     """
     try:
         odd = module.load_state_dict(weights, strict=False)
@@ -119,4 +119,24 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
         raise UserError(
             f"The weights {path} do not fit {what}: it has no '{odd.unexpected_keys[0]}'."
         )
+    check_numbers(module, path)
     module.eval()
+
+
+def check_numbers(module: nn.Module, path: Path) -> None:
+    """See that weights are numbers; a detector with others finds nothing, and says no word.
+
+    Args:
+        module: filled with them.
+        path: where they are from, for the message.
+
+    Raises:
+        UserError: a parameter holds NaN or infinite values.
+    """
+    for name, value in module.named_parameters():
+        count = int((~value.isfinite()).sum())
+        if count:
+            raise UserError(
+                f"The weights {path} are damaged: '{name}' holds {count} of {value.numel()} values "
+                "that are no numbers (NaN or infinite). Fetch or train them again."
+            )

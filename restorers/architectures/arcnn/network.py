@@ -140,7 +140,8 @@ def restore(network: ARCNNNetwork, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     with torch.inference_mode():
         for top in range(0, height, rows):
             strip = padded[top : top + rows + 2 * MARGIN]
-            restored[top : top + rows] = to_pixels(network(to_tensor(strip)))
+            kept = pixels[top : top + rows]
+            restored[top : top + rows] = to_pixels(network(to_tensor(strip)), kept)
     return restored
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import RGB, Json
+from harness.plugins import RGB, Json, check_finite
 from tasks.segmentation.models.segmenter import numbered
 from tasks.weights.torch_files import fill, read_checkpoint
 
@@ -91,6 +91,8 @@ class MMSegNetwork:
             )[0]
         if "pred_sem_seg" not in answer:
             raise HarnessError("the mmsegmentation model predicts no classes")
+        if "seg_logits" in answer:
+            check_finite(answer.seg_logits.data.numpy(), "the network")
         classes: NDArray[np.uint8] = answer.pred_sem_seg.data[0].to(torch.uint8).numpy()
         return classes
 

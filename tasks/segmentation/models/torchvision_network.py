@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from harness.errors import ImageError
-from harness.plugins import RGB
+from harness.plugins import RGB, check_finite
 from tasks.segmentation.models.segmenter import numbered
 from tasks.weights.torch_files import fill, read_checkpoint
 
@@ -49,7 +49,8 @@ class TorchvisionNetwork:
         """The class map, (height, width), of an image, (height, width, 3) RGB.
 
         Raises:
-            ImageError: one side is more than 16 times the other.
+            ImageError: one side is more than 16 times the other, or the network gives what is no
+                number.
         """
         height, width = image.shape[:2]
         if max(height, width) > _LONGEST * min(height, width):
@@ -64,5 +65,6 @@ class TorchvisionNetwork:
             logits = F.interpolate(
                 logits, size=(height, width), mode="bilinear", align_corners=False
             )
+            check_finite(logits.numpy(), "the network")
             classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
         return classes
