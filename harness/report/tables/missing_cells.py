@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.notes import run_notes
+from harness.report.tables.notes import run_notes, unranked_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
 
@@ -50,7 +50,8 @@ def _run_notes(layout: PaperLayout, source: RunSource) -> tuple[str, ...]:
     cells = (c for c in source.manifest.cells if c.codec in ("", CODEC) and layout.takes(c))
     keys = {cell.key for cell in cells}
     keys |= {key for key in source.manifest.skipped if key.split("/")[0] in layout.tasks}
-    return run_notes(source.directory, source.manifest, source.results, keys)
+    notes = run_notes(source.directory, source.manifest, source.results, keys)
+    return (*notes, *unranked_notes(source.manifest, source.results))
 
 
 def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[str]:
