@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
@@ -46,6 +46,24 @@ def canonical(name: str) -> str:
     """What a class is called whoever names it: ``Potted plant`` and ``pottedplant`` are one."""
     plain = "".join(letter for letter in name.lower() if letter.isalnum())
     return _SAME.get(plain, plain) or name
+
+
+def one_class_notes(truth: Mapping[str, int], what: str, images: int) -> list[str]:
+    """What to say where all of the ground truth is of one class: a metric of it says little.
+
+    Args:
+        truth: how much there is of each class of the data set, by name.
+        what: holds it, for the sentence: ``the masks``.
+        images: how many were measured.
+    """
+    met = [name for name, count in truth.items() if count]
+    if len(truth) < 2 or len(met) != 1:
+        return []
+    measured = "the image" if images == 1 else f"these {images} images"
+    return [
+        f"one class: {what} of {measured} hold {met[0]} alone, of {len(truth)} classes: the numbers are of that "
+        "class, and say nothing of the others"
+    ]
 
 
 def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
-from tasks.classes import places
+from tasks.classes import one_class_notes, places
 
 __all__ = ["Detection", "Detections"]
 
@@ -113,6 +114,19 @@ class Detection(Task[Detections]):
             {key: Detections.from_json(record.scored) for key, record in records.items()},
             ground_truth,
         )
+
+    def truth_notes(self, records: Mapping[str, Record], ground_truth: Json | None) -> list[str]:
+        """Where the annotations hold one class alone."""
+        if ground_truth is None:
+            return []
+        numbers = {i["id"] for i in ground_truth["images"] if i["harness_id"] in records}
+        boxes = Counter(
+            note["category_id"]
+            for note in ground_truth["annotations"]
+            if note["image_id"] in numbers and not note.get("iscrowd", 0)
+        )
+        truth = {one["name"]: boxes[one["id"]] for one in ground_truth["categories"]}
+        return one_class_notes(truth, "the annotations", len(records))
 
     def drawing(
         self,

@@ -57,7 +57,7 @@ def run_notes(
         if result.expected > result.images + len(result.failed)
     ]
     notes += [*_undefined(results), *_mixed(results), *_failures(manifest, results)]
-    notes += _lossless(manifest, results)
+    notes += [*_lossless(manifest, results), *_truth(directory, results)]
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 
 
@@ -117,6 +117,20 @@ def _lossless(manifest: Manifest, results: list[CellResult]) -> list[str]:
         + (", …" if len(images) > 3 else "")
         for (images, total), keys in infinite.items()
     ]
+
+
+def _truth(directory: RunDirectory, results: list[CellResult]) -> list[str]:
+    """What the tasks say of their ground truth, of the cell of each with most images."""
+    notes = []
+    for name in dict.fromkeys(result.cell.task for result in results):
+        of_task = [r for r in results if r.cell.task == name and r.images]
+        if not of_task:
+            continue
+        records = directory.records(max(of_task, key=lambda result: result.images).cell)
+        good = {image: record for image, record in records.items() if not record.failed}
+        task = registry.tasks().get(name)()
+        notes += [f"{name}: {n}" for n in task.truth_notes(good, directory.truth(name))]
+    return notes
 
 
 def _codec_notes(manifest: Manifest) -> list[str]:
