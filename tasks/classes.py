@@ -61,8 +61,8 @@ def one_class_notes(truth: Mapping[str, int], what: str, images: int) -> list[st
         return []
     measured = "the image" if images == 1 else f"these {images} images"
     return [
-        f"one class: {what} of {measured} hold {met[0]} alone, of {len(truth)} classes: the numbers are of that "
-        "class, and say nothing of the others"
+        f"one class: {what} of {measured} hold {met[0]} alone, of {len(truth)} classes: the "
+        "numbers are of that class, and say nothing of the others"
     ]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from field import Blind, Flat, Sure, table_text
 from made_data import coco, note
-from PIL import Image
 from pictures import textured
+from PIL import Image
 
 from harness.images.io import write_png
 
