@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from harness.errors import UserError
-from harness.plugins import RGB, Codec, DataSet, registry
+from harness.errors import ImageError, UserError
+from harness.plugins import RGB, Codec, DataSet, read_image, registry
 
 NAMED = "dataset:"
 
@@ -90,18 +89,16 @@ def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> lis
 
 
 def read_rgb(path: Path) -> RGB:
-    """An image file as (height, width, 3) uint8 RGB.
+    """A training image as evaluation reads it, (height, width, 3) uint8 RGB.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"Cannot read the training image {path}: fetch it again, or take it out."
-        ) from error
+        return read_image(path)
+    except ImageError as error:
+        reason = str(error).replace("Cannot read image", "Cannot read the training image", 1)
+        raise UserError(reason) from error
 
 
 class Patches:

@@ -10,12 +10,6 @@ from pathlib import Path
 from harness.assets.cards import file_sha256
 from harness.errors import UserError
 
-_TURNED = (5, 6, 7, 8)
-"""Values of the EXIF orientation that exchange width and height."""
-
-_ORIENTATION = 0x0112
-"""The EXIF tag."""
-
 
 def present(paths: Iterable[Path]) -> set[Path]:
     """Those of ``paths`` that are there, by listing each folder once and asking no file."""
@@ -51,19 +45,10 @@ def contents_sha256(named: Iterable[tuple[str, Sequence[Path]]]) -> str:
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image as the harness reads it: its EXIF orientation applied.
+    """See `harness.plugins.upright_size`, which is not imported before it is needed."""
+    from harness.plugins.image_files import upright_size as size
 
-    Only the header is read. None if that fails: the run names such an image.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-    except Exception:  # Pillow's readers raise nearly anything on a damaged file
-        return None
-    return (height, width) if turned else (width, height)
+    return size(path)
 
 
 def read_text(path: Path, what: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.plugins import ImageRef
+from harness.plugins import ImageRef, upright
 from tasks.datasets.common.class_names import is_background
 from tasks.datasets.common.files import size_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
@@ -28,7 +28,7 @@ _MODES = ("P", "L", "1")
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
-    """The stored values of a mask: a palette's indices, or grey levels.
+    """The stored values of a mask: a palette's indices, or grey levels; EXIF orientation applied.
 
     Returns:
         (height, width) uint8.
@@ -37,7 +37,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         UserError: it cannot be read, or has colours instead of values.
     """
     with _opened(path, load=True) as image:
-        return np.asarray(image).astype(np.uint8)
+        return np.asarray(upright(image)).astype(np.uint8)
 
 
 def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -52,7 +52,7 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
     wrong = []
     for image, mask in pairs:
         with _opened(mask, load=False) as opened:
-            size: tuple[int, int] = opened.size
+            size = upright_size(mask) or opened.size
         expected = upright_size(image)
         if expected not in (None, size):
             wrong.append((image, expected, mask, size))
