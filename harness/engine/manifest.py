@@ -17,6 +17,7 @@ from harness.records.schema import (
     Manifest,
     RestorerEntry,
 )
+from harness.records.study_names import paths_folder
 from harness.study.grid import image_list_hash
 from harness.study.plan import Plan
 
@@ -100,12 +101,14 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
         return
     stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     environments = held.environments if now in held.environments else (*held.environments, now)
+    study = plan.study.model_dump(mode="json")
     directory.write_manifest(
         Manifest(
             harness=__version__,
             created=held.created or stamp,
             updated=stamp,
-            study=_grown(held.study, plan.study.model_dump(mode="json")),
+            study=_grown(held.study, study),
+            folder=paths_folder(study, directory.path) or held.folder,
             identity=Identity.model_validate({**plan.identity, "codecs": codecs}),
             models={**held.models, **plan.models},
             data_set=DataSetEntry(

@@ -143,6 +143,8 @@ class Manifest(_Entry):
         created: when the run began, ISO 8601 in UTC.
         updated: when a study was last added to it.
         study: fields of the `Study`, grown with every one that was run into this directory.
+        folder: that its relative paths are meant from, seen from the run directory; empty where
+            it has none.
         identity: see `Identity`.
         models: the vision model of each task; empty without one.
         data_set: the images.
@@ -158,6 +160,7 @@ class Manifest(_Entry):
     created: str = ""
     updated: str = ""
     study: Json = Field(default_factory=dict)
+    folder: str = ""
     identity: Identity = Field(default_factory=Identity)
     models: dict[str, str] = Field(default_factory=dict)
     data_set: DataSetEntry = Field(default_factory=DataSetEntry)
