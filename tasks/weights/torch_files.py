@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.pickles import load_pickle
+from harness.assets.prefixes import prefix_hint, unwrapped
 from harness.errors import UserError
 from harness.plugins import Json
 
@@ -91,6 +92,25 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
 
 
+def named_as(
+    weights: dict[str, Tensor], fits: Callable[[Collection[str]], bool]
+) -> dict[str, Tensor]:
+    """The weights without the prefixes that wrappers of training add, where the rest fits.
+
+    Args:
+        weights: see `read_state_dict`.
+        fits: whether names are those that are wanted.
+    """
+    found = unwrapped(weights, lambda given: fits(given.keys()))
+    # The very same ones where nothing is taken away: torch keeps more beside them.
+    return weights if found.keys() == weights.keys() else found
+
+
+def _counters(names: Collection[str]) -> list[str]:
+    """Batch counters, which some files leave out and evaluation does not need."""
+    return [name for name in names if name.endswith("num_batches_tracked")]
+
+
 def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:
     """Load ``weights``, all of them and nothing missing, into ``module``; set it to evaluation.
 
@@ -103,6 +123,8 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
     Raises:
         UserError: they are another network's, or no numbers.
     """
+    wanted = module.state_dict().keys()
+    weights = named_as(weights, lambda names: wanted == {*names, *_counters(wanted)})
     try:
         odd = module.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes differ; torch lists every one on a line of its own
@@ -114,10 +136,14 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
         )
         raise UserError(f"The weights {path} do not fit {what}: {reason}.") from error
     if odd.missing_keys:
-        raise UserError(f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'.")
+        raise UserError(
+            f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'."
+            f"{prefix_hint(weights)}"
+        )
     if odd.unexpected_keys:
         raise UserError(
             f"The weights {path} do not fit {what}: it has no '{odd.unexpected_keys[0]}'."
+            f"{prefix_hint(weights)}"
         )
     check_numbers(module, path)
     module.eval()

@@ -14,7 +14,7 @@ from torchvision.models import get_model, get_model_weights
 from harness.errors import ImageError
 from harness.plugins import RGB, check_finite
 from tasks.segmentation.models.segmenter import numbered
-from tasks.weights.torch_files import fill, read_checkpoint
+from tasks.weights.torch_files import fill, named_as, read_checkpoint
 
 _LONGEST = 16
 """Times the short side: what is longer would take many gigabytes at a short side of 520."""
@@ -34,6 +34,7 @@ class TorchvisionNetwork:
 
     def __init__(self, name: str, weights: Path, head: str) -> None:
         tensors, _ = read_checkpoint(weights)
+        tensors = named_as(tensors, lambda names: head in names)
         rows = len(tensors[head]) if head in tensors else 21
         auxiliary = any(key.startswith("aux_classifier.") for key in tensors)
         options = {"aux_loss": True} if auxiliary else {}
