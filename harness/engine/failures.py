@@ -64,6 +64,26 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
         )
 
 
+class Failures:
+    """Why images failed: of each all reasons, one for every restorer and every kind of failure."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, dict[tuple[str, str], str]] = {}
+
+    def add(self, cell: Cell, record: Record) -> None:
+        """Take notice of a record; of one that did not fail there is nothing to say."""
+        if record.error is None:
+            return
+        reasons = self._reasons.setdefault(record.image, {})
+        if record.error not in reasons.values():
+            # The same at several QFs is said once.
+            reasons.setdefault((cell.restorer, _NUMBER.sub("", record.error)), record.error)
+
+    def sentences(self) -> dict[str, str]:
+        """By image, what is said of it."""
+        return {image: "; ".join(of.values()) for image, of in self._reasons.items()}
+
+
 @dataclass
 class EqualFailures:
     """Counts the failures in a row that are alike but for the image and numbers, cell by cell.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
-from harness.engine.failures import EqualFailures
+from harness.engine.failures import EqualFailures, Failures
 from harness.engine.manifest import check_same_study, write_manifest
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         total: records of the plan's cells.
         computed: records added by this run.
-        failed: image id to the sentence of its first failure, over all cells of the plan.
+        failed: image id to why it failed, over all cells of the plan: a reason for each restorer.
         stopped: a sentence for each cell that was given up.
     """
 
@@ -77,12 +77,10 @@ def run(
             for cell in plan.cells:
                 directory.drop_failed(cell)
         done = {cell: directory.resume(cell) for cell in plan.cells}
-        failed = {
-            image: record.error
-            for records in done.values()
-            for image, record in records.items()
-            if record.error is not None
-        }
+        failed = Failures()
+        for cell, kept in done.items():
+            for record in kept.values():
+                failed.add(cell, record)
         total = len(plan.cells) * len(plan.images)
         held = sum(len(records) for records in done.values())
         progress.start(total, held)
@@ -102,7 +100,7 @@ def run(
                         if record.error is not None:
                             if fail_fast:
                                 raise ImageError(f"{record.error} (stopped by --fail-fast)")
-                            failed.setdefault(record.image, record.error)
+                            failed.add(cell, record)
                         directory.append(cell, record)
                         computed[cell] += 1
                         failures.count(cell, record, images[record.image])
@@ -114,7 +112,7 @@ def run(
         directory.compact()
     left = {cell: len(images) - len(done[cell]) - computed[cell] for cell in failures.stopped}
     stopped = tuple(failures.sentence(cell, left[cell]) for cell in failures.stopped if left[cell])
-    return Outcome(total, computed.total(), failed, stopped)
+    return Outcome(total, computed.total(), failed.sentences(), stopped)
 
 
 def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) -> None:

@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.assets.disk import writing
 from harness.errors import HarnessError
 from harness.plugins.record import Record
-from harness.records.atomic import finite, write_atomic, writing
+from harness.records.atomic import finite, write_atomic
 from harness.records.columns import compress, content_hash, decompress, read_content_hash
 
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError)

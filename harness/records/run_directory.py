@@ -20,10 +20,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.assets.disk import writing
 from harness.errors import HarnessError, UserError
 from harness.plugins.record import Record
 from harness.plugins.types import Json
-from harness.records.atomic import finite, write_atomic, writing
+from harness.records.atomic import finite, write_atomic
 from harness.records.record_file import RecordFile, record_line
 from harness.records.schema import FORMAT, READABLE, CellFiles, Manifest
 
