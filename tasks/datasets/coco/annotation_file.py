@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import Json
-from tasks.datasets.coco.boxes import brief, check_boxes, complete, which
+from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice, which
 from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
 KEYS = ("images", "annotations", "categories")
@@ -142,10 +142,17 @@ def checked(
     by_key = {image.key: image for image in images}
     notice = check_boxes(path, notes, by_key)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
-    for note in complete(path, notes):
+    completed = complete(path, notes)
+    ignored = ignore_notice(path.name, completed)
+    for note in completed:
         number = by_key[note["image_id"]].id
         annotations[number].append({**note, "image_id": number})
-    return Instances(tuple(images), annotations, categories, notice)
+    return Instances(
+        images=tuple(images),
+        annotations=annotations,
+        categories=categories,
+        notice="\n".join(filter(None, (notice, ignored))),
+    )
 
 
 def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> ImageEntry:

@@ -177,7 +177,7 @@ class VocFolder(VocLayout, NamedMasks, DataSetFormat):
         """The names in the XML files; with masks, VOC's where all are VOC's."""
         if not self.boxes:
             return ()
-        names = {thing.name for stem in self.stems for thing in self._things[stem]}
+        names = {thing.name for stem in self.stems for thing in self._things(stem)}
         return VOC if self.masks and names <= set(VOC) else tuple(sorted(names))
 
     def _names_of_masks(self, file: Path, names: tuple[str, ...]) -> tuple[str, ...]:

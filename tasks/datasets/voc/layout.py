@@ -20,7 +20,14 @@ from tasks.datasets.common.files import present, read_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.images import SUFFIXES
 from tasks.datasets.folders.mask_files import check_pairs, read_mask
-from tasks.datasets.voc.annotation_file import VERSION, AnnotatedObject, check_things, read_things
+from tasks.datasets.voc.annotation_file import (
+    VERSION,
+    AnnotatedObject,
+    AnnotationFile,
+    check_things,
+    read_annotation,
+)
+from tasks.datasets.voc.box_notices import box_notices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,8 +100,13 @@ class VocLayout(FileDataSet):
         if self.masks:
             check_pairs([(ref.path, self.mask_path(ref.id)) for ref in refs])
         if self.boxes:
+            sizes = {ref.id: upright_size(ref.path) for ref in refs}
+            files = {ref.id: self._files[ref.id] for ref in refs}
+            # First, because fractions may look like boxes of other faults.
+            notices = box_notices(self.name, files, sizes)
             for ref in refs:
-                self._check_boxes(ref)
+                self._check_boxes(ref, sizes[ref.id])
+            self.tell(*notices)
 
     def files(self, ref: ImageRef) -> tuple[Path, ...]:
         """The image, its mask and its XML."""
@@ -139,7 +151,7 @@ class VocLayout(FileDataSet):
                     harness_id=image_id,
                 )
             )
-            for thing in self._things[image_id]:
+            for thing in self._things(image_id):
                 notes.append(
                     CocoAnnotation(
                         id=len(notes) + 1,
@@ -152,15 +164,15 @@ class VocLayout(FileDataSet):
                 )
         return coco_json(images, notes, numbered_categories(self.classes))
 
-    def _check_boxes(self, ref: ImageRef) -> None:
-        xml, things = self._xml_path(ref.id), self._things[ref.id]
+    def _check_boxes(self, ref: ImageRef, size: tuple[int, int] | None) -> None:
+        xml, things = self._xml_path(ref.id), self._things(ref.id)
         strange = [thing.name for thing in things if thing.name not in self.classes]
         if strange:
             raise UserError(
                 f"{xml}: an object is of the class '{strange[0]}', which is none of "
                 f"{self.name}'s: {', '.join(self.classes)}."
             )
-        check_things(xml, things, upright_size(ref.path))
+        check_things(xml, things, size)
 
     def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
@@ -173,20 +185,23 @@ class VocLayout(FileDataSet):
     def _numbers(self) -> dict[str, tuple[int, ImageRef]]:
         return {ref.id: (number, ref) for number, ref in enumerate(self.listed, start=1)}
 
+    def _things(self, stem: str) -> tuple[AnnotatedObject, ...]:
+        return self._files[stem].things
+
     @cached_property
-    def _things(self) -> Mapping[str, tuple[AnnotatedObject, ...]]:
-        return _Things(self.root)
+    def _files(self) -> Mapping[str, AnnotationFile]:
+        return _AnnotationFiles(self.root)
 
 
-class _Things(dict[str, tuple[AnnotatedObject, ...]]):
-    """The objects of each image, read when first asked for."""
+class _AnnotationFiles(dict[str, AnnotationFile]):
+    """The XML file of each image, read when first asked for."""
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._root = root
 
-    def __missing__(self, stem: str) -> tuple[AnnotatedObject, ...]:
-        self[stem] = read_things(truth_file(self._root, BOXES, stem))
+    def __missing__(self, stem: str) -> AnnotationFile:
+        self[stem] = read_annotation(truth_file(self._root, BOXES, stem))
         return self[stem]
 
 
