@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
 from harness.plugins import DataSet, DataSetFormat
+from tasks.classes import COCO
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
 from tasks.datasets.coco.instances import CocoInstances
 from tasks.datasets.common.files import present
+from tasks.datasets.common.listing import list_images, passed_over_notice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +58,7 @@ class CocoFile(CocoInstances, DataSetFormat):
         super().__init__(file, _images_folder(file, split, names, images), name)
         self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
+        self.tell(self._idle_notice(), self._unlisted_notice())
         notes = [note for notes in self.content.annotations.values() for note in notes]
         self._labels: tuple[str, ...] = ("background", *self.classes)
         self._masks_version = ""
@@ -79,6 +83,32 @@ class CocoFile(CocoInstances, DataSetFormat):
         """The sha256 of the JSON, and how masks are drawn from it."""
         version = {"masks": self._masks_version} if self._masks_version else {}
         return {**super().identity(), **version}
+
+    def _idle_notice(self) -> str:
+        """What to tell about classes that have no annotation, or nothing."""
+        notes = (note for notes in self.content.annotations.values() for note in notes)
+        used = {note["category_id"] for note in notes}
+        idle = [entry["name"] for entry in self.content.categories if entry["id"] not in used]
+        # Few files with COCO's own list have something of all its 80 classes.
+        if not used or set(idle) <= set(COCO):
+            return ""
+        return (
+            f"{self.annotations.name}: {len(idle)} of {len(self.classes)} categories have no "
+            f"annotation, {idle[0]} first; they are in no mean."
+        )
+
+    def _unlisted_notice(self) -> str:
+        """What to tell about images beside those of the file, or nothing."""
+        listing = list_images(self.folder)
+        listed = {posixpath.normpath(ref.path.relative_to(self.folder)) for ref in self.listed}
+        folders = {posixpath.dirname(name) for name in listed}
+        others = [
+            name
+            for name in listing.images
+            if name not in listed and posixpath.dirname(name) in folders
+        ]
+        what = f"images that {self.annotations.name} does not list"
+        return passed_over_notice(self.name, {**listing.passed_over, what: others})
 
     def advice(self, limit: int | None) -> str:
         """What to do about missing images."""

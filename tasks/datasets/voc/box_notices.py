@@ -57,7 +57,8 @@ def _origin_notice(name: str, boxes: list[PlacedBox]) -> str:
         return ""
     return (
         f"{name}: {len(early)} of {len(boxes)} boxes have an xmin or ymin below 1, "
-        f"{early[0].label} first, and VOC counts pixels from 1; all count as VOC's, one pixel up and left. If the "
+        f"{early[0].label} first, and VOC counts pixels from 1; all count as VOC's, one "
+        "pixel up and left. If the "
         "files count from 0, add 1 to xmin and ymin, and to xmax and ymax if they are inside."
     )
 

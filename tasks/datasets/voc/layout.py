@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +17,8 @@ from tasks.datasets.coco.schema import (
     numbered_categories,
 )
 from tasks.datasets.common.files import present, read_text, upright_size
+from tasks.datasets.common.listing import files_below, list_images
 from tasks.datasets.common.stored import FileDataSet
-from tasks.datasets.folders.images import SUFFIXES
 from tasks.datasets.folders.mask_files import check_pairs, read_mask
 from tasks.datasets.voc.annotation_file import (
     VERSION,
@@ -176,10 +176,18 @@ class VocLayout(FileDataSet):
 
     def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
-        return truth_file(self.root, MASKS, image_id)
+        return self._truth_path(MASKS, image_id)
 
     def _xml_path(self, stem: str) -> Path:
-        return truth_file(self.root, BOXES, stem)
+        return self._truth_path(BOXES, stem)
+
+    def _truth_path(self, kind: str, stem: str) -> Path:
+        usual = truth_file(self.root, kind, stem)
+        return self._truths[kind].get(stem, usual)
+
+    @cached_property
+    def _truths(self) -> Mapping[str, Mapping[str, Path]]:
+        return {kind: truths_in(self.root, kind) for kind in (MASKS, BOXES)}
 
     @cached_property
     def _numbers(self) -> dict[str, tuple[int, ImageRef]]:
@@ -190,28 +198,37 @@ class VocLayout(FileDataSet):
 
     @cached_property
     def _files(self) -> Mapping[str, AnnotationFile]:
-        return _AnnotationFiles(self.root)
+        return _AnnotationFiles(self._xml_path)
 
 
 class _AnnotationFiles(dict[str, AnnotationFile]):
     """The XML file of each image, read when first asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, path_of: Callable[[str], Path]) -> None:
         super().__init__()
-        self._root = root
+        self._path_of = path_of
 
     def __missing__(self, stem: str) -> AnnotationFile:
-        self[stem] = read_annotation(truth_file(self._root, BOXES, stem))
+        self[stem] = read_annotation(self._path_of(stem))
         return self[stem]
 
 
 def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
-    """The images in ``JPEGImages`` by their id, the name without the suffix; no other files."""
-    folder = root / "JPEGImages"
+    """The images in ``JPEGImages`` and below it by their id, the relative path without suffix."""
     by_id: dict[str, tuple[Path, ...]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            by_id[path.stem] = (*by_id.get(path.stem, ()), path)
+    for relative, path in list_images(root / "JPEGImages").images.items():
+        key = relative.rpartition(".")[0]
+        by_id[key] = (*by_id.get(key, ()), path)
+    return by_id
+
+
+def truths_in(root: Path, kind: str) -> dict[str, Path]:
+    """The masks or the XML files by their id, the relative path without suffix."""
+    folder, suffix = root / _TRUTH[kind][0], _TRUTH[kind][1]
+    by_id: dict[str, Path] = {}
+    for path in files_below(folder):
+        if path.suffix.lower() == suffix:
+            by_id.setdefault(path.relative_to(folder).as_posix().rpartition(".")[0], path)
     return by_id
 
 
@@ -221,7 +238,7 @@ def truth_folder(root: Path, kind: str) -> Path:
 
 
 def truth_file(root: Path, kind: str, stem: str) -> Path:
-    """The mask or the XML file of an image."""
+    """Where the mask or the XML file of an image usually is."""
     folder, suffix = _TRUTH[kind]
     return root / folder / f"{stem}{suffix}"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from tasks.datasets.voc.layout import BOXES, MASKS, images_in, read_list, truth_folder
+from tasks.datasets.common.listing import list_images, passed_over_notice
+from tasks.datasets.voc.layout import BOXES, MASKS, images_in, read_list, truth_folder, truths_in
 
 USUAL = "val"
 """The list that is taken when none is named."""
@@ -25,9 +26,7 @@ def list_stems(root: Path, split: str | None) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: there is no such list or no such ground truth, or nothing says which list.
     """
-    kind, _, wanted = (split or "").rpartition("/")
-    if wanted in (MASKS, BOXES):
-        kind, wanted = wanted, ""
+    kind, wanted = _wanted(split)
     if kind not in ("", MASKS, BOXES):
         raise UserError(
             f"--split {split}: the folder before the list is {MASKS} (masks) or {BOXES} (boxes)."
@@ -74,21 +73,63 @@ def in_all(name: str, stems: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, 
     return tuple(stem for stem in first if stem in common), notice
 
 
+def unlisted_notice(
+    name: str, root: Path, split: str | None, stems: Mapping[str, tuple[str, ...]]
+) -> str:
+    """What to tell about images and annotations that are passed over, or nothing.
+
+    What no list names is not missed. Without lists, and of lists that are of no kind of ground
+    truth, an image without its ground truth is.
+
+    Args:
+        name: of the data set.
+        root: the folder.
+        split: see `list_stems`.
+        stems: what it gave.
+    """
+    listing = list_images(root / "JPEGImages")
+    passed_over: dict[str, Sequence[str]] = dict(listing.passed_over)
+    images = images_in(root)
+    wanted = _wanted(split)[1]
+    for kind, ids in stems.items():
+        what = "masks" if kind == MASKS else "annotation files"
+        chosen = _chosen(root, kind, wanted)
+        named = sorted(images) if chosen is None else read_list(chosen)
+        missed = [stem for stem in named if stem not in ids]
+        passed_over[f"images without {what}"] = [stem for stem in missed if stem in images]
+        passed_over["listed names without an image"] = [s for s in missed if s not in images]
+        if chosen is None:
+            truths = truths_in(root, kind)
+            passed_over[f"{what} without an image"] = sorted(set(truths) - set(images))
+    return passed_over_notice(name, passed_over)
+
+
+def _wanted(split: str | None) -> tuple[str, str]:
+    """The kind of ground truth and the list that ``--split`` names; empty: any."""
+    kind, _, wanted = (split or "").rpartition("/")
+    return (wanted, "") if wanted in (MASKS, BOXES) else (kind, wanted)
+
+
 def _stems(root: Path, kind: str, wanted: str) -> tuple[str, ...]:
     """The ids for one kind of ground truth, empty if its lists do not say."""
-    lists = {path.stem: path for path in _lists(root, kind)}
-    if not (wanted or lists):
+    if not (wanted or _lists(root, kind)):
         return tuple(sorted(_annotated(root, kind)))
-    if not wanted and len(lists) == 1:
-        return read_list(*lists.values())
-    chosen = lists.get(wanted or USUAL)
+    chosen = _chosen(root, kind, wanted)
     if chosen is None:
         return ()
     stems = read_list(chosen)
-    if chosen.parent.name == kind:
+    if chosen.parent.name == kind or (not wanted and len(_lists(root, kind)) == 1):
         return stems
     annotated = _annotated(root, kind)
     return tuple(stem for stem in stems if stem in annotated)
+
+
+def _chosen(root: Path, kind: str, wanted: str) -> Path | None:
+    """The list that is meant; None: there is none, or nothing says which."""
+    lists = {path.stem: path for path in _lists(root, kind)}
+    if not wanted and len(lists) == 1:
+        return next(iter(lists.values()))
+    return lists.get(wanted or USUAL)
 
 
 def _lists(root: Path, kind: str) -> list[Path]:
@@ -102,7 +143,4 @@ def _lists(root: Path, kind: str) -> list[Path]:
 
 def _annotated(root: Path, kind: str) -> set[str]:
     """The ids of the images that have a ground truth of a kind."""
-    images = images_in(root)
-    suffix = ".png" if kind == MASKS else ".xml"
-    truths = (path for path in truth_folder(root, kind).iterdir() if path.suffix == suffix)
-    return {path.stem for path in truths if path.stem in images and not path.name.startswith(".")}
+    return set(truths_in(root, kind)) & set(images_in(root))
