@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import Json
+from tasks.classes import composed
 from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice, which
 from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
@@ -110,7 +111,7 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory,
             )
     _refuse_twins(path, "categories", "id", entries)
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
-    return tuple(CocoCategory(id=entry["id"], name=entry["name"]) for entry in ordered)
+    return tuple(CocoCategory(id=entry["id"], name=composed(entry["name"])) for entry in ordered)
 
 
 def checked(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from glob import escape
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
@@ -12,8 +14,9 @@ from harness.plugins import DataSet, DataSetFormat
 from tasks.classes import COCO
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
 from tasks.datasets.coco.instances import CocoInstances
+from tasks.datasets.common.file_names import mend_names, mended_notice
 from tasks.datasets.common.files import present
-from tasks.datasets.common.listing import list_images, passed_over_notice
+from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,16 +58,25 @@ class CocoFile(CocoInstances, DataSetFormat):
         name = "-".join(part for part in (above.name, split) if part)
         raw = load(file)
         names = [image.file_name for image in image_entries(file, raw.images)]
-        super().__init__(file, _images_folder(file, split, names, images), name)
+        folder, self._mended = _images_folder(file, split, names, images)
+        super().__init__(file, folder, name)
         self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
-        self.tell(self._idle_notice(), self._unlisted_notice())
+        self.tell(
+            mended_notice(file.name, self._mended, len(names)),
+            self._idle_notice(),
+            self._unlisted_notice(),
+        )
         notes = [note for notes in self.content.annotations.values() for note in notes]
         self._labels: tuple[str, ...] = ("background", *self.classes)
         self._masks_version = ""
         if drawable(self.content.categories, notes):
             self.tasks = ("detection", "segmentation", "fidelity")
             self._labels, self._masks_version = LABELS, VERSION
+
+    def image_path(self, file_name: str) -> Path:
+        """The file that a ``file_name`` means, though it may be called a little otherwise."""
+        return self.folder / self._mended.get(file_name, file_name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,7 +112,7 @@ class CocoFile(CocoInstances, DataSetFormat):
     def _unlisted_notice(self) -> str:
         """What to tell about images beside those of the file, or nothing."""
         listing = list_images(self.folder)
-        listed = {posixpath.normpath(ref.path.relative_to(self.folder)) for ref in self.listed}
+        listed = {Path(os.path.relpath(ref.path, self.folder)).as_posix() for ref in self.listed}
         folders = {posixpath.dirname(name) for name in listed}
         others = [
             name
@@ -115,8 +127,13 @@ class CocoFile(CocoInstances, DataSetFormat):
         return "put them there, or name another folder with --images"
 
 
-def _images_folder(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
+def _images_folder(
+    file: Path, split: str, names: Sequence[str], images: str | None
+) -> tuple[Path, dict[str, str]]:
     """The folder that holds most of the images, of those where they usually are.
+
+    Returns:
+        The folder, and the files in it that names mean which no file has.
 
     Raises:
         UserError: none holds any, or the one that was named does not.
@@ -130,10 +147,30 @@ def _images_folder(file: Path, split: str, names: Sequence[str], images: str | N
         beside, above = file.parent, file.parent.parent
         places = [beside / split, beside / "images" / split, beside / "images", beside]
         places += [above / split, above / "images" / split, above / "images", above]
-    counts = [len(present(place / name for name in names)) for place in places]
-    if not any(counts):
-        raise UserError(
-            f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
-            f"{', '.join(map(str, dict.fromkeys(places)))}: name their folder with --images."
-        )
-    return places[counts.index(max(counts))].resolve()
+    here = [present(place / name for name in names) for place in places]
+    fullest = max(range(len(places)), key=lambda place: len(here[place]))
+    if here[fullest]:
+        place = places[fullest]
+        absent = [name for name in names if place / name not in here[fullest]]
+        mended = mend_names(place, absent)
+        taken = {Path(os.path.relpath(path, place)).as_posix() for path in here[fullest]}
+        return place.resolve(), {k: v for k, v in mended.items() if v not in taken}
+    for place in places:
+        mended = mend_names(place, names)
+        if mended:
+            return place.resolve(), mended
+    raise UserError(
+        f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
+        f"{', '.join(map(str, dict.fromkeys(places)))}{_other_suffix(places, names[0])}: name "
+        "their folder with --images."
+    )
+
+
+def _other_suffix(places: Sequence[Path], name: str) -> str:
+    """What to say where an image is there as another kind of file; nothing if it is not."""
+    stem = PurePosixPath(name.replace("\\", "/")).stem
+    for place in dict.fromkeys(places):
+        for path in sorted(place.glob(f"{escape(stem)}.*")) if place.is_dir() else ():
+            if path.suffix.lower() in SUFFIXES:
+                return f" (there is {path}, of another suffix: mend the names, or convert it)"
+    return ""

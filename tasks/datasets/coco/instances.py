@@ -69,7 +69,7 @@ class CocoInstances(FileDataSet):
     def listed(self) -> tuple[ImageRef, ...]:
         """Every image of the JSON, in the order of their ids."""
         names = (image.file_name for image in self.content.images)
-        return tuple(ImageRef(name, self.folder / name) for name in names)
+        return tuple(ImageRef(name, self.image_path(name)) for name in names)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse images that are not of the size that the JSON says.
@@ -128,9 +128,13 @@ class CocoInstances(FileDataSet):
             "categories": list(self.content.categories),
         }
 
+    def image_path(self, file_name: str) -> Path:
+        """The file that a ``file_name`` means."""
+        return self.folder / file_name
+
     def image_size(self, file_name: str) -> tuple[int, int] | None:
         """Width and height by an image's header, None if it cannot be read."""
-        return upright_size(self.folder / file_name)
+        return upright_size(self.image_path(file_name))
 
     def voc_mask(self, image_id: str) -> NDArray[np.uint8]:
         """The VOC-labelled mask, see `tasks.datasets.coco.masks`.

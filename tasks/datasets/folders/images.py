@@ -12,6 +12,7 @@ from typing import ClassVar
 from harness.assets.cards import file_sha256
 from harness.errors import UserError
 from harness.plugins import DataSet, DataSetFormat, ImageRef
+from tasks.classes import composed
 from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
 
 
@@ -105,7 +106,7 @@ class ImageFolder(DataSet, DataSetFormat):
             return ""
         if "" not in folders:
             empty = [name for name in self.listing.folders if "/" not in name]
-            empty = [name for name in empty if name not in folders]
+            empty = [name for name in empty if composed(name) not in folders]
             if not empty:
                 return ""
             return (
@@ -140,5 +141,5 @@ class ImageFolder(DataSet, DataSetFormat):
 
 
 def _folder(image_id: str) -> str:
-    """The first-level folder of an image; empty for one that lies in none."""
-    return image_id.rpartition("/")[0].partition("/")[0]
+    """The first-level folder of an image, in NFC; empty for one that lies in none."""
+    return composed(image_id.rpartition("/")[0].partition("/")[0])

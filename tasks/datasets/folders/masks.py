@@ -16,6 +16,7 @@ from tasks.datasets.common.class_names import (
     read_names,
     without_background,
 )
+from tasks.datasets.common.file_names import alike, mended_notice
 from tasks.datasets.common.listing import SUFFIXES, files_below, passed_over_notice
 from tasks.datasets.folders.images import ImageFolder
 from tasks.datasets.folders.mask_files import NamedMasks, check_pairs, read_mask
@@ -97,11 +98,13 @@ class MaskFolder(NamedMasks, DataSetFormat):
         images = [ref for ref in folder.images() if ref.path not in masks]
         if not images:
             raise UserError(f"No image in {self.path} besides the masks of {self.masks}.")
+        self._mend_names([_stem(ref.id) for ref in images])
         lonely = [ref for ref in images if _stem(ref.id) not in self._masks]
         if lonely:
             raise UserError(
                 f"{len(lonely)} of the {len(images)} images of {self.path} have no mask in "
-                f"{self.masks}, {lonely[0].id} first: its mask would be {_stem(lonely[0].id)}.png."
+                f"{self.masks}, {lonely[0].id} first: its mask would be {_stem(lonely[0].id)}.png"
+                f"{self._similar(_stem(lonely[0].id))}."
             )
         used = {self.mask_path(ref.id) for ref in images}
         unused = [path for path in self._masks.values() if path not in used]
@@ -109,6 +112,21 @@ class MaskFolder(NamedMasks, DataSetFormat):
         passed_over = {**folder.listing.passed_over, "masks without an image": relative}
         self.tell(passed_over_notice(self.name, passed_over))
         return tuple(images)
+
+    def _mend_names(self, stems: Sequence[str]) -> None:
+        """Pair masks and images whose names differ in capitals or Unicode's form alone."""
+        free = [stem for stem in self._masks if stem not in stems]
+        pairs = alike([stem for stem in stems if stem not in self._masks], free)
+        for stem, other in pairs.items():
+            self._masks[stem] = self._masks.pop(other)
+        mended = {f"{stem}.png": f"{other}.png" for stem, other in pairs.items()}
+        self.tell(mended_notice(self.name, mended, len(stems)))
+
+    def _similar(self, stem: str) -> str:
+        """What to say where a mask's name has something more than the image's, as ``a_mask``."""
+        longer = [path for name, path in self._masks.items() if name.startswith(stem)]
+        near = longer or [path for path in files_below(self.masks) if path.stem == Path(stem).name]
+        return f", and there is {near[0].name}" if near else ""
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse masks that do not fit their images or the class names.

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from harness.errors import UserError
+from tasks.classes import composed
 from tasks.datasets.common.files import size_text
 
 VERSION = "2"
@@ -107,7 +108,7 @@ def check_things(
 
 
 def _thing(path: Path, element: ElementTree.Element) -> AnnotatedObject:
-    name = (element.findtext("name") or "").strip()
+    name = composed((element.findtext("name") or "").strip())
     if not name:
         raise UserError(f"{path}: an object has no name.")
     corners = []

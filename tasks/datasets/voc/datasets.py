@@ -15,7 +15,7 @@ from tasks.datasets.common.class_names import is_background, names_file, read_na
 from tasks.datasets.common.files import present
 from tasks.datasets.folders.mask_files import NamedMasks
 from tasks.datasets.voc.layout import BOXES, MASKS, VocLayout, read_list, truth_folder
-from tasks.datasets.voc.lists import in_all, list_stems, unlisted_notice
+from tasks.datasets.voc.lists import in_all, list_stems, lists_notice
 
 ARCHIVE = Download(
     url="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
@@ -154,7 +154,7 @@ class VocFolder(VocLayout, NamedMasks, DataSetFormat):
             if offered
         )
         self.stems, self.notice = in_all(self.name, lists)
-        self.tell(unlisted_notice(self.name, self.root, split, lists))
+        self.tell(*lists_notice(self.name, self.root, split, lists).splitlines())
         file = names_file(classes, self.root)
         names = self._names_of_boxes() if file is None else read_names(file)
         self.classes = tuple(name for name in names if not is_background(name))

@@ -16,6 +16,7 @@ from tasks.datasets.coco.schema import (
     coco_json,
     numbered_categories,
 )
+from tasks.datasets.common.file_names import alike
 from tasks.datasets.common.files import present, read_text, upright_size
 from tasks.datasets.common.listing import files_below, list_images
 from tasks.datasets.common.stored import FileDataSet
@@ -223,12 +224,19 @@ def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def truths_in(root: Path, kind: str) -> dict[str, Path]:
-    """The masks or the XML files by their id, the relative path without suffix."""
+    """The masks or the XML files by their id, the relative path without suffix.
+
+    One whose name differs from an image's in capitals or Unicode's form alone is that image's.
+    """
     folder, suffix = root / _TRUTH[kind][0], _TRUTH[kind][1]
     by_id: dict[str, Path] = {}
     for path in files_below(folder):
         if path.suffix.lower() == suffix:
             by_id.setdefault(path.relative_to(folder).as_posix().rpartition(".")[0], path)
+    images = images_in(root)
+    lonely = [key for key in images if key not in by_id]
+    for key, other in alike(lonely, [key for key in by_id if key not in images]).items():
+        by_id[key] = by_id.pop(other)
     return by_id
 
 
@@ -244,13 +252,22 @@ def truth_file(root: Path, kind: str, stem: str) -> Path:
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """The ids of an image list: the first word of each line.
+    """The ids of an image list of VOC's own: the first word of each line.
 
     Raises:
         UserError: it cannot be read, or is empty.
     """
-    lines = read_text(path, "the list of images").splitlines()
-    ids = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
-    if not ids:
+    return tuple(dict.fromkeys(line.split()[0] for line in read_lines(path)))
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of an image list, those that are not empty.
+
+    Raises:
+        UserError: it cannot be read, or is empty.
+    """
+    lines = [line.strip() for line in read_text(path, "the list of images").splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
         raise UserError(f"The list of images {path} is empty.")
-    return ids
+    return lines
