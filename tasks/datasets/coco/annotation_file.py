@@ -141,7 +141,7 @@ def checked(
     notes = content.annotations
     _check_references(path, notes, images, categories)
     by_key = {image.key: image for image in images}
-    notice = check_boxes(path, notes, by_key)
+    notice = check_boxes(path, notes, by_key, image_size)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
     completed = complete(path, notes)
     ignored = ignore_notice(path.name, completed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -18,6 +18,8 @@ from tasks.datasets.common.box_checks import (
     check_fractions,
 )
 
+_OUTSIDE = "lie outside their images"
+
 _FORM = "[x, y, width, height] in pixels of the image"
 
 _CORNERS = ". If they are [x1, y1, x2, y2]: COCO's are [x, y, width, height]"
@@ -27,13 +29,20 @@ _TIGHT = 0.1
 """Share of a box's longer side by which its outline may miss it, and at least `ROUNDING` twice."""
 
 
-def check_boxes(path: Path, notes: Sequence[Json], images: Mapping[int | str, ImageEntry]) -> str:
+def check_boxes(
+    path: Path,
+    notes: Sequence[Json],
+    images: Mapping[int | str, ImageEntry],
+    image_size: Callable[[str], tuple[int, int] | None],
+) -> str:
     """Refuse boxes that make no sense.
 
     Args:
         path: the file, for messages.
         notes: annotations.
         images: what their ``image_id`` means.
+        image_size: width and height of an image by its ``file_name``, None if unknown; asked where
+            a box lies outside.
 
     Returns:
         What to tell about boxes that make little sense, or nothing.
@@ -43,7 +52,10 @@ def check_boxes(path: Path, notes: Sequence[Json], images: Mapping[int | str, Im
     """
     wrong: dict[str, list[Json]] = {}
     for note in notes:
-        reason = _fault(note, images[note["image_id"]])
+        image = images[note["image_id"]]
+        reason = _fault(note, image)
+        if reason == _OUTSIDE and not _sized(image, image_size):
+            continue
         if reason:
             wrong.setdefault(reason, []).append(note)
     if wrong:
@@ -161,7 +173,7 @@ def _fault(note: Json, image: ImageEntry) -> str:
     known = image.width and image.height
     before = x + (width or 1) <= 0 or y + (height or 1) <= 0
     if known and (before or x >= image.width or y >= image.height):
-        return "lie outside their images"
+        return _OUTSIDE
     return ""
 
 
@@ -170,6 +182,14 @@ def _flat_outline(note: Json) -> bool:
     if not isinstance(outline, list) or not outline or not isinstance(outline[0], list):
         return False
     return any(len({float(x) for p in outline for x in p[start::2]}) == 1 for start in (0, 1))
+
+
+def _sized(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> bool:
+    """Whether an image has the size that the file says.
+
+    If not, the size is wrong and not the box, and `CocoInstances.check` says so.
+    """
+    return image_size(image.file_name) in (None, (image.width, image.height))
 
 
 def _placed(note: Json, image: ImageEntry) -> PlacedBox:

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.plugins import ImageRef, Json
 from tasks.datasets.coco.annotation_file import Instances, checked, load
 from tasks.datasets.coco.schema import CocoImage, ImageEntry
-from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.files import size_advice, size_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 
 if TYPE_CHECKING:
@@ -84,13 +84,7 @@ class CocoInstances(FileDataSet):
                 wrong.append((ref, size, (image.width, image.height)))
         if wrong:
             ref, size, stated = wrong[0]
-            turned = size == stated[::-1]
-            advice = (
-                "its EXIF orientation turns it, and every reader here follows that: store it "
-                "upright, without the tag"
-                if turned
-                else "use the images that the annotations were made for"
-            )
+            advice = size_advice(ref.path, size or (0, 0), stated)
             raise UserError(
                 f"{len(wrong)} of {len(refs)} images are not of the size that {self.annotations} "
                 f"says, {ref.path} first: it is {size_text(size or ())} and should be "

@@ -55,15 +55,50 @@ def upright_size(path: Path) -> tuple[int, int] | None:
 
     Only the header is read. None if that fails: the run names such an image.
     """
+    header = _header(path)
+    if header is None:
+        return None
+    (width, height), turned = header
+    return (height, width) if turned else (width, height)
+
+
+def turned_by_tag(path: Path) -> bool:
+    """Whether an image has an EXIF orientation that exchanges its width and height."""
+    header = _header(path)
+    return header is not None and header[1]
+
+
+def _header(path: Path) -> tuple[tuple[int, int], bool] | None:
+    """Width and height as stored, and whether a tag exchanges them; None: it cannot be read."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
+            return image.size, image.getexif().get(_ORIENTATION) in _TURNED
     except Exception:  # Pillow's readers raise nearly anything on a damaged file
         return None
-    return (height, width) if turned else (width, height)
+
+
+def size_advice(image: Path, size: tuple[int, int], stated: tuple[int, int]) -> str:
+    """Why annotations may say another size than an image has, and what to do: half a sentence.
+
+    Args:
+        image: the file.
+        size: its width and height, upright.
+        stated: those of the annotations.
+    """
+    if size != stated[::-1]:
+        return "use the images that the annotations were made for"
+    if not turned_by_tag(image):
+        return (
+            "width and height are exchanged in the annotations, and the image has no tag that "
+            "turns it: exchange them back, or use the images that the annotations were made for"
+        )
+    return (
+        "its EXIF orientation turns it, and every reader here follows that, so that width and "
+        "height are exchanged: take the tag away if the annotations are of the image as it is "
+        "stored, or else exchange the two in them"
+    )
 
 
 def read_text(path: Path, what: str) -> str:

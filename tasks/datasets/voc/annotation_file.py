@@ -82,27 +82,28 @@ def _stated_size(root: ElementTree.Element) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[1])
 
 
-def check_things(
-    path: Path, things: tuple[AnnotatedObject, ...], size: tuple[int, int] | None
-) -> None:
+def check_things(path: Path, file: AnnotationFile, size: tuple[int, int] | None) -> None:
     """Refuse boxes without area or outside the image.
 
     Args:
         path: the file they are from, for messages.
-        things: see `AnnotationFile`.
+        file: what it says.
         size: width and height of the image, None if unknown.
 
     Raises:
         UserError: the first.
     """
-    for thing in things:
+    other = file.size not in (None, size)
+    said = f" (the file says that it is {size_text(file.size or ())})" if other else ""
+    for thing in file.things:
         x, y, width, height = thing.box
         corners = "xmin {:g}, ymin {:g}, xmax {:g}, ymax {:g}".format(*thing.written)
         if width <= 0 or height <= 0:
             raise UserError(f"{path}: the box of a {thing.name} has no area: {corners}.")
         if size and (x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0):
             raise UserError(
-                f"{path}: the box of a {thing.name} lies outside the image of {size_text(size)}: "
+                f"{path}: the box of a {thing.name} lies outside the image of {size_text(size)}"
+                f"{said}: "
                 f"{corners}."
             )
 

@@ -75,8 +75,9 @@ def _size_notice(
     if not wrong:
         return ""
     key, size, stated = wrong[0]
+    exchanged = " (width and height are exchanged)" if stated == size[::-1] else ""
     return (
         f"{name}: {len(wrong)} of {len(files)} XML files say another size than their image has, "
-        f"{key}.xml first: {size_text(stated or ())}, and the image is {size_text(size)}; boxes "
-        "count as pixels of the image as it is."
+        f"{key}.xml first: {size_text(stated or ())}, and the image is {size_text(size)}"
+        f"{exchanged}; boxes count as pixels of the image as it is."
     )

@@ -173,7 +173,7 @@ class VocLayout(FileDataSet):
                 f"{xml}: an object is of the class '{strange[0]}', which is none of "
                 f"{self.name}'s: {', '.join(self.classes)}."
             )
-        check_things(xml, things, size)
+        check_things(xml, self._files[ref.id], size)
 
     def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""

@@ -151,18 +151,15 @@ def _read_ids(root: Path, path: Path) -> dict[str, str]:
     """
     images = images_in(root)
     forms: dict[str, list[str]] = {}
-    for image in images:
-        forms.setdefault(comparable(image), []).append(image)
+    for key in images:
+        forms.setdefault(comparable(key), []).append(key)
     ids: dict[str, str] = {}
     for line in read_lines(path):
         bare = _NUMBERS.sub("", line)
-        for words in (line, _NUMBER.sub("", line), bare, line.split()[0]):
-            image = _image_id(words, images, forms)
-            if image is not None:
-                ids.setdefault(image, words)
-                break
-        else:
-            ids.setdefault(bare, bare)
+        meanings = (line, _NUMBER.sub("", line), bare, line.split()[0])
+        pairs = ((_image_id(text, images, forms), text) for text in meanings)
+        image, words = next((pair for pair in pairs if pair[0]), (None, bare))
+        ids.setdefault(image or bare, words)
     return ids
 
 
