@@ -127,6 +127,52 @@ class CocoFile(CocoInstances, DataSetFormat):
         return "put them there, or name another folder with --images"
 
 
+class CocoFolder(DataSetFormat):
+    """A folder in COCO's layout: ``annotations/instances_NAME.json`` and the images of each name.
+
+    ``split`` is the name; by default the only one there is, or the only one that begins with
+    ``val``. ``images`` is as of `CocoFile`.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("images", "split")
+
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
+        """Whether ``path`` is such a folder, and no masks are named."""
+        return path.is_dir() and "masks" not in options and bool(_instances_in(path))
+
+    @classmethod
+    def open(cls, path: Path, split: str | None = None, **options: str) -> DataSet:
+        """The data set of a split.
+
+        Raises:
+            UserError: there is no such split, or several and none is named.
+        """
+        files = _instances_in(path.expanduser().resolve())
+        chosen = [name for name in files if split in (None, name)]
+        if len(chosen) > 1:
+            chosen = [name for name in chosen if name.startswith("val")]
+        if len(chosen) != 1:
+            raise UserError(
+                f"{path} has annotations of {', '.join(files)}: name one with --split."
+                if split is None
+                else f"--split {split}: {path} has annotations of {', '.join(files)} alone."
+            )
+        data_set = CocoFile(files[chosen[0]], **options)
+        if split is None and len(files) > 1:
+            data_set.tell(
+                f"{path} has annotations of {', '.join(files)}: {chosen[0]} is taken; --split "
+                "names another."
+            )
+        return data_set
+
+
+def _instances_in(folder: Path) -> dict[str, Path]:
+    """The instances files of a folder in COCO's layout, by the name of the split."""
+    files = sorted((folder / "annotations").glob("instances_*.json"))
+    return {path.stem.removeprefix("instances_"): path for path in files}
+
+
 def _images_folder(
     file: Path, split: str, names: Sequence[str], images: str | None
 ) -> tuple[Path, dict[str, str]]:

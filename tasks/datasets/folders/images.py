@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.plugins import DataSet, DataSetFormat, ImageRef
 from tasks.classes import composed
 from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
+from tasks.datasets.folders.labels_beside import labels_beside, paired_folders
 
 
 class ImageFolder(DataSet, DataSetFormat):
@@ -82,6 +83,11 @@ class ImageFolder(DataSet, DataSetFormat):
             self.classes = tuple(sorted(folders))
         self.notice = "\n".join(filter(None, (others, self._classes_notice(folders))))
 
+    @cached_property
+    def unread(self) -> str:  # type: ignore[override]
+        """What lies beside the images and looks like ground truth, and how to name it."""
+        return labels_beside(self.path, [image.id for image in self._images])
+
     def images(self) -> Sequence[ImageRef]:
         """All images, in the order of their ids."""
         return self._images
@@ -104,6 +110,13 @@ class ImageFolder(DataSet, DataSetFormat):
         """What to tell about folders that are no classes; nothing where none was meant to be."""
         if not folders - {""}:
             return ""
+        pair = paired_folders(self.listing.images)
+        if pair is not None:
+            return (
+                f"{self.name}: the folders {pair[0]} and {pair[1]} hold pictures of the same names "
+                f"and are taken for classes; if {pair[1]} are masks, name --dataset "
+                f"{self.path / pair[0]} --masks {self.path / pair[1]}."
+            )
         if "" not in folders:
             empty = [name for name in self.listing.folders if "/" not in name]
             empty = [name for name in empty if composed(name) not in folders]
