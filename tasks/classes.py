@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 COCO = (
@@ -42,9 +43,14 @@ _SAME = {
 """VOC's names of what COCO calls otherwise, both without spaces."""
 
 
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC): an accent and its letter are one character."""
+    return unicodedata.normalize("NFC", name)
+
+
 def canonical(name: str) -> str:
     """What a class is called whoever names it: ``Potted plant`` and ``pottedplant`` are one."""
-    plain = "".join(letter for letter in name.lower() if letter.isalnum())
+    plain = "".join(letter for letter in composed(name).lower() if _counts(letter))
     return _SAME.get(plain, plain) or name
 
 
@@ -66,6 +72,11 @@ def one_class_notes(truth: Mapping[str, int], what: str, images: int) -> list[st
     ]
 
 
+def _counts(letter: str) -> bool:
+    """Whether a character tells names apart: letters, digits, and vowel signs, which are marks."""
+    return letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc")
+
+
 def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:
     """Where the classes ``wanted`` are among the classes ``known``, by name.
 
@@ -77,7 +88,7 @@ def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:
         Index into ``wanted`` to index into ``known``; those that are not known are not in it.
     """
     matches: dict[int, int] = {}
-    for form in (str, canonical):
+    for form in (composed, canonical):
         free: dict[str, list[int]] = {}
         for index, name in enumerate(known):
             if index not in matches.values():

@@ -92,15 +92,28 @@ def upright_size(path: Path) -> tuple[int, int] | None:
 
     Only the header is read. None if that fails: whoever reads the image is told.
     """
+    header = _header(path)
+    if header is None:
+        return None
+    width, height, turned = header
+    return (height, width) if turned else (width, height)
+
+
+def turned_by_tag(path: Path) -> bool:
+    """Whether an image has an EXIF orientation that exchanges its width and height."""
+    header = _header(path)
+    return header is not None and header[2]
+
+
+def _header(path: Path) -> tuple[int, int, bool] | None:
+    """Width and height as stored, and whether a tag exchanges them; None: it cannot be read."""
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(Base.Orientation) in _EXCHANGING
             # Pillow's TIFF reader gives the size that the image will have once it is turned.
-            turned = turned and image.format != "TIFF"
-            width, height = image.size
+            return *image.size, turned and image.format != "TIFF"
     except Exception:  # Pillow's readers raise nearly anything on a damaged file
         return None
-    return (height, width) if turned else (width, height)
 
 
 def upright(image: Image.Image) -> Image.Image:

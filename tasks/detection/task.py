@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
 from tasks.classes import one_class_notes, places
+from tasks.detection.truth_checks import check_truth
 
 __all__ = ["Detection", "Detections"]
 
@@ -78,8 +79,14 @@ class Detection(Task[Detections]):
         return prediction.relabelled(self._categories).to_json()
 
     def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
-        """The annotations of ``ids`` in COCO instances format."""
-        return data_set.coco(ids)
+        """The annotations of ``ids`` in COCO instances format.
+
+        Raises:
+            UserError: see `tasks.detection.truth_checks.check_truth`.
+        """
+        truth = data_set.coco(ids)
+        check_truth(data_set.name, truth)
+        return truth
 
     def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """The 12 COCO figures and ``AP/<class>`` over exactly the images of ``records``.

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import Json
-from tasks.datasets.coco.boxes import brief, check_boxes, complete, which
+from tasks.classes import composed
+from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice, which
 from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
 KEYS = ("images", "annotations", "categories")
@@ -110,7 +111,7 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory,
             )
     _refuse_twins(path, "categories", "id", entries)
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
-    return tuple(CocoCategory(id=entry["id"], name=entry["name"]) for entry in ordered)
+    return tuple(CocoCategory(id=entry["id"], name=composed(entry["name"])) for entry in ordered)
 
 
 def checked(
@@ -140,12 +141,19 @@ def checked(
     notes = content.annotations
     _check_references(path, notes, images, categories)
     by_key = {image.key: image for image in images}
-    notice = check_boxes(path, notes, by_key)
+    notice = check_boxes(path, notes, by_key, image_size)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
-    for note in complete(path, notes):
+    completed = complete(path, notes)
+    ignored = ignore_notice(path.name, completed)
+    for note in completed:
         number = by_key[note["image_id"]].id
         annotations[number].append({**note, "image_id": number})
-    return Instances(tuple(images), annotations, categories, notice)
+    return Instances(
+        images=tuple(images),
+        annotations=annotations,
+        categories=categories,
+        notice="\n".join(filter(None, (notice, ignored))),
+    )
 
 
 def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> ImageEntry:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from glob import escape
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
 from harness.plugins import DataSet, DataSetFormat
+from tasks.classes import COCO
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
 from tasks.datasets.coco.instances import CocoInstances
+from tasks.datasets.common.file_names import mend_names, mended_notice
 from tasks.datasets.common.files import present
+from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,15 +58,25 @@ class CocoFile(CocoInstances, DataSetFormat):
         name = "-".join(part for part in (above.name, split) if part)
         raw = load(file)
         names = [image.file_name for image in image_entries(file, raw.images)]
-        super().__init__(file, _images_folder(file, split, names, images), name)
+        folder, self._mended = _images_folder(file, split, names, images)
+        super().__init__(file, folder, name)
         self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
+        self.tell(
+            mended_notice(file.name, self._mended, len(names)),
+            self._idle_notice(),
+            self._unlisted_notice(),
+        )
         notes = [note for notes in self.content.annotations.values() for note in notes]
         self._labels: tuple[str, ...] = ("background", *self.classes)
         self._masks_version = ""
         if drawable(self.content.categories, notes):
             self.tasks = ("detection", "segmentation", "fidelity")
             self._labels, self._masks_version = LABELS, VERSION
+
+    def image_path(self, file_name: str) -> Path:
+        """The file that a ``file_name`` means, though it may be called a little otherwise."""
+        return self.folder / self._mended.get(file_name, file_name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -80,13 +96,90 @@ class CocoFile(CocoInstances, DataSetFormat):
         version = {"masks": self._masks_version} if self._masks_version else {}
         return {**super().identity(), **version}
 
+    def _idle_notice(self) -> str:
+        """What to tell about classes that have no annotation, or nothing."""
+        notes = (note for notes in self.content.annotations.values() for note in notes)
+        used = {note["category_id"] for note in notes}
+        idle = [entry["name"] for entry in self.content.categories if entry["id"] not in used]
+        # Few files with COCO's own list have something of all its 80 classes.
+        if not used or set(idle) <= set(COCO):
+            return ""
+        return (
+            f"{self.annotations.name}: {len(idle)} of {len(self.classes)} categories have no "
+            f"annotation, {idle[0]} first; they are in no mean."
+        )
+
+    def _unlisted_notice(self) -> str:
+        """What to tell about images beside those of the file, or nothing."""
+        listing = list_images(self.folder)
+        listed = {Path(os.path.relpath(ref.path, self.folder)).as_posix() for ref in self.listed}
+        folders = {posixpath.dirname(name) for name in listed}
+        others = [
+            name
+            for name in listing.images
+            if name not in listed and posixpath.dirname(name) in folders
+        ]
+        what = f"images that {self.annotations.name} does not list"
+        return passed_over_notice(self.name, {**listing.passed_over, what: others})
+
     def advice(self, limit: int | None) -> str:
         """What to do about missing images."""
         return "put them there, or name another folder with --images"
 
 
-def _images_folder(file: Path, split: str, names: Sequence[str], images: str | None) -> Path:
+class CocoFolder(DataSetFormat):
+    """A folder in COCO's layout: ``annotations/instances_NAME.json`` and the images of each name.
+
+    ``split`` is the name; by default the only one there is, or the only one that begins with
+    ``val``. ``images`` is as of `CocoFile`.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ("images", "split")
+
+    @classmethod
+    def accepts(cls, path: Path, options: Mapping[str, str]) -> bool:
+        """Whether ``path`` is such a folder, and no masks are named."""
+        return path.is_dir() and "masks" not in options and bool(_instances_in(path))
+
+    @classmethod
+    def open(cls, path: Path, split: str | None = None, **options: str) -> DataSet:
+        """The data set of a split.
+
+        Raises:
+            UserError: there is no such split, or several and none is named.
+        """
+        files = _instances_in(path.expanduser().resolve())
+        chosen = [name for name in files if split in (None, name)]
+        if len(chosen) > 1:
+            chosen = [name for name in chosen if name.startswith("val")]
+        if len(chosen) != 1:
+            raise UserError(
+                f"{path} has annotations of {', '.join(files)}: name one with --split."
+                if split is None
+                else f"--split {split}: {path} has annotations of {', '.join(files)} alone."
+            )
+        data_set = CocoFile(files[chosen[0]], **options)
+        if split is None and len(files) > 1:
+            data_set.tell(
+                f"{path} has annotations of {', '.join(files)}: {chosen[0]} is taken; --split "
+                "names another."
+            )
+        return data_set
+
+
+def _instances_in(folder: Path) -> dict[str, Path]:
+    """The instances files of a folder in COCO's layout, by the name of the split."""
+    files = sorted((folder / "annotations").glob("instances_*.json"))
+    return {path.stem.removeprefix("instances_"): path for path in files}
+
+
+def _images_folder(
+    file: Path, split: str, names: Sequence[str], images: str | None
+) -> tuple[Path, dict[str, str]]:
     """The folder that holds most of the images, of those where they usually are.
+
+    Returns:
+        The folder, and the files in it that names mean which no file has.
 
     Raises:
         UserError: none holds any, or the one that was named does not.
@@ -100,10 +193,30 @@ def _images_folder(file: Path, split: str, names: Sequence[str], images: str | N
         beside, above = file.parent, file.parent.parent
         places = [beside / split, beside / "images" / split, beside / "images", beside]
         places += [above / split, above / "images" / split, above / "images", above]
-    counts = [len(present(place / name for name in names)) for place in places]
-    if not any(counts):
-        raise UserError(
-            f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
-            f"{', '.join(map(str, dict.fromkeys(places)))}: name their folder with --images."
-        )
-    return places[counts.index(max(counts))].resolve()
+    here = [present(place / name for name in names) for place in places]
+    fullest = max(range(len(places)), key=lambda place: len(here[place]))
+    if here[fullest]:
+        place = places[fullest]
+        absent = [name for name in names if place / name not in here[fullest]]
+        mended = mend_names(place, absent)
+        taken = {Path(os.path.relpath(path, place)).as_posix() for path in here[fullest]}
+        return place.resolve(), {k: v for k, v in mended.items() if v not in taken}
+    for place in places:
+        mended = mend_names(place, names)
+        if mended:
+            return place.resolve(), mended
+    raise UserError(
+        f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
+        f"{', '.join(map(str, dict.fromkeys(places)))}{_other_suffix(places, names[0])}: name "
+        "their folder with --images."
+    )
+
+
+def _other_suffix(places: Sequence[Path], name: str) -> str:
+    """What to say where an image is there as another kind of file; nothing if it is not."""
+    stem = PurePosixPath(name.replace("\\", "/")).stem
+    for place in dict.fromkeys(places):
+        for path in sorted(place.glob(f"{escape(stem)}.*")) if place.is_dir() else ():
+            if path.suffix.lower() in SUFFIXES:
+                return f" (there is {path}, of another suffix: mend the names, or convert it)"
+    return ""

@@ -51,6 +51,35 @@ def upright_size(path: Path) -> tuple[int, int] | None:
     return size(path)
 
 
+def turned_by_tag(path: Path) -> bool:
+    """Whether an image has an EXIF orientation that exchanges its width and height."""
+    from harness.plugins.image_files import turned_by_tag as turned
+
+    return turned(path)
+
+
+def size_advice(image: Path, size: tuple[int, int], stated: tuple[int, int]) -> str:
+    """Why annotations may say another size than an image has, and what to do: half a sentence.
+
+    Args:
+        image: the file.
+        size: its width and height, upright.
+        stated: those of the annotations.
+    """
+    if size != stated[::-1]:
+        return "use the images that the annotations were made for"
+    if not turned_by_tag(image):
+        return (
+            "width and height are exchanged in the annotations, and the image has no tag that "
+            "turns it: exchange them back, or use the images that the annotations were made for"
+        )
+    return (
+        "its EXIF orientation turns it, and every reader here follows that, so that width and "
+        "height are exchanged: take the tag away if the annotations are of the image as it is "
+        "stored, or else exchange the two in them"
+    )
+
+
 def read_text(path: Path, what: str) -> str:
     """The text of a small file.
 

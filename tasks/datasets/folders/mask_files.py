@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.plugins import ImageRef, upright
 from tasks.datasets.common.class_names import is_background
-from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.files import size_text, turned_by_tag, upright_size
 from tasks.datasets.common.stored import FileDataSet
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
             wrong.append((image, expected, mask, size))
     if wrong:
         image, expected, mask, size = wrong[0]
-        turned = expected == size[::-1]
-        why = " once its EXIF orientation is applied, as every reader here does" if turned else ""
+        why = ""
+        if expected == size[::-1]:
+            why = ", so width and height are exchanged"
+            if turned_by_tag(image):
+                why = " once its EXIF orientation is applied, as every reader here does" + why
         raise UserError(
             f"{len(wrong)} of {len(pairs)} masks are of another size than their images, {mask} "
             f"first: it is {size_text(size)}, and {image} is {size_text(expected or ())}{why}."
