@@ -21,6 +21,7 @@ from harness.cli.panels import panels
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.table import table
+from harness.cli.verify import verify
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.command()(compare)
 app.command()(panels)
 app.command()(figures)
 app.command()(report)
+app.command()(verify)
 app.command("list")(assets.list_)
 app.command()(assets.show)
 app.command()(assets.train)
