@@ -13,6 +13,7 @@ import typer
 
 from harness.assets.offline import enforce, offline
 from harness.errors import UserError
+from harness.text import csv, printable, styled
 
 if TYPE_CHECKING:
     from harness.records.run_directory import RunDirectory
@@ -24,7 +25,7 @@ TEXT_FORMATS = ("text", "md", "csv")
 
 def say(message: str) -> None:
     """A line to standard error."""
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
 
 
 def common_options(arguments: list[str]) -> tuple[list[str], bool]:
@@ -78,7 +79,7 @@ def show_progress_logs() -> None:
 def write(text: str) -> None:
     """To standard output, whose reader (head, less) may have seen enough."""
     try:
-        typer.echo(text, nl=False)
+        typer.echo(styled(text) if coloured() else printable(text), nl=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -134,6 +135,6 @@ def print_table(
 
     table = build_table(directory, keys, detail, draws)
     if format == "csv":
-        write(run_frame(table, directory).to_csv(index=False))
+        write(csv(run_frame(table, directory)))
     else:
         write(render_markdown(table) if format == "md" else render_text(table, coloured()))
