@@ -116,6 +116,13 @@ def main() -> None:
             sys.exit(error.exit_code)
         if debug:
             raise
+        if isinstance(error, OSError) and error.strerror:
+            where = f" {error.filename}" if error.filename else ""
+            say(f"Error: Cannot go on: {error.strerror}{where:.300}. Mend it and run it again.")
+            sys.exit(1)
+        if isinstance(error, RecursionError):
+            say("Error: A file that was read is nested too deeply to be one of ours.")
+            sys.exit(2)
         reason = " ".join(str(error).split()).rstrip(".")
         say(f"Error: {type(error).__name__}: {reason}. Run again with --debug for the traceback.")
         sys.exit(1)

@@ -130,7 +130,7 @@ class RecordFile:
             with suppress(FileNotFoundError):
                 return self._read_content_hash()
             with suppress(FileNotFoundError):
-                lines = self.plain.read_bytes().splitlines(keepends=True)
+                lines = self._plain_bytes().splitlines(keepends=True)
                 return content_hash(line for line in lines if line.endswith(b"\n"))
         return ""
 
@@ -150,13 +150,17 @@ class RecordFile:
             for record in map(Record.from_json, written):
                 _add(record, records)
             return records
-        except DAMAGED as error:
+        except FileNotFoundError:
+            raise
+        except (*DAMAGED, OSError) as error:
             raise self._damaged(error) from error
 
     def _read_content_hash(self) -> str:
         try:
             return read_content_hash(self.compact)
-        except DAMAGED as error:
+        except FileNotFoundError:
+            raise
+        except (*DAMAGED, OSError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> HarnessError:
@@ -165,9 +169,20 @@ class RecordFile:
             "run the study again: its images are computed again."
         )
 
+    def _plain_bytes(self) -> bytes:
+        try:
+            return self.plain.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise HarnessError(
+                f"{self.plain} cannot be read: {error.strerror}. 'harness verify --repair' takes "
+                "out what is no file."
+            ) from error
+
     def _read_plain(self) -> tuple[dict[str, Record], int, int]:
         """Records by image, the length of the whole lines, and the length of the file."""
-        data = self.plain.read_bytes()
+        data = self._plain_bytes()
         whole = data.rfind(b"\n") + 1
         records: dict[str, Record] = {}
         for number, line in enumerate(data[:whole].splitlines(), start=1):

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,13 @@ _RECORDS = re.compile(r"\.[0-9a-f]{12}\.jsonl(\.xz)?$")
 """The end of the name of a file of records."""
 
 _HANDLES = 128
-"""Record files kept open at once: a large grid has more cells than a process may open files."""
+"""Record files kept open at once, at most: a large grid has more cells than that."""
+
+
+def most_open_files() -> int:
+    """Record files kept open: a quarter of what the process may, `_HANDLES` at most."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _HANDLES if soft == resource.RLIM_INFINITY else max(1, min(_HANDLES, soft // 4))
 
 
 class RunDirectory:
@@ -323,7 +330,7 @@ class RunDirectory:
         path = file.plain
         if path not in self._open:
             file.open_up()
-            if len(self._open) >= _HANDLES:
+            if len(self._open) >= most_open_files():
                 self._close_oldest()
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

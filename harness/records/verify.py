@@ -98,8 +98,8 @@ class _Reader:
         try:
             kept = self.file.read()
         except HarnessError as error:
-            remove = self.file.compact.unlink
-            return [Finding(self.file.compact, str(error).partition(" (")[2][:200], remove)]
+            what = str(error).partition(" (")[2].partition("). '")[0]
+            return [Finding(self.file.compact, what, _remover(self.file.compact))]
         self.records = len(kept)
         if not self.file.stamped():
             self.unstamped = len(kept)
@@ -113,6 +113,8 @@ class _Reader:
     def _plain(self) -> list[Finding]:
         good: dict[str, Record] = {}
         wrong: list[str] = []
+        if not self.file.plain.is_file():
+            return [Finding(self.file.plain, "no file", _remover(self.file.plain))]
         lines = self.file.plain.read_bytes().split(b"\n")
         torn = lines.pop()
         for number, line in enumerate(lines, start=1):
@@ -156,7 +158,13 @@ def _strays(directory: RunDirectory, expected: set[Path]) -> Iterator[Finding]:
 
 
 def _remover(path: Path) -> Callable[[], None]:
-    return lambda: path.unlink(missing_ok=True)
+    def remove() -> None:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    return remove
 
 
 def _lost_manifest(directory: RunDirectory, why: str) -> Finding:
