@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins.codec import Compressed
 from harness.plugins.pixel_values import check_finite, mistaken_range
 from harness.plugins.types import RGB
@@ -37,7 +37,7 @@ def run_module(
 
     try:
         network = copy.deepcopy(module).to("cpu").float().eval()
-    except Exception as error:  # anything may hang on a module
+    except PART_FAILURES as error:  # anything may hang on a module
         raise UserError(
             f"The module {name} cannot be copied to the CPU: "
             f"{' '.join(str(error).split()).rstrip('.')}. "

@@ -21,14 +21,16 @@ _NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
 """Sizes of images, counts and values, which differ where the reason does not."""
 
 
-def raise_if_general(error: Exception) -> None:
+def raise_if_general(error: BaseException) -> None:
     """Raise what is not about one image: every other one would fail too."""
     if isinstance(error, UserError) and not isinstance(error, ImageError):
         raise error
 
 
-def failure_sentence(who: str, image_id: str, error: Exception) -> str:
+def failure_sentence(who: str, image_id: str, error: BaseException) -> str:
     """What is recorded of an image that failed."""
+    if isinstance(error, SystemExit):
+        return f"{who} failed on {image_id}: it called sys.exit({error.code!r:.80})"
     kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).split())  # torch's messages have several lines
     return f"{who} failed on {image_id}: {kind}{reason}"

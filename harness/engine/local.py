@@ -72,6 +72,7 @@ def run(
     check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
     with directory.locked():
         check_same_study(plan, directory)  # another run may have begun here in between
+        directory.sweep()
         write_manifest(plan, directory, gate)
         if retry_failed:
             for cell in plan.cells:

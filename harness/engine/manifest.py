@@ -95,8 +95,8 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     codecs = {**held.identity.codecs, **plan.identity["codecs"]}
     same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)
     known = same and codecs == held.identity.codecs and now in held.environments
-    _write_truths(plan, directory, missing_only=known)
-    if known:
+    truth = held.truth | _write_truths(plan, directory, missing_only=known)
+    if known and truth == held.truth:
         directory.touch()
         return
     stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -133,6 +133,7 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
             environments=environments,
             cells=cells,
             skipped=skipped,
+            truth=truth,
         )
     )
 
@@ -155,11 +156,13 @@ def _gate(score: Expected, gate: bool) -> ExpectedScore:
     )
 
 
-def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> None:
-    """Keep what each task's metric needs besides the records."""
+def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> dict[str, str]:
+    """Keep what each task's metric needs besides the records; the sha256 of what was written."""
+    written = {}
     for name, part in plan.tasks.items():
         if missing_only and directory.truth_path(name).is_file():
             continue
         truth = part.task.ground_truth(plan.data_set, [image.id for image in plan.images])
         if truth is not None:
-            directory.write_truth(name, truth)
+            written[name] = directory.write_truth(name, truth)
+    return written

@@ -15,6 +15,7 @@ from harness.images.fidelity import luma_fidelity, to_luma
 from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
 from harness.plugins import Restored
+from harness.records import verify
 from harness.records.run_directory import RunDirectory
 
 
@@ -242,3 +243,35 @@ def test_the_manifest_says_what_was_measured_with_what(world, directory):
     assert manifest["identity"]["codecs"] == {"jpeg": Jpeg().fingerprint()}
     assert manifest["data_set"]["ids"] == ["0.png", "1.png", "2.png", "3.png"]
     assert directory.truth("detection") == {"ids": ["0.png", "1.png", "2.png", "3.png"]}
+
+
+@pytest.mark.parametrize("lost", ["both", "manifest"])
+def test_a_run_without_its_manifest_keeps_its_records(world, directory, lost):
+    plan = world.plan()
+    local.run(plan, directory)
+    numbers = plan_numbers(directory, plan)
+    directory.manifest_path.unlink()
+    if lost == "both":
+        directory.copy_path.unlink()
+
+    outcome = local.run(world.plan(), RunDirectory(directory.path))
+
+    assert outcome.computed == 0
+    assert plan_numbers(RunDirectory(directory.path), plan) == numbers
+
+
+def test_what_verify_takes_out_is_computed_again(world, directory):
+    plan = world.plan()
+    local.run(plan, directory)
+    numbers = plan_numbers(directory, plan)
+    spoilt = directory.record_file(plan.cells[-1])
+    records = spoilt.read()
+    spoilt.replace(records.values())
+    lines = spoilt.plain.read_bytes()
+    spoilt.plain.write_bytes(lines.replace(b'"bpp":', b'"bpp":1', 1))
+
+    verify.repair(directory, verify.verify(directory))
+    outcome = local.run(world.plan(), RunDirectory(directory.path))
+
+    assert outcome.computed == 1
+    assert plan_numbers(RunDirectory(directory.path), plan) == numbers

@@ -19,8 +19,9 @@ from harness.report.page.images import pack
 from harness.report.page.page import describe_page
 from harness.report.page.prose import join_words
 from harness.report.page.provenance import package_versions, rerun_command
-from harness.report.page.render import printable, printable_json
+from harness.report.page.render import printable_json
 from harness.study.study import Cell
+from harness.text import printable
 
 
 @pytest.fixture(scope="module")
