@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from field import Blind, Flat, Sure, table_text
+from field_models import Blind, Flat, Sure, table_text
 from made_data import coco, note
 from pictures import textured
 from PIL import Image

@@ -6,7 +6,7 @@ for turned twice.
 
 import numpy as np
 import pytest
-from field import Flat, table_text
+from field_models import Flat, table_text
 from pictures import textured
 from PIL import Image
 
