@@ -178,7 +178,7 @@ class NetworkFile(Restorer, RestorerFormat):
             except Exception as error:  # another project's code may fail in any way
                 raise ImageError(
                     f"{self.path} fails on an image of {width}×{height} pixels: {short(error)}. "
-                    f"{advice(network.apply, given, error)}"
+                    f"{advice(network.apply, given, short(error))}"
                 ) from error
             check_output(self.path, restored, given)
             return restored[:, :, :height, :width]

@@ -17,29 +17,26 @@ _OF_SIZES = re.compile(r"size|shape|dimension|stride|broadcast|match|divisible|[
 """How frameworks complain of an image's size."""
 
 
-def advice(apply: Callable[[Tensor], Tensor], given: Tensor, error: Exception) -> str:
+def advice(apply: Callable[[Tensor], Tensor], given: Tensor, reason: str) -> str:
     """What to do about a network that failed on an image: it is tried with what it may want.
 
     Args:
         apply: the network.
         given: what it failed on, (1, C, H, W).
-        error: how.
+        reason: how, in one line.
     """
-    other = {
-        "It takes its channels last (1×H×W×C): export it with its channels first (1×C×H×W).": (
-            given.permute(0, 2, 3, 1).contiguous()
-        ),
-        "It takes one channel (luma): TorchScript files must take RGB; export it as ONNX.": (
-            given[:, :1]
-        ),
-    }
-    for advice, image in other.items():
-        with suppress(Exception):  # it fails on this, too
-            apply(image)
-            return advice
-    if _OF_SIZES.search(str(error)):
-        return "A network must take images of any size."
-    return "The network must be mended, or exported again."
+    if not _OF_SIZES.search(reason):
+        return "The network must be mended, or exported again."
+    with suppress(Exception):  # it fails on this, too
+        apply(given.permute(0, 2, 3, 1).contiguous())
+        return "It takes its channels last (1×H×W×C): export it with its channels first (1×C×H×W)."
+    if "channel" in reason:
+        with suppress(Exception):
+            apply(given[:, :1])
+            return (
+                "It takes one channel (luma): TorchScript files must take RGB; export it as ONNX."
+            )
+    return "A network must take images of any size."
 
 
 def check_output(path: Path, restored: Tensor, given: Tensor) -> None:

@@ -76,7 +76,7 @@ class Unhappy(nn.Module):
     """Fails for a reason that has nothing to do with sizes."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        if image.mean() > -1:
+        if image.shape[1] == 3:  # it would work on luma, which is not the point
             raise RuntimeError("no licence")
         return image
 
