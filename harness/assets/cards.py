@@ -172,11 +172,7 @@ def card_yaml(card: Card) -> str:
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write a card as YAML.
-
-    Raises:
-        HarnessError: the disk is full.
-    """
+    """Write a card as YAML; raises a HarnessError where the disk is full."""
     with writing(path):
         path.write_text(card_yaml(card), encoding="utf-8")
 

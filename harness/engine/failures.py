@@ -81,9 +81,9 @@ class Failures:
             # The same at several QFs is said once.
             reasons.setdefault((cell.restorer, _NUMBER.sub("", record.error)), record.error)
 
-    def sentences(self) -> dict[str, str]:
+    def sentences(self) -> dict[str, tuple[str, ...]]:
         """By image, what is said of it."""
-        return {image: "; ".join(of.values()) for image, of in self._reasons.items()}
+        return {image: tuple(of.values()) for image, of in self._reasons.items()}
 
 
 @dataclass

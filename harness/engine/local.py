@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
@@ -26,7 +26,8 @@ class Outcome:
     Attributes:
         total: records of the plan's cells.
         computed: records added by this run.
-        failed: image id to why it failed, over all cells of the plan: a reason for each restorer.
+        failed: image id to why it failed, over all cells of the plan.
+        reasons: the same, a sentence for each restorer's failure.
         stopped: a sentence for each cell that was given up.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     computed: int
     failed: dict[str, str]
     stopped: tuple[str, ...] = ()
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run(
@@ -113,7 +115,14 @@ def run(
         directory.compact()
     left = {cell: len(images) - len(done[cell]) - computed[cell] for cell in failures.stopped}
     stopped = tuple(failures.sentence(cell, left[cell]) for cell in failures.stopped if left[cell])
-    return Outcome(total, computed.total(), failed.sentences(), stopped)
+    reasons = failed.sentences()
+    return Outcome(
+        total=total,
+        computed=computed.total(),
+        failed={image: "; ".join(sentences) for image, sentences in reasons.items()},
+        stopped=stopped,
+        reasons=reasons,
+    )
 
 
 def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) -> None:

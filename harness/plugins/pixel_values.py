@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ImageError
+from harness.plugins.types import RGB
 
 Values = NDArray[np.floating]
 """An image, or its luma, of any layout: floating point, 0..1 where all is well."""
@@ -44,7 +45,7 @@ def check_finite(values: NDArray[np.generic], who: str) -> None:
         )
 
 
-def mistaken_range(values: Values, given: Values) -> str | None:
+def mistaken_range(values: Values, given: Values | RGB) -> str | None:
     """The range that an image was given in by mistake, in words; None: 0 to 1, or none known.
 
     An image whose values are read in another range is far from what the network was given; one of
@@ -52,7 +53,7 @@ def mistaken_range(values: Values, given: Values) -> str | None:
 
     Args:
         values: what the network gave; finite.
-        given: the image that it was given, same shape, 0..1.
+        given: the image that it was given, same shape, 0..1, or in uint8.
     """
     restored = _sample(values)
     if restored.size and float(restored.mean()) > _BEYOND_WHITE:
@@ -75,7 +76,7 @@ def mistaken_range(values: Values, given: Values) -> str | None:
     return name if name is not None and near[name] < _LIKE * distance else None
 
 
-def check_values(values: Values, given: Values, who: str = "the network") -> None:
+def check_values(values: Values, given: Values | RGB, who: str = "the network") -> None:
     """See that a network's image consists of numbers of the right range.
 
     Args:
@@ -96,6 +97,7 @@ def check_values(values: Values, given: Values, who: str = "the network") -> Non
         )
 
 
-def _sample(values: Values) -> NDArray[np.float64]:
+def _sample(values: Values | RGB) -> NDArray[np.float64]:
     flat = values.reshape(-1)
-    return flat[:: max(1, flat.size // _SAMPLED)].astype(np.float64)
+    some = flat[:: max(1, flat.size // _SAMPLED)].astype(np.float64)
+    return some / 255 if values.dtype == np.uint8 else some

@@ -50,7 +50,7 @@ def to_pixels(image: Tensor, given: RGB) -> RGB:
     import torch
 
     values = image[0].detach().float().permute(1, 2, 0).cpu().numpy()
-    check_values(values, given / np.float32(255))
+    check_values(values, given)
     levels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8)
     pixels: RGB = levels.permute(1, 2, 0).cpu().numpy()
     return pixels

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +16,7 @@ from restorers.checkpoints.sources import readable_sha256
 from restorers.common.blending import tiled
 from restorers.common.colour import Plane, on_luma
 from restorers.common.tiling import Tile, Tiling, enough_memory
+from restorers.formats.outputs import advice, check_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,53 +178,12 @@ class NetworkFile(Restorer, RestorerFormat):
             except Exception as error:  # another project's code may fail in any way
                 raise ImageError(
                     f"{self.path} fails on an image of {width}×{height} pixels: {short(error)}. "
-                    f"{_advice(network, given)}"
+                    f"{advice(network.apply, given, short(error))}"
                 ) from error
-            _check_output(self.path, restored, given)
+            check_output(self.path, restored, given)
             return restored[:, :, :height, :width]
 
         return apply
-
-
-def _advice(network: Loaded, given: Tensor) -> str:
-    """What to do about a network that failed on an image: it is tried with what it may want."""
-    other = {
-        "It takes its channels last (1×H×W×C): export it with its channels first (1×C×H×W).": (
-            given.permute(0, 2, 3, 1).contiguous()
-        ),
-        "It takes one channel (luma): TorchScript files must take RGB; export it as ONNX.": (
-            given[:, :1]
-        ),
-    }
-    for advice, image in other.items():
-        with suppress(Exception):  # it fails on this, too
-            network.apply(image)
-            return advice
-    return "A network must take images of any size."
-
-
-def _check_output(path: Path, restored: Tensor, given: Tensor) -> None:
-    """See that a network's result is an image like the one it was given.
-
-    Raises:
-        ImageError: it has another shape, or is of integers.
-    """
-    if restored.shape != given.shape:
-        hint = ""
-        if restored.shape == given.permute(0, 2, 3, 1).shape:
-            hint = " Its channels come last: export it with its channels first."
-        elif restored.numel() <= 1 < given.numel():
-            hint = " That is a number and no image: the image must be the first output."
-        raise ImageError(
-            f"{path} makes {describe_shape(restored)} of {describe_shape(given)}: "
-            f"a restorer must give back an image of the same size.{hint}"
-        )
-    if not restored.is_floating_point():
-        kind = str(restored.dtype).removeprefix("torch.")
-        raise ImageError(
-            f"{path} gives back {kind} values: a network must give back floating-point ones, from "
-            "0 (black) to 1 (white). Divide by 255 in it."
-        )
 
 
 def _on_plane(run: Callable[[Tensor], Tensor], plane: Plane) -> Plane:
@@ -251,10 +210,8 @@ def padded(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def short(error: Exception) -> str:
-    """What an error says, on one line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")
-
-
-def describe_shape(image: Tensor) -> str:
-    """A tensor's shape for people."""
-    return "×".join(map(str, image.shape)) or "one number"
+    """What an error says, on one line; of TorchScript's, whose traceback comes first, the end."""
+    text = str(error).strip()
+    if "TorchScript" in text:
+        text = text.splitlines()[-1]
+    return (" ".join(text.split()) or type(error).__name__)[:200].rstrip(".")

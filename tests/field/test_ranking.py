@@ -38,8 +38,8 @@ def test_a_cell_on_other_images_than_its_row_does_not_compete(tmp_path):
     assert [row.rank(name) for name in ("jpeg", "fbcnn", "dagn")] == [2, 1, 0]
     assert row.text("dagn") == "45.00 (n = 1)"
     assert row.text("fbcnn") == "34.00"
-    assert "n: 1 cell is not on all images of the row and not ranked: " in render_text(table)
-    assert "fidelity/dagn-q90, on 1 of 3" in render_text(table)
+    said = "n: fidelity/dagn-q90 is on 1 of the 3 images of its row, and not ranked"
+    assert said in render_text(table)
     assert (
         best_gain(table)
         == "In fidelity the largest gain over jpeg is fbcnn’s, +1.00 PSNR at QF 90."
@@ -52,6 +52,13 @@ def test_of_cells_that_failed_on_different_images_none_competes(tmp_path):
 
     assert [row.rank(name) for name in ("jpeg", "fbcnn")] == [0, 0]
     assert (row.text("jpeg"), row.text("fbcnn")) == ("29.50 (n = 2)", "35.50 (n = 2)")
+
+
+def test_a_cell_without_any_image_is_a_dash_and_no_more(tmp_path):
+    table = build_table(run(tmp_path, jpeg=[40, 30], fbcnn=[41, 31], dagn=[None, None]), draws=0)
+
+    assert psnr_row(table).text("dagn") == "–"
+    assert not any(note.startswith("n:") for note in table.notes)
 
 
 def test_an_image_that_nothing_could_restore_sets_nobody_back(tmp_path):
@@ -95,4 +102,4 @@ def test_the_command_shows_n(harness, tmp_path):
 
     assert code == 0
     assert "(n = 1)" in out
-    assert "picky-q10, on 1 of 2" in out
+    assert "picky-q10 is on 1 of the 2 images of its row" in out

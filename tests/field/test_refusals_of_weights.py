@@ -72,6 +72,15 @@ class Broken(nn.Module):
         return image.view(1, 3, 8, 8)
 
 
+class Unhappy(nn.Module):
+    """Fails for a reason that has nothing to do with sizes."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if image.shape[1] == 3:  # it would work on luma, which is not the point
+            raise RuntimeError("no licence")
+        return image
+
+
 @pytest.mark.parametrize(
     ("network", "sentence"),
     [
@@ -81,12 +90,21 @@ class Broken(nn.Module):
         (Named(), "gives back a dictionary of restored, qf: a network must give back an image"),
         (Grey(), r"It takes one channel \(luma\): TorchScript files must take RGB"),
         (Broken(), "A network must take images of any size"),
+        (Unhappy(), r"24×16 pixels: .*no licence\. The network must be mended"),
     ],
 )
 def test_torchscript_of_another_form_is_told_what_it_is(network, sentence, tmp_path):
     with pytest.raises(ImageError, match=sentence) as refused:
         restore(network, tmp_path)
-    others = {"channels last", "come last", "one number", "dictionary", "luma", "any size"}
+    others = {
+        "channels last",
+        "come last",
+        "one number",
+        "dictionary",
+        "luma",
+        "any size",
+        "mended",
+    }
     assert sum(other in str(refused.value) for other in others) == 1
 
 

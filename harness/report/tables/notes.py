@@ -91,15 +91,19 @@ def unranked_notes(manifest: Manifest, results: Sequence[CellResult]) -> list[st
     apart = []
     for row in rows.values():
         images = len(frozenset().union(*(result.measured for result in row.values())))
-        apart += [(row[name].cell.key, count, images) for name, count in incomplete(row).items()]
+        short = incomplete(row)
+        apart += [(row[name].cell.key, n, images) for name, n in short.items() if n]
     if not apart:
         return []
     key, count, images = apart[0]
-    verb = "cell is" if len(apart) == 1 else "cells are"
-    return [
-        f"n: {len(apart)} {verb} not on all images of the row and not ranked: "
-        f"{'' if len(apart) == 1 else 'such as '}{key}, on {count} of {images}"
-    ]
+    if len(apart) == 1:
+        said = f"n: {key} is on {count} of the {images} images of its row, and not ranked"
+    else:
+        said = (
+            f"n: {len(apart)} cells are not on all images of their rows, and not ranked, such as "
+            f"{key}, on {count} of {images}"
+        )
+    return [said]
 
 
 def _lossless(manifest: Manifest, results: list[CellResult]) -> list[str]:
