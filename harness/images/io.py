@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
 from harness.errors import ImageError, UserError
+from harness.plugins.png_chunks import load_image
 
 VERSION = "1"
 """Bumped whenever a file can be read to other pixels; part of every fingerprint."""
@@ -64,8 +64,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     data = _read_bytes(path)
     try:
-        with Image.open(BytesIO(data)) as image:
-            image.load()
+        with load_image(data) as image:
             rgb = _to_rgb(image, data)
             # Asked after load(): Pillow's TIFF reader has by then turned the image itself.
             turn = _ORIENTATION.get(image.getexif().get(Base.Orientation, 1))

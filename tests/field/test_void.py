@@ -40,7 +40,5 @@ def test_a_model_without_background_says_what_to_do_with_value_0(tmp_path, name)
 
 def test_values_without_names_that_count_from_1_say_so(tmp_path):
     given = masks(tmp_path, 0)
-    with pytest.raises(
-        UserError, match=r"values up to 2, .* has 2 classes, .* one less for"
-    ):
+    with pytest.raises(UserError, match=r"values up to 2, .* has 2 classes, .* one less for"):
         run(model=Classes(["sky", "road"]), output=tmp_path / "out", **given)

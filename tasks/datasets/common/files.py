@@ -70,10 +70,10 @@ def turned_by_tag(path: Path) -> bool:
 
 def _header(path: Path) -> tuple[tuple[int, int], bool] | None:
     """Width and height as stored, and whether a tag exchanges them; None: it cannot be read."""
-    from PIL import Image
+    from harness.plugins.png_chunks import open_image
 
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return image.size, image.getexif().get(_ORIENTATION) in _TURNED
     except Exception:  # Pillow's readers raise nearly anything on a damaged file
         return None

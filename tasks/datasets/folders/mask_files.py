@@ -110,12 +110,10 @@ def _values(image: Image.Image) -> list[int]:
 
 def _opened(path: Path, load: bool) -> Image.Image:
     """A mask, opened and found to be one; its pixels too, if they are to be loaded."""
-    from PIL import Image
+    from harness.plugins.png_chunks import load_image, open_image
 
     try:
-        image = Image.open(path)
-        if load:
-            image.load()
+        image = load_image(path.read_bytes()) if load else open_image(path)
     except OSError as error:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error
