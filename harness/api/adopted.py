@@ -67,6 +67,7 @@ class _AdoptedDataSet(DataSet):
         self.unread = getattr(given, "unread", "")
         self.named = getattr(given, "named", True)
         self.highest = getattr(given, "highest", 0)
+        self.unused = getattr(given, "unused", frozenset())
 
     @property
     def categories(self) -> tuple[int, ...]:

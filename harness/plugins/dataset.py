@@ -50,6 +50,8 @@ class DataSet(ABC):
             they are taken for the model's own labels. True unless it says.
         highest: the largest value of the masks but for 255; asked where they are not `named`. 0
             unless it says.
+        unused: values of `labels` that are known to be in no mask of the run; a model need not know
+            the background then. None unless it says.
     """
 
     name: str = ""
@@ -61,6 +63,7 @@ class DataSet(ABC):
     fallback: ClassVar[bool] = False
     named: bool = True
     highest: int = 0
+    unused: frozenset[int] = frozenset()
 
     @property
     def categories(self) -> tuple[int, ...]:

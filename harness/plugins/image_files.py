@@ -16,7 +16,6 @@ Evaluation, training, masks and panels all read by it. The policy of `read_image
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
 from harness.errors import ImageError
+from harness.plugins.opening import load_image, open_image
 
 VERSION = "1"
 """Bumped whenever a file can be read to other pixels; part of every fingerprint."""
@@ -65,8 +65,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     data = _read_bytes(path)
     try:
-        with Image.open(BytesIO(data)) as image:
-            image.load()
+        with load_image(data) as image:
             rgb, turn = _to_rgb(image, data), _turn(image)
     except ImageError as error:
         raise ImageError(f"Cannot read image {path}: {error}") from None
@@ -108,7 +107,7 @@ def turned_by_tag(path: Path) -> bool:
 def _header(path: Path) -> tuple[int, int, bool] | None:
     """Width and height as stored, and whether a tag exchanges them; None: it cannot be read."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             turned = image.getexif().get(Base.Orientation) in _EXCHANGING
             # Pillow's TIFF reader gives the size that the image will have once it is turned.
             return *image.size, turned and image.format != "TIFF"

@@ -71,6 +71,11 @@ class Detection(Task[Detections]):
             return prediction.to_json()
         classes = len(self._categories) - 1
         wrong = prediction.labels[(prediction.labels < 1) | (prediction.labels > classes)]
+        if len(wrong) and (wrong == -1).all():
+            raise HarnessError(
+                f"The detector answered image {image_id!r} with {len(wrong)} rows of the label -1, "
+                "which look like padding: it must leave them out."
+            )
         if len(wrong):
             raise HarnessError(
                 f"The detector answered image {image_id!r} with the label {wrong[0]}; it names "

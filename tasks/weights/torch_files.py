@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _KEYS = ("model", "state_dict")
 """Where training scripts keep the weights: torchvision's references, most others."""
 
+_HEAD = 4
+"""Tensors of a head at most: weights and biases of the classes and of their boxes."""
+
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The weights in a file, by name, on the CPU; a safetensors file's halves in float32.
@@ -134,7 +137,8 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
             if shape
             else str(error).splitlines()[0]
         )
-        raise UserError(f"The weights {path} do not fit {what}: {reason}.") from error
+        hint = _head_hint(weights, module.state_dict())
+        raise UserError(f"The weights {path} do not fit {what}: {reason}.{hint}") from error
     if odd.missing_keys:
         raise UserError(
             f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'."
@@ -166,3 +170,17 @@ def check_numbers(module: nn.Module, path: Path) -> None:
                 f"The weights {path} are damaged: '{name}' holds {count} of {value.numel()} values "
                 "that are no numbers (NaN or infinite). Fetch or train them again."
             )
+
+
+def _head_hint(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """What to say of the same network with a head of other classes; nothing of another network."""
+    odd = [key for key in wanted if key in weights and weights[key].shape != wanted[key].shape]
+    rows = [(len(weights[key]), len(wanted[key])) for key in odd if weights[key].ndim]
+    alike = all(weights[key].shape[1:] == wanted[key].shape[1:] for key in odd)
+    if not (alike and 0 < len(rows) <= _HEAD):
+        return ""
+    return (
+        f" Only the head differs ({rows[0][0]} outputs, not {rows[0][1]}): it was trained on other "
+        "classes, which the file does not name. Export the network as TorchScript or ONNX and name "
+        "a card with its classes (docs/guides/model_cards.md)."
+    )

@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
-from harness.plugins import DataSet, DataSetFormat
+from harness.plugins import DataSet, DataSetFormat, Json
 from tasks.classes import COCO
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
+from tasks.datasets.coco.boxes import which
 from tasks.datasets.coco.instances import CocoInstances
 from tasks.datasets.common.file_names import mend_names, mended_notice
 from tasks.datasets.common.files import present
@@ -50,7 +51,7 @@ class CocoFile(CocoInstances, DataSetFormat):
         return cls(path, **options)
 
     def __init__(self, path: str | Path, images: str | None = None) -> None:
-        from tasks.datasets.coco.masks import LABELS, VERSION, drawable
+        from tasks.datasets.coco.masks import LABELS, VERSION, drawable, thin_polygons
 
         file = Path(path).expanduser().resolve()
         split = file.stem.removeprefix("instances_").strip("_.")
@@ -73,6 +74,7 @@ class CocoFile(CocoInstances, DataSetFormat):
         if drawable(self.content.categories, notes):
             self.tasks = ("detection", "segmentation", "fidelity")
             self._labels, self._masks_version = LABELS, VERSION
+            self.tell(self._outlines_notice(thin_polygons(notes), len(notes)))
 
     def image_path(self, file_name: str) -> Path:
         """The file that a ``file_name`` means, though it may be called a little otherwise."""
@@ -95,6 +97,16 @@ class CocoFile(CocoInstances, DataSetFormat):
         """The sha256 of the JSON, and how masks are drawn from it."""
         version = {"masks": self._masks_version} if self._masks_version else {}
         return {**super().identity(), **version}
+
+    def _outlines_notice(self, thin: Sequence[Json], count: int) -> str:
+        """What to tell about outlines that cannot be drawn, or nothing."""
+        if not thin:
+            return ""
+        return (
+            f"{self.annotations.name}: {len(thin)} of {count} outlines have a polygon of fewer "
+            f"than 3 points, {which(thin[0])} first, and a polygon needs 3: no mask is drawn of "
+            "their images."
+        )
 
     def _idle_notice(self) -> str:
         """What to tell about classes that have no annotation, or nothing."""

@@ -139,7 +139,8 @@ class CocoInstances(FileDataSet):
         from tasks.datasets.coco.masks import voc_mask
 
         image = self._entries[image_id]
-        return voc_mask(self.content.annotations[image.id], image.width, image.height)
+        notes = self.content.annotations[image.id]
+        return voc_mask(notes, image.width, image.height, str(self.annotations))
 
     @cached_property
     def _entries(self) -> dict[str, ImageEntry]:

@@ -69,8 +69,8 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
         )
 
 
-def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> int:
-    """The largest value of some masks, but for 255; every pixel is read.
+def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> tuple[int, bool]:
+    """The largest value of some masks, but for 255, and whether any is 0; every pixel is read.
 
     Args:
         masks: files.
@@ -81,11 +81,11 @@ def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> i
         UserError: a value has no label; all masks hold 0 and 255 alone, so that nothing counts
             but background.
     """
-    highest, ignored = 0, False
+    highest, ignored, zero = 0, False, False
     for path in masks:
         with _opened(path, load=True) as image:
             values = _values(image)
-        ignored = ignored or IGNORED in values
+        ignored, zero = ignored or IGNORED in values, zero or 0 in values
         largest = max((value for value in values if value != IGNORED), default=0)
         if labels and largest >= len(labels):
             raise UserError(
@@ -99,7 +99,7 @@ def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> i
             f"The {len(masks)} masks of {masks[0].parent} hold no values but 0 and 255, and 255 "
             "means ignored: write the classes as 1, 2, …."
         )
-    return highest
+    return highest, zero
 
 
 def _values(image: Image.Image) -> list[int]:
@@ -110,12 +110,10 @@ def _values(image: Image.Image) -> list[int]:
 
 def _opened(path: Path, load: bool) -> Image.Image:
     """A mask, opened and found to be one; its pixels too, if they are to be loaded."""
-    from PIL import Image
+    from harness.plugins.opening import load_image, open_image
 
     try:
-        image = Image.open(path)
-        if load:
-            image.load()
+        image = load_image(path.read_bytes()) if load else open_image(path)
     except OSError as error:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error
@@ -164,4 +162,5 @@ class NamedMasks(FileDataSet):
         """
         masks = [self.mask_path(ref.id) for ref in refs]
         whole = len(refs) == len(self.listed)
-        self._highest = check_values(masks, self._labels, whole)
+        self._highest, zero = check_values(masks, self._labels, whole)
+        self.unused = frozenset() if zero else frozenset({0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,8 @@ from tasks.datasets.common.files import size_text
 
 VERSION = "2"
 """Bumped whenever a box can be read otherwise."""
+
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
 
 _MARKS = {
     **dict.fromkeys(("0", "0.0", "false", "no", "n", "f"), False),
@@ -65,13 +68,31 @@ def read_annotation(path: Path) -> AnnotationFile:
         UserError: it cannot be read, or an object has no name or no box.
     """
     try:
-        root = ElementTree.parse(path).getroot()
+        root = _parsed(path.read_bytes())
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
+    except UnicodeError as error:
+        raise UserError(
+            f"{path} is not in the encoding that it names ({error}): name the right one in its "
+            "first line, or write it in UTF-8."
+        ) from error
     except (ElementTree.ParseError, LookupError, ValueError) as error:  # or its encoding is none
         raise UserError(f"{path} is not XML: {error}.") from error
     things = tuple(_thing(path, element) for element in root.findall("object"))
     return AnnotationFile(things, _stated_size(root))
+
+
+def _parsed(content: bytes) -> ElementTree.Element:
+    """The root of an XML file; expat knows no encoding of several bytes but Unicode's."""
+    declared = _DECLARED.match(content)
+    name = declared[1].decode("ascii").lower() if declared else "utf-8"
+    if not name.startswith(("utf", "ucs", "iso-10646")):
+        # What calls itself GB2312 holds characters of its successors.
+        text = content.decode("gb18030" if name in ("gb2312", "gbk", "cp936") else name)
+        return ElementTree.fromstring(text[text.index("?>") + 2 :].lstrip())
+    if name == "utf-8" and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content.decode("utf-8-sig")
+    return ElementTree.fromstring(content)
 
 
 def _stated_size(root: ElementTree.Element) -> tuple[int, int] | None:

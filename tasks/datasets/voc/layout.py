@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -226,7 +226,8 @@ def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
 def truths_in(root: Path, kind: str) -> dict[str, Path]:
     """The masks or the XML files by their id, the relative path without suffix.
 
-    One whose name differs from an image's in capitals or Unicode's form alone is that image's.
+    One whose name differs from an image's in capitals, Unicode's form or the folder alone is that
+    image's.
     """
     folder, suffix = root / _TRUTH[kind][0], _TRUTH[kind][1]
     by_id: dict[str, Path] = {}
@@ -235,8 +236,15 @@ def truths_in(root: Path, kind: str) -> dict[str, Path]:
             by_id.setdefault(path.relative_to(folder).as_posix().rpartition(".")[0], path)
     images = images_in(root)
     lonely = [key for key in images if key not in by_id]
-    for key, other in alike(lonely, [key for key in by_id if key not in images]).items():
-        by_id[key] = by_id.pop(other)
+    free = [key for key in by_id if key not in images]
+    pairs = alike(lonely, free)
+    # Images in sub-folders, and what belongs to them in one folder.
+    last = alike((PurePath(key).name for key in lonely), (PurePath(key).name for key in free))
+    by_name = {PurePath(key).name: key for key in free}
+    nested = {key: by_name[last[name]] for key in lonely if (name := PurePath(key).name) in last}
+    for key, other in {**nested, **pairs}.items():
+        if other in by_id:
+            by_id[key] = by_id.pop(other)
     return by_id
 
 

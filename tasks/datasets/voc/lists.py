@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from harness.errors import UserError
 from tasks.datasets.common.file_names import comparable, mended_notice
@@ -103,9 +103,10 @@ def lists_notice(
         chosen = _chosen(root, kind, wanted)
         truths = truths_in(root, kind)
         differing = {
-            f"{key}{path.suffix}": path.name
+            f"{key}{path.suffix}": file
             for key, path in truths.items()
-            if path.stem != PurePath(key).name
+            if (file := path.relative_to(truth_folder(root, kind)).as_posix())
+            != f"{key}{path.suffix}"
         }
         sentences.append(mended_notice(truth_folder(root, kind).name, differing, len(truths)))
         named = sorted(images)
