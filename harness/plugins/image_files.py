@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
+from PIL.TiffImagePlugin import TiffImageFile
 
 from harness.errors import ImageError
 
@@ -95,9 +96,9 @@ def upright_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(Base.Orientation) in _EXCHANGING
-            # Pillow's TIFF reader gives the size that the image will have once it is turned.
-            turned = turned and image.format != "TIFF"
             width, height = image.size
+            if isinstance(image, TiffImageFile):  # whose size is turned already, by newer Pillows
+                width, height = image.tag_v2[Base.ImageWidth], image.tag_v2[Base.ImageLength]
     except Exception:  # Pillow's readers raise nearly anything on a damaged file
         return None
     return (height, width) if turned else (width, height)
