@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
+from PIL.TiffImagePlugin import TiffImageFile
 
 from harness.errors import ImageError
 from harness.plugins.opening import load_image, open_image
@@ -109,8 +110,9 @@ def _header(path: Path) -> tuple[int, int, bool] | None:
     try:
         with open_image(path) as image:
             turned = image.getexif().get(Base.Orientation) in _EXCHANGING
-            # Pillow's TIFF reader gives the size that the image will have once it is turned.
-            return *image.size, turned and image.format != "TIFF"
+            if isinstance(image, TiffImageFile):  # newer Pillows give its size already turned
+                return image.tag_v2[Base.ImageWidth], image.tag_v2[Base.ImageLength], turned
+            return *image.size, turned
     except Exception:  # Pillow's readers raise nearly anything on a damaged file
         return None
 
