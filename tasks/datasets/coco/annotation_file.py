@@ -159,14 +159,11 @@ def checked(
     """
     images = [_measured(image, image_size) for image in image_entries(path, content.images)]
     every = check_categories(path, content.categories)
-    content = replace(
-        content,
-        annotations=_same_kind(content.annotations, "category_id", (c["id"] for c in every)),
-    )
-    placeholders = _placeholders(content)
+    notes = _same_kind(content.annotations, "category_id", (entry["id"] for entry in every))
+    placeholders = _placeholders(replace(content, annotations=notes))
     categories = tuple(entry for entry in every if entry["id"] not in placeholders)
     _refuse_twins(path, "categories", "name", categories)
-    notes = _same_kind(content.annotations, "image_id", (image.key for image in images))
+    notes = _same_kind(notes, "image_id", (image.key for image in images))
     _check_references(path, notes, images, categories)
     by_key = {image.key: image for image in images}
     notice = check_boxes(path, notes, by_key, image_size)

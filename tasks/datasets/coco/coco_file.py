@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
-from glob import escape
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UserError
@@ -14,10 +13,10 @@ from harness.plugins import DataSet, DataSetFormat, Json
 from tasks.classes import COCO
 from tasks.datasets.coco.annotation_file import checked, image_entries, load
 from tasks.datasets.coco.boxes import which
+from tasks.datasets.coco.images_folder import images_folder
 from tasks.datasets.coco.instances import CocoInstances
-from tasks.datasets.common.file_names import mend_names, mended_notice
-from tasks.datasets.common.files import present
-from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
+from tasks.datasets.common.file_names import mended_notice
+from tasks.datasets.common.listing import list_images, passed_over_notice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +58,7 @@ class CocoFile(CocoInstances, DataSetFormat):
         name = "-".join(part for part in (above.name, split) if part)
         raw = load(file)
         names = [image.file_name for image in image_entries(file, raw.images)]
-        folder, self._mended = _images_folder(file, split, names, images)
+        folder, self._mended = images_folder(file, split, names, images)
         super().__init__(file, folder, name)
         self.content = checked(file, raw, self.image_size)
         self.notice = self.content.notice
@@ -183,52 +182,3 @@ def _instances_in(folder: Path) -> dict[str, Path]:
     """The instances files of a folder in COCO's layout, by the name of the split."""
     files = sorted((folder / "annotations").glob("instances_*.json"))
     return {path.stem.removeprefix("instances_"): path for path in files}
-
-
-def _images_folder(
-    file: Path, split: str, names: Sequence[str], images: str | None
-) -> tuple[Path, dict[str, str]]:
-    """The folder that holds most of the images, of those where they usually are.
-
-    Returns:
-        The folder, and the files in it that names mean which no file has.
-
-    Raises:
-        UserError: none holds any, or the one that was named does not.
-    """
-    if images is not None:
-        places = [Path(images).expanduser()]
-        if not places[0].is_dir():
-            what = "is a file" if places[0].exists() else "does not exist"
-            raise UserError(f"--images {images} {what}: it takes the folder of the images.")
-    else:
-        beside, above = file.parent, file.parent.parent
-        places = [beside / split, beside / "images" / split, beside / "images", beside]
-        places += [above / split, above / "images" / split, above / "images", above]
-    here = [present(place / name for name in names) for place in places]
-    fullest = max(range(len(places)), key=lambda place: len(here[place]))
-    if here[fullest]:
-        place = places[fullest]
-        absent = [name for name in names if place / name not in here[fullest]]
-        mended = mend_names(place, absent)
-        taken = {Path(os.path.relpath(path, place)).as_posix() for path in here[fullest]}
-        return place.resolve(), {k: v for k, v in mended.items() if v not in taken}
-    for place in places:
-        mended = mend_names(place, names)
-        if mended:
-            return place.resolve(), mended
-    raise UserError(
-        f"None of the {len(names)} images that {file} lists, {names[0]} first, is in "
-        f"{', '.join(map(str, dict.fromkeys(places)))}{_other_suffix(places, names[0])}: name "
-        "their folder with --images."
-    )
-
-
-def _other_suffix(places: Sequence[Path], name: str) -> str:
-    """What to say where an image is there as another kind of file; nothing if it is not."""
-    stem = PurePosixPath(name.replace("\\", "/")).stem
-    for place in dict.fromkeys(places):
-        for path in sorted(place.glob(f"{escape(stem)}.*")) if place.is_dir() else ():
-            if path.suffix.lower() in SUFFIXES:
-                return f" (there is {path}, of another suffix: mend the names, or convert it)"
-    return ""

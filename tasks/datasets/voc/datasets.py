@@ -14,7 +14,8 @@ from tasks.classes import VOC
 from tasks.datasets.common.class_names import is_background, names_file, read_names
 from tasks.datasets.common.files import present
 from tasks.datasets.folders.mask_files import NamedMasks
-from tasks.datasets.voc.layout import BOXES, MASKS, VocLayout, read_list, truth_folder
+from tasks.datasets.voc.files import BOXES, MASKS, read_list, truth_folder
+from tasks.datasets.voc.layout import VocLayout
 from tasks.datasets.voc.lists import in_all, list_stems, lists_notice
 
 ARCHIVE = Download(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,7 @@ from tasks.datasets.coco.schema import (
     coco_json,
     numbered_categories,
 )
-from tasks.datasets.common.file_names import alike
-from tasks.datasets.common.files import present, read_text, upright_size
-from tasks.datasets.common.listing import files_below, list_images
+from tasks.datasets.common.files import present, upright_size
 from tasks.datasets.common.stored import FileDataSet
 from tasks.datasets.folders.mask_files import check_pairs, read_mask
 from tasks.datasets.voc.annotation_file import (
@@ -29,17 +27,11 @@ from tasks.datasets.voc.annotation_file import (
     read_annotation,
 )
 from tasks.datasets.voc.box_notices import box_notices
+from tasks.datasets.voc.files import BOXES, MASKS, images_in, truth_file, truths_in
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-MASKS = "Segmentation"
-BOXES = "Main"
-"""What `ImageSets` calls the two kinds of ground truth."""
-
-_TRUTH = {MASKS: ("SegmentationClass", ".png"), BOXES: ("Annotations", ".xml")}
 
 
 class VocLayout(FileDataSet):
@@ -212,70 +204,3 @@ class _AnnotationFiles(dict[str, AnnotationFile]):
     def __missing__(self, stem: str) -> AnnotationFile:
         self[stem] = read_annotation(self._path_of(stem))
         return self[stem]
-
-
-def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
-    """The images in ``JPEGImages`` and below it by their id, the relative path without suffix."""
-    by_id: dict[str, tuple[Path, ...]] = {}
-    for relative, path in list_images(root / "JPEGImages").images.items():
-        key = relative.rpartition(".")[0]
-        by_id[key] = (*by_id.get(key, ()), path)
-    return by_id
-
-
-def truths_in(root: Path, kind: str) -> dict[str, Path]:
-    """The masks or the XML files by their id, the relative path without suffix.
-
-    One whose name differs from an image's in capitals, Unicode's form or the folder alone is that
-    image's.
-    """
-    folder, suffix = root / _TRUTH[kind][0], _TRUTH[kind][1]
-    by_id: dict[str, Path] = {}
-    for path in files_below(folder):
-        if path.suffix.lower() == suffix:
-            by_id.setdefault(path.relative_to(folder).as_posix().rpartition(".")[0], path)
-    images = images_in(root)
-    lonely = [key for key in images if key not in by_id]
-    free = [key for key in by_id if key not in images]
-    pairs = alike(lonely, free)
-    # Images in sub-folders, and what belongs to them in one folder.
-    last = alike((PurePath(key).name for key in lonely), (PurePath(key).name for key in free))
-    by_name = {PurePath(key).name: key for key in free}
-    nested = {key: by_name[last[name]] for key in lonely if (name := PurePath(key).name) in last}
-    for key, other in {**nested, **pairs}.items():
-        if other in by_id:
-            by_id[key] = by_id.pop(other)
-    return by_id
-
-
-def truth_folder(root: Path, kind: str) -> Path:
-    """The folder of the masks or of the XML files."""
-    return root / _TRUTH[kind][0]
-
-
-def truth_file(root: Path, kind: str, stem: str) -> Path:
-    """Where the mask or the XML file of an image usually is."""
-    folder, suffix = _TRUTH[kind]
-    return root / folder / f"{stem}{suffix}"
-
-
-def read_list(path: Path) -> tuple[str, ...]:
-    """The ids of an image list of VOC's own: the first word of each line.
-
-    Raises:
-        UserError: it cannot be read, or is empty.
-    """
-    return tuple(dict.fromkeys(line.split()[0] for line in read_lines(path)))
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of an image list, those that are not empty.
-
-    Raises:
-        UserError: it cannot be read, or is empty.
-    """
-    lines = [line.strip() for line in read_text(path, "the list of images").splitlines()]
-    lines = [line for line in lines if line]
-    if not lines:
-        raise UserError(f"The list of images {path} is empty.")
-    return lines

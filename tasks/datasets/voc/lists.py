@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import UserError
 from tasks.datasets.common.file_names import comparable, mended_notice
 from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
-from tasks.datasets.voc.layout import BOXES, MASKS, images_in, read_lines, truth_folder, truths_in
+from tasks.datasets.voc.files import BOXES, MASKS, images_in, read_lines, truth_folder, truths_in
 
 USUAL = "val"
 """The list that is taken when none is named."""
