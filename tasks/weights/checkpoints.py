@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.assets.cards import Card, checked_file, file_sha256, read_card, write_card
+from harness.assets.disk import writing
 from harness.errors import UserError
-from tasks.weights.torch_files import read_state_dict
+from tasks.weights.torch_files import check_numbers, read_state_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ def load_weights(module: nn.Module, card: Path) -> None:
         module.load_state_dict(loaded, strict=False)
     except RuntimeError as error:
         raise UserError(f"The weights {path} do not fit this network: {error}.") from error
+    check_numbers(module, path)
     module.eval()
 
 
@@ -71,12 +73,12 @@ def save_weights(
     Filters and matrices are stored in float16, vectors (biases, the statistics of normalisation)
     in float32. Models compute in float32, and are measured with what was stored.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialise
 
     path = directory / f"{recipe['name']}.safetensors"
     floats = {k: _stored(v).contiguous() for k, v in weights.items() if v.is_floating_point()}
-    save_file(floats, path)
-    path.chmod(0o644)  # the library writes it for the owner alone
+    with writing(path):
+        path.write_bytes(serialise(floats))
     start = f"from {START}" if pretrained else "from scratch"
     card = Card(
         name=recipe["name"],
