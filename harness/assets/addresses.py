@@ -21,7 +21,7 @@ STORES = {
     "github.com": ("githubusercontent.com", "codeload.github.com"),
     "huggingface.co": ("huggingface.co", "hf.co"),
     "zenodo.org": ("zenodo.org",),
-    "host.robots.ox.ac.uk": ("robots.ox.ac.uk", "thor.robots.ox.ac.uk"),
+    "host.robots.ox.ac.uk": ("robots.ox.ac.uk",),
     "drive.google.com": ("googleusercontent.com", "drive.usercontent.google.com"),
     "dl.fbaipublicfiles.com": ("fbaipublicfiles.com",),
     "download.pytorch.org": ("pytorch.org",),

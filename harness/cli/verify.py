@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from harness.analysis.metrics import counted
 from harness.cli.console import run_directory, say, write
 from harness.errors import HarnessError
 
@@ -25,6 +24,7 @@ def verify(
     ] = False,
 ) -> None:
     """Hold every file of a run against its manifest and its checksums."""
+    from harness.analysis.metrics import counted
     from harness.records import verify as checks
 
     run = run_directory(directory)
