@@ -23,6 +23,12 @@ FIGURES = (
 )
 """pycocotools' twelve, in the order of ``COCOeval.stats``."""
 
+_ENTRIES = 1_000_000
+"""Of categories, area ranges and images together, the most that are evaluated at once."""
+
+_CATEGORIES = 500
+"""Categories at once, at most."""
+
 # Replacing sys.stdout is process-wide: two evaluations at once would restore each other's.
 _STDOUT_LOCK = threading.Lock()
 
@@ -44,12 +50,10 @@ def evaluate(detections: Mapping[str, Detections], ground_truth: Json) -> dict[s
         HarnessError: an image is not in the ground truth.
     """
     evaluation, names = evaluator(detections, ground_truth)
+    _accumulate(evaluation)
     with quiet():
-        evaluation.evaluate()
-        evaluation.accumulate()
         evaluation.summarize()
     figures = {name: _or_nan(value) for name, value in zip(FIGURES, evaluation.stats, strict=True)}
-    # precision: (IoU thresholds, recalls, categories, areas, detections an image)
     precision = evaluation.eval["precision"][:, :, :, 0, -1]
     for index, category in enumerate(evaluation.params.catIds):
         # A category without annotations is -1 throughout, so the mean is -1 too.
@@ -81,6 +85,55 @@ def evaluator(
         evaluation = COCOeval(_indexed(truth), _indexed(results), "bbox")
     evaluation.params.imgIds = sorted(by_image)
     return evaluation, {category["id"]: category["name"] for category in truth["categories"]}
+
+
+def category_chunks(evaluation: COCOeval, images: int) -> Iterator[int]:
+    """Narrow the evaluation to some of its categories after others, then to all again.
+
+    COCOeval keeps something for every category, area range and image, found there or not, and 0.2
+    MB of curves a category: of thousands of them at once it would be gigabytes.
+
+    Args:
+        evaluation: what is narrowed.
+        images: how many are evaluated at once.
+
+    Yields:
+        How many categories came before.
+    """
+    params = evaluation.params
+    everything = params.catIds
+    most = _ENTRIES // (len(params.areaRng) * max(1, images))
+    count = max(1, min(most, _CATEGORIES))
+    for start in range(0, len(everything), count):
+        params.catIds = everything[start : start + count]
+        yield start
+        evaluation.evalImgs = []
+    params.catIds = everything
+
+
+def _accumulate(evaluation: COCOeval) -> None:
+    """``COCOeval.evaluate`` and ``accumulate``; of precision, the last number of detections."""
+    parts = []
+    for _ in category_chunks(evaluation, len(evaluation.params.imgIds)):
+        with quiet():
+            evaluation.evaluate()
+            evaluation.accumulate()
+        # precision: (IoU thresholds, recalls, categories, areas, detections an image)
+        precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]
+        parts.append((precision[..., -1].copy(), recall))
+        evaluation.eval = {}
+    if not parts:  # without categories
+        with quiet():
+            evaluation.evaluate()
+            evaluation.accumulate()
+        return
+    precision = np.concatenate([precision for precision, _ in parts], axis=2)[..., None]
+    limits = len(evaluation.params.maxDets)
+    evaluation.eval = {
+        # summarize asks for precision at the last alone, which stands for all here.
+        "precision": np.broadcast_to(precision, (*precision.shape[:-1], limits)),
+        "recall": np.concatenate([recall for _, recall in parts], axis=1),
+    }
 
 
 def _or_nan(value: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Detections, Json
-from tasks.detection.metric.coco import evaluator, quiet
+from tasks.detection.metric.coco import category_chunks, evaluator, quiet
 
 if TYPE_CHECKING:
     from pycocotools.cocoeval import COCOeval
@@ -81,13 +81,14 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
     params = evaluation.params
     everything = params.imgIds
     parts: dict[tuple[int, int], list[_MatchPart]] = defaultdict(list)
-    for start in range(0, len(everything), _CHUNK):
-        params.imgIds = everything[start : start + _CHUNK]
-        with quiet():
-            evaluation.evaluate()
-        for key, part in _parts(evaluation, places):
-            parts[key].append(part)
-        evaluation.evalImgs = []
+    for before in category_chunks(evaluation, _CHUNK):
+        for start in range(0, len(everything), _CHUNK):
+            params.imgIds = everything[start : start + _CHUNK]
+            with quiet():
+                evaluation.evaluate()
+            for (category, area), part in _parts(evaluation, places):
+                parts[before + category, area].append(part)
+            evaluation.evalImgs = []
     return Matches(
         images=tuple(detections),
         names=tuple(names[category] for category in sorted(names)),
