@@ -11,7 +11,7 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.plugins import Task, registry
+from harness.plugins import Task, reference_metrics, registry
 from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
@@ -146,6 +146,8 @@ def write_cache(path: Path, content: bytes) -> None:
 def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
     """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
+    if reference_metrics():
+        digest.update(b"by the reference implementation")
     digest.update(directory.record_file(cell).content_hash().encode())
     truth = directory.truth_path(cell.task)
     if truth.is_file():
