@@ -16,6 +16,7 @@ from harness.api.parts import Part
 from harness.api.process_state import preserve_process_state
 from harness.api.restorers import ReadyRestorer
 from harness.api.run import Run
+from harness.assets.programs import trusting
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.errors import UserError
 from harness.records.run_directory import RunDirectory
@@ -61,6 +62,7 @@ _KEYWORDS = (
     "retry_failed",
     "max_equal_failures",
     "progress",
+    "trust_code",
 )
 
 
@@ -74,6 +76,7 @@ def evaluate(
     retry_failed: bool = False,
     max_equal_failures: int = MAX_EQUAL_FAILURES,
     progress: bool | None = None,
+    trust_code: bool = False,
     **fields: Unpack[Fields],
 ) -> Run:
     """Measure a study, or what is missing of it, as ``harness run`` does.
@@ -98,6 +101,7 @@ def evaluate(
             left for the next call, and a notice says so. 0: never.
         progress: tell on standard error what goes on: a bar on a terminal, a line every 15 seconds
             elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
+        trust_code: run TorchScript files, which are programs and may do anything to your files.
         **fields: fields of the study, laid over ``study``: ``task``, ``qf``, ``dataset``,
             ``restorers``, ``limit``... What stands in ``restorers`` is a name, a function of an
             RGB image, a `torch.nn.Module`, a `harness.restorer`, or a `harness.plugins.Restorer`;
@@ -130,7 +134,7 @@ def evaluate(
     _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
-    with preserve_process_state(), _logging(shown):
+    with preserve_process_state(), _logging(shown), trusting(trust_code):
         plans = make_plans(merged, where, gate, overrides)
         parts: list[Part] = []
         notices: list[str] = []
@@ -175,14 +179,16 @@ def evaluate(
         notices=tuple(dict.fromkeys(notices)),
         failed=failed,
         overrides=overrides,
+        trust_code=trust_code,
     )
 
 
-def open(path: str | os.PathLike[str]) -> Run:
+def open(path: str | os.PathLike[str], *, trust_code: bool = False) -> Run:
     """The numbers of a run directory that is there already; nothing is run.
 
     Args:
         path: a run directory, or the folder of several whose tasks differ, as ``auto`` makes it.
+        trust_code: let panels run the TorchScript files and the Python configs that it names.
 
     Raises:
         UserError: it is none.
@@ -191,12 +197,12 @@ def open(path: str | os.PathLike[str]) -> Run:
     inner = sorted(directory.path.glob("*/manifest.json"))
     if directory.manifest_path.exists() or not inner:
         directory.manifest()
-        return Run((Part(directory),))
+        return Run((Part(directory),), trust_code=trust_code)
     parts = [Part(RunDirectory(manifest.parent)) for manifest in inner]
     tasks = [task for part in parts for task in {cell.task for cell in part.cells}]
     if len(tasks) > len(set(tasks)):
         directory.manifest()  # raises: it is none, and names those in it
-    return Run(tuple(parts))
+    return Run(tuple(parts), trust_code=trust_code)
 
 
 def _file_and_values(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.assets.offline import enforce, offline
+from harness.assets.programs import trust_code
 from harness.errors import HarnessError, UserError
 from harness.text import csv, printable, styled
 
@@ -47,6 +48,8 @@ def common_options(arguments: list[str]) -> tuple[list[str], bool]:
             debug = True
         elif argument == "--offline":
             enforce()
+        elif argument == "--trust-code":
+            trust_code()
         elif name == "--data-root":
             folder = value if equals else next(waiting, "")
             if not folder:

@@ -43,6 +43,10 @@ def _main(
     offline: Annotated[
         bool, typer.Option("--offline", help="Open no network connection, whatever happens.")
     ] = False,
+    trust_code: Annotated[
+        bool,
+        typer.Option("--trust-code", help="Run TorchScript files: programs, not weights alone."),
+    ] = False,
     data_root: Annotated[
         Path | None, typer.Option("--data-root", help="Folder of the data sets; $HARNESS_DATA.")
     ] = None,
