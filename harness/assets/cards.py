@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_validator
 
 from harness.assets.disk import writing
+from harness.assets.reading import open_regular
 from harness.errors import UserError
 
 
@@ -178,9 +179,13 @@ def write_card(card: Card, path: Path) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file, lower-case hex."""
+    """The sha256 of a file, lower-case hex.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

@@ -27,6 +27,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 from PIL.TiffImagePlugin import TiffImageFile
 
+from harness.assets.reading import IRREGULAR, read_regular
 from harness.errors import ImageError
 from harness.plugins.opening import load_image, open_image
 
@@ -132,12 +133,16 @@ def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise ImageError(f"Cannot read image {path}: it is a folder; name an image file.")
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError as error:
         raise ImageError(
             f"Cannot read image {path}: no such file; check the path or fetch the data again."
         ) from error
     except OSError as error:
+        if error.strerror == IRREGULAR:
+            raise ImageError(
+                f"Cannot read image {path}: {IRREGULAR}; put an image in its place."
+            ) from error
         raise ImageError(
             f"Cannot read image {path}: {_reason(error)}; check the file's rights."
         ) from error

@@ -12,6 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.assets.reading import check_regular
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -44,9 +46,14 @@ def load_image(data: bytes) -> Image.Image:
 
 
 def open_image(path: Path) -> Image.Image:
-    """An image of a file, its header read; texts that Pillow refuses are left out."""
+    """An image of a file, its header read; texts that Pillow refuses are left out.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or no image.
+    """
     from PIL import Image
 
+    check_regular(path)
     try:
         return Image.open(path, formats=_formats())
     except ValueError:

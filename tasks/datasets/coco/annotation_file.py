@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.classes import composed
@@ -47,7 +48,7 @@ def load(path: Path) -> InstancesFile:
         UserError: it cannot be read, is no JSON or no COCO instances file.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path))
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from harness.plugins import ImageRef, upright
 from tasks.datasets.common.class_names import is_background
@@ -113,7 +114,7 @@ def _opened(path: Path, load: bool) -> Image.Image:
     from harness.plugins.opening import load_image, open_image
 
     try:
-        image = load_image(path.read_bytes()) if load else open_image(path)
+        image = load_image(read_regular(path)) if load else open_image(path)
     except OSError as error:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from tasks.classes import composed
-from tasks.datasets.common.files import size_text
+from tasks.datasets.common.files import MOST_TEXT, size_text
 
 VERSION = "2"
 """Bumped whenever a box can be read otherwise."""
@@ -68,7 +69,7 @@ def read_annotation(path: Path) -> AnnotationFile:
         UserError: it cannot be read, or an object has no name or no box.
     """
     try:
-        root = _parsed(path.read_bytes())
+        root = _parsed(read_regular(path, MOST_TEXT))
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
     except UnicodeError as error:
