@@ -1,12 +1,13 @@
 """Fixtures of the harness's tests."""
 
+import os
 import sys
 
 import pytest
 from fakes import World
 
 from harness.assets.programs import VARIABLE as TRUST
-from harness.assets.programs import trusting
+from harness.assets.reading import PIXELS_VARIABLE
 from harness.cli import main as cli
 
 
@@ -30,8 +31,14 @@ def harness(monkeypatch, capsys, tmp_path):
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop, trusting(False):  # what it says is of one command
-            cli.main()
+        with pytest.raises(SystemExit) as stop:
+            for name in (TRUST, PIXELS_VARIABLE):  # what they say is of one command
+                monkeypatch.setenv(name, os.environ.get(name, ""))
+            kept = [os.environ[name] for name in (TRUST, PIXELS_VARIABLE)]
+            try:
+                cli.main()
+            finally:
+                os.environ[TRUST], os.environ[PIXELS_VARIABLE] = kept
         captured = capsys.readouterr()
         return stop.value.code or 0, captured.out, captured.err
 

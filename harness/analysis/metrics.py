@@ -11,6 +11,7 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.assets.reading import load_json
 from harness.plugins import Task, reference_metrics, registry
 from harness.plugins.record import Record
 from harness.records.atomic import finite
@@ -125,7 +126,7 @@ def _metrics(
     """The task's metrics, from the cache when it is of the same ``state``."""
     path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-        cached = json.loads(path.read_text(encoding="utf-8"))
+        cached = load_json(path.read_text(encoding="utf-8"))
         if cached["state"] == state:
             return {name: float(value) for name, value in cached["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_validator
 
 from harness.assets.disk import writing
-from harness.assets.reading import open_regular
+from harness.assets.reading import load_yaml, open_regular
 from harness.errors import UserError
 
 
@@ -50,7 +50,7 @@ def settings() -> dict[str, str]:
     """
     path = settings_path()
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = load_yaml(path)
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError, ValueError) as error:
@@ -150,7 +150,7 @@ def read_card(path: Path) -> Card:
         UserError: the file is missing, is no YAML, or does not fit the schema.
     """
     try:
-        return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Card.model_validate(load_yaml(path))
     except OSError as error:
         raise UserError(
             f"No card at {path}: {error.strerror}. Restore the file, or train it again "

@@ -47,6 +47,10 @@ def _main(
         bool,
         typer.Option("--trust-code", help="Run TorchScript files: programs, not weights alone."),
     ] = False,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option("--max-pixels", help="Refuse larger images; 178956970 by default, 0: none."),
+    ] = None,
     data_root: Annotated[
         Path | None, typer.Option("--data-root", help="Folder of the data sets; $HARNESS_DATA.")
     ] = None,

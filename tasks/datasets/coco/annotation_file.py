@@ -5,13 +5,12 @@ What pycocotools itself does not mind, but makes a wrong number, is refused.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.assets.reading import read_regular
+from harness.assets.reading import load_json, read_regular
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.classes import composed
@@ -21,6 +20,12 @@ from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 KEYS = ("images", "annotations", "categories")
 
 _IDS = ("id", "image_id", "category_id")
+
+_LARGEST = 2**63 - 1
+"""What numpy holds; below 0, a label would mean a class that the data set has not."""
+
+MOST_CATEGORIES = 100_000
+"""Categories of a file; the arrays of the metric are as long."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,14 @@ class Instances:
             ``area`` (square pixels).
         categories: in the order of their ids.
         notice: what the user should know about the boxes, or nothing.
+        renumbered: the file's category ids are negative, or beyond 64 bits: here they are 1, 2, ….
     """
 
     images: tuple[ImageEntry, ...]
     annotations: Mapping[int, list[Json]]
     categories: tuple[CocoCategory, ...]
     notice: str
+    renumbered: bool = False
 
 
 def load(path: Path) -> InstancesFile:
@@ -48,10 +55,10 @@ def load(path: Path) -> InstancesFile:
         UserError: it cannot be read, is no JSON or no COCO instances file.
     """
     try:
-        content = json.loads(read_regular(path))
+        content = load_json(read_regular(path))
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not JSON ({error}): give a COCO instances file.") from error
     lacking = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if lacking:
@@ -91,7 +98,8 @@ def _same_kind(notes: Sequence[Json], name: str, ids: Iterable[int | str]) -> li
 def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
     """The images of a file in the order of their ids, as pycocotools and detectron2 take them.
 
-    Ids that are no integers are replaced by 1, 2, … in the order of the file; ``key`` keeps them.
+    Ids that are no integers of 64 bits are replaced by 1, 2, … in the order of the file; ``key``
+    keeps them.
 
     Raises:
         UserError: there are none, an entry has no id or file name, or two have the same.
@@ -99,15 +107,14 @@ def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
     if not entries:
         raise UserError(f"{path} lists no image.")
     for entry in entries:
-        if not isinstance(entry.get("id"), int | str) or not isinstance(
-            entry.get("file_name"), str
-        ):
+        named = isinstance(entry.get("file_name"), str)
+        if not named or not isinstance(entry.get("id"), int | str) or isinstance(entry["id"], bool):
             raise UserError(
                 f"{path}: an image needs an id and a file_name, and one is {brief(entry)}."
             )
     for key in ("id", "file_name"):
         _refuse_twins(path, "images", key, entries)
-    plain = all(isinstance(entry["id"], int) for entry in entries)
+    plain = all(isinstance(i["id"], int) and abs(i["id"]) <= _LARGEST for i in entries)
     images = [
         ImageEntry(
             id=entry["id"] if plain else number,
@@ -125,12 +132,19 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory,
     """The categories of a file in the order of their ids.
 
     Raises:
-        UserError: there are none, one has no integer id or no name, or two have the same id.
+        UserError: there are none, or too many, one has no integer id or no name, or two have the
+            same id.
     """
+    if len(entries) > MOST_CATEGORIES:
+        raise UserError(
+            f"{path} lists {len(entries)} categories, and {MOST_CATEGORIES} are the most that are "
+            "scored: leave out those without annotations."
+        )
     if not entries:
         raise UserError(f"{path} lists no category.")
     for entry in entries:
-        if not isinstance(entry.get("id"), int) or not isinstance(entry.get("name"), str):
+        named = isinstance(entry.get("name"), str)
+        if not named or not isinstance(entry.get("id"), int) or isinstance(entry["id"], bool):
             raise UserError(
                 f"{path}: a category needs an integer id and a name, and one is {brief(entry)}."
             )
@@ -166,6 +180,10 @@ def checked(
     _refuse_twins(path, "categories", "name", categories)
     notes = _same_kind(notes, "image_id", (image.key for image in images))
     _check_references(path, notes, images, categories)
+    numbers = _renumbering(categories)
+    if numbers:
+        categories = tuple(CocoCategory(id=numbers[c["id"]], name=c["name"]) for c in categories)
+        notes = [{**note, "category_id": numbers[note["category_id"]]} for note in notes]
     by_key = {image.key: image for image in images}
     notice = check_boxes(path, notes, by_key, image_size)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
@@ -179,7 +197,16 @@ def checked(
         annotations=annotations,
         categories=categories,
         notice="\n".join(filter(None, (notice, ignored))),
+        renumbered=bool(numbers),
     )
+
+
+def _renumbering(categories: Sequence[CocoCategory]) -> dict[int, int]:
+    """What stands for category ids of which one is no label: 1, 2, … in their order; or nothing."""
+    ids = [entry["id"] for entry in categories]
+    if all(0 <= number <= _LARGEST for number in ids):
+        return {}
+    return {number: place for place, number in enumerate(ids, start=1)}
 
 
 def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> ImageEntry:
@@ -242,8 +269,8 @@ def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Mapping[str
 def _key(entry: Mapping[str, object], name: str) -> int | str:
     """A value as a key; what cannot be one is the key of nothing."""
     value = entry.get(name)
-    return value if isinstance(value, int | str) else str(value)
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else str(value)
 
 
 def _side(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= _LARGEST else 0

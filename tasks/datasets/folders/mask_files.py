@@ -119,7 +119,8 @@ def _opened(path: Path, load: bool) -> Image.Image:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error
     except Exception as error:  # Pillow's readers raise nearly anything on a damaged file
-        raise UserError(f"Cannot read the mask {path}: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise UserError(f"Cannot read the mask {path}: {reason}.") from error
     if image.mode not in _MODES:
         raise UserError(
             f"The mask {path} is of Pillow mode {image.mode}: a mask has one value of 8 bits a "

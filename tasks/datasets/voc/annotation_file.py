@@ -18,6 +18,8 @@ VERSION = "2"
 
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
 
+_ENTITY = b"<!ENTITY"
+
 _MARKS = {
     **dict.fromkeys(("0", "0.0", "false", "no", "n", "f"), False),
     **dict.fromkeys(("1", "1.0", "true", "yes", "y", "t"), True),
@@ -84,12 +86,20 @@ def read_annotation(path: Path) -> AnnotationFile:
 
 
 def _parsed(content: bytes) -> ElementTree.Element:
-    """The root of an XML file; expat knows no encoding of several bytes but Unicode's."""
+    """The root of an XML file; expat knows no encoding of several bytes but Unicode's.
+
+    Raises:
+        ValueError: it defines entities, by which a small file may become a large one.
+    """
+    if _ENTITY in content.replace(b"\0", b""):
+        raise ValueError("it defines entities, which are not read: write out what they stand for")
     declared = _DECLARED.match(content)
     name = declared[1].decode("ascii").lower() if declared else "utf-8"
     if not name.startswith(("utf", "ucs", "iso-10646")):
         # What calls itself GB2312 holds characters of its successors.
         text = content.decode("gb18030" if name in ("gb2312", "gbk", "cp936") else name)
+        if _ENTITY.decode() in text:
+            raise ValueError("it defines entities, which are not read")
         return ElementTree.fromstring(text[text.index("?>") + 2 :].lstrip())
     if name == "utf-8" and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         content.decode("utf-8-sig")
