@@ -55,14 +55,8 @@ class Fields(TypedDict, total=False):
 
 
 _KEYWORDS = (
-    "output",
-    "workers",
-    "gate",
-    "fail_fast",
-    "retry_failed",
-    "max_equal_failures",
-    "progress",
-    "trust_code",
+    *("output", "workers", "gate", "fail_fast", "retry_failed"),
+    *("max_equal_failures", "progress", "trust_code"),
 )
 
 
