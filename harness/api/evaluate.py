@@ -56,7 +56,7 @@ class Fields(TypedDict, total=False):
 
 _KEYWORDS = (
     *("output", "workers", "gate", "fail_fast", "retry_failed"),
-    *("max_equal_failures", "progress", "trust_code"),
+    *("max_equal_failures", "max_failures", "progress", "trust_code"),
 )
 
 
@@ -69,6 +69,7 @@ def evaluate(
     fail_fast: bool = False,
     retry_failed: bool = False,
     max_equal_failures: int = MAX_EQUAL_FAILURES,
+    max_failures: int | str | None = None,
     progress: bool | None = None,
     trust_code: bool = False,
     **fields: Unpack[Fields],
@@ -80,7 +81,8 @@ def evaluate(
 
     Nothing goes to standard output, and nothing is downloaded. It may be called from any thread,
     from a running event loop (which waits), and again and again; two calls at the same moment
-    take turns.
+    take turns. The models run in this very process, whose objects they may be: what hangs or
+    crashes here is not ended and gone on without, as ``harness run`` does it.
 
     Args:
         study: a `Study`, a mapping of its fields, or the path of a YAML file.
@@ -93,6 +95,8 @@ def evaluate(
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; what it lacks is
             left for the next call, and a notice says so. 0: never.
+        max_failures: raise when more images than that failed, by number or as a share such as
+            ``"5%"``; what is computed is kept.
         progress: tell on standard error what goes on: a bar on a terminal, a line every 15 seconds
             elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
         trust_code: run TorchScript files, which are programs and may do anything to your files.
@@ -151,6 +155,7 @@ def evaluate(
                 workers=workers,
                 gate=gate,
                 max_equal_failures=most,
+                max_failures=None if max_failures is None else str(max_failures),
             )
             if shown:
                 sys.stderr.writelines(f"{sentence}\n" for sentence in outcome.stopped)
