@@ -162,7 +162,7 @@ def evaluate(
             forget_cells(directory, unrepeatable)
             keys = frozenset({cell.key for cell in plan.cells} | set(plan.skipped))
             parts.append(Part(directory, keys))
-            notices += [*plan_notices, *outcome.stopped]
+            notices += [*plan_notices, *outcome.notices, *outcome.stopped]
             failed |= outcome.failed
             computed += outcome.computed
             images += len(plan.images)

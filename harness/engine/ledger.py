@@ -29,6 +29,7 @@ class Outcome:
         failed: image id to why it failed, over all cells of the plan.
         reasons: the same, a sentence for each restorer's failure.
         stopped: a sentence for each cell that was given up.
+        notices: what was told on the way.
     """
 
     total: int
@@ -36,6 +37,7 @@ class Outcome:
     failed: dict[str, str]
     stopped: tuple[str, ...] = ()
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -65,6 +67,7 @@ class Ledger:
         self._images = {image.id: image for image in plan.images}
         self._failed = Failures()
         self.failures = EqualFailures(most_equal_failures)
+        self._notices: list[str] = []
         self.done: dict[Cell, set[str]] = {}
         self.held: Counter[Cell] = Counter()
         for cell in plan.cells:
@@ -99,6 +102,11 @@ class Ledger:
         self.progress.tell(partial(describe_cell, self.directory, cell))
         self._told = [*self._told, cell.key]
         self._watch.keep(f"told {self.directory.path}", self._told)
+
+    def notice(self, sentence: str) -> None:
+        """Tell the user something, at once and in the outcome."""
+        self._notices.append(sentence)
+        self.progress.tell(lambda: sentence)
 
     def give_up(self, images: Sequence[GivenUp]) -> None:
         """Record the images that ended a process.
@@ -163,6 +171,7 @@ class Ledger:
             failed={image: "; ".join(sentences) for image, sentences in reasons.items()},
             stopped=tuple(self.failures.sentence(c, left[c]) for c in stopped if left[c]),
             reasons=reasons,
+            notices=tuple(self._notices),
         )
 
 

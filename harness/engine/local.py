@@ -119,6 +119,7 @@ class _Walk:
             run=self._run,
             watch=self._watch,
             tell_waiting=self._tell_waiting,
+            tell=self._ledger.notice,
         )
         with closing(records):  # its threads are done before the lock goes
             for cell, record in records:

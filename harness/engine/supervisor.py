@@ -76,6 +76,8 @@ class Supervisor:
             seen = any(jobs[0].suspect.is_part_of(one) for one in self._alone)
             # A kill may come from outside: then the same image is fine when it is tried again.
             culprit = jobs[0] if seen or not attempt.killed else None
+        if any(job.is_trial for job in jobs):
+            return  # what was tried says so itself
         if culprit is not None:
             failure = culprit.given_up(attempt.death)
             self._given_up.append(failure)

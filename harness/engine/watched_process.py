@@ -50,6 +50,11 @@ class Job:
         self.step = Step(begin.worker, f"the image {begin.image}", begin.cells, 0)
 
     @property
+    def is_trial(self) -> bool:
+        """It is no image of the run: a restorer is tried."""
+        return not self.begin.image
+
+    @property
     def suspect(self) -> Suspect:
         """For the next process: to be computed alone."""
         return Suspect(self.begin.run, self.begin.image, self.begin.cells)

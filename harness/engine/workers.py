@@ -19,6 +19,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
 from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.engine.pipeline import Prepared, prepare, process
+from harness.engine.thread_safety import ThreadSafety
 from harness.plugins import ImageRef, Record
 from harness.study.plan import Plan
 from harness.study.study import Cell, Condition
@@ -51,6 +52,7 @@ def process_images(
     run: str = "",
     watch: Watch = UNWATCHED,
     tell_waiting: Callable[[list[str]], None] = lambda images: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Generator[tuple[Cell, Record], None, None]:
     """The records of the jobs, as they come.
 
@@ -62,6 +64,7 @@ def process_images(
         run: the run directory, for ``watch``.
         watch: told where the workers are.
         tell_waiting: told the images that are waited for, where the caller leaves early.
+        tell: told where a restorer is not thread-safe, so that one image at a time is computed.
 
     Yields:
         A cell and a record. Records of one image in one cell come once; images come in no
@@ -80,16 +83,19 @@ def process_images(
     for job in jobs:
         todo.put(job)
     crew = _Crew(plan, todo, stopped, run, watch)
+    at_once = min(workers, len(jobs))
+    if at_once > 1:
+        crew.safety = ThreadSafety(plan, run, watch, crew.tell)
     team = [
         threading.Thread(target=crew.work, name=f"worker-{number}", daemon=True)
-        for number in range(min(workers, len(jobs)))
+        for number in range(at_once)
     ]
     try:
         with kept_memory():
             for worker in team:
                 worker.start()
             try:
-                yield from crew.results(len(team))
+                yield from crew.results(len(team), tell)
             finally:
                 crew.stop.set()
                 soon = time.monotonic() + _SOON
@@ -121,7 +127,8 @@ class _Crew:
         self._watch = watch
         self._at_work: dict[str, str] = {}
         self._prepared = _PreparedImages(plan, watch)
-        self._done: queue.SimpleQueue[tuple[Cell, Record] | BaseException | None] = (
+        self.safety: ThreadSafety | None = None
+        self._done: queue.SimpleQueue[tuple[Cell, Record] | str | BaseException | None] = (
             queue.SimpleQueue()
         )
         self.stop = threading.Event()
@@ -137,7 +144,13 @@ class _Crew:
                 cells = [cell for cell in missing if cell not in self._stopped]
                 if not cells:
                     continue
-                self._compute(image, cells)
+                if self.safety is None:
+                    self._compute(image, cells)
+                    continue
+                self.safety.see(image, cells)
+                with self.safety.turn():
+                    if not self.stop.is_set():
+                        self._compute(image, cells)
         except queue.Empty:
             pass
         except BaseException as error:  # told to the main thread, which raises it
@@ -164,11 +177,15 @@ class _Crew:
         finally:
             del self._at_work[worker]
 
+    def tell(self, sentence: str) -> None:
+        """Have the main thread tell it."""
+        self._done.put(sentence)
+
     def images_at_work(self) -> list[str]:
         """Their ids."""
         return sorted(set(self._at_work.values()))
 
-    def results(self, workers: int) -> Iterator[tuple[Cell, Record]]:
+    def results(self, workers: int, tell: Callable[[str], None]) -> Iterator[tuple[Cell, Record]]:
         """What the workers put, until the last one is done."""
         while workers:
             item = self._done.get()
@@ -176,6 +193,8 @@ class _Crew:
                 workers -= 1
             elif isinstance(item, BaseException):
                 raise item
+            elif isinstance(item, str):
+                tell(item)
             else:
                 yield item
 

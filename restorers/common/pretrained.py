@@ -53,6 +53,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
     paper: ClassVar[str] = ""
     version: ClassVar[str] = "1"
     default: ClassVar[str] = "small"
+    thread_safe = True  # tests/abuse/test_thread_safety.py holds it
     blind: ClassVar[bool] = False
     tiling: ClassVar[Tiling] = Tiling()
 

@@ -57,6 +57,12 @@ def test_a_kill_from_outside_is_no_images_failure(watched, workers):
     assert "SIGKILL" in said
 
 
+def test_a_trial_that_ends_the_process_is_no_images_failure(watched):
+    code, said, records = watched.run("trial", "a")
+
+    assert (code, said, records) == (0, "", {"trial": "well", "a": "well"})
+
+
 def test_the_same_command_again_does_not_die_again(watched):
     watched.run("a", "exit", "b")
     code, said, records = watched.run("a", "exit", "b")

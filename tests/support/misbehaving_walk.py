@@ -69,6 +69,10 @@ def main():
         channel.begin("here", "a", ["cell"], "bad")
         channel.end(["cell"])
         os._exit(3)
+    if images[0] == "trial" and "trial" not in channel.past.kept:
+        channel.begin("here", "", [], "bad")
+        channel.keep("trial", "bad")
+        os._exit(0)
     channel.limit(float(limit))
     walk = Walk(channel, images)
     for one in channel.past.alone:
