@@ -36,6 +36,7 @@ class CellResult:
         bpp: mean bits per pixel of the images in the number.
         measured: ids of the images in the number.
         lossless: those whose pixels are equal to the originals', so that their PSNR is infinite.
+        tiled: those that were restored in tiles because memory ran out.
     """
 
     cell: CellEntry
@@ -46,6 +47,7 @@ class CellResult:
     bpp: float
     measured: frozenset[str] = frozenset()
     lossless: tuple[str, ...] = ()
+    tiled: tuple[str, ...] = ()
 
     @property
     def condition(self) -> Condition:
@@ -91,6 +93,7 @@ def measure(directory: RunDirectory, keys: Collection[str] | None = None) -> lis
                 bpp=bpp,
                 measured=frozenset(good),
                 lossless=tuple(i for i, r in good.items() if math.inf in r.fidelity.values()),
+                tiled=tuple(i for i, r in good.items() if r.tile is not None),
             )
         )
     return results

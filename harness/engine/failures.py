@@ -33,6 +33,8 @@ def failure_sentence(who: str, image_id: str, error: BaseException) -> str:
         return f"{who} failed on {image_id}: it called sys.exit({error.code!r:.80})"
     kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).split())  # torch's messages have several lines
+    if isinstance(error, MemoryError) and not reason:
+        reason = "memory ran out; --workers 1 needs the least"
     return f"{who} failed on {image_id}: {kind}{reason}"
 
 

@@ -118,7 +118,7 @@ def _restored(
     original = ready.original
     seconds = {"read": ready.seconds[None]}
     compressed = None if condition is None else ready.compressed[condition]
-    predicted_qf = None
+    predicted_qf = tile = None
     who = f"restorer {restorer.name}"
     watch.step(who, [cell.key for cell in cells], original.size // 3)
     try:
@@ -130,7 +130,7 @@ def _restored(
             writable = replace(compressed, pixels=compressed.pixels.copy())
             restored = as_restored(_timed(seconds, "restore", lambda: restorer.restore(writable)))
             check_restored(restorer.name, original, restored)
-            pixels, predicted_qf = restored.pixels, restored.predicted_qf
+            pixels, predicted_qf, tile = restored.pixels, restored.predicted_qf, restored.tile
     except PART_FAILURES as error:  # any restorer may fail on any image; the others go on
         raise_if_general(error)
         message = failure_sentence(who, ready.image.id, error)
@@ -146,6 +146,7 @@ def _restored(
         bytes=size,
         bpp=8 * size / (height * width),
         predicted_qf=None if predicted_qf is None else float(predicted_qf),
+        tile=tile,
         fidelity=_timed(seconds, "fidelity", lambda: score(original, pixels)),
     )
     for cell in cells:

@@ -20,10 +20,14 @@ class Restored:
         pixels: the restored image.
         predicted_qf: the quality factor that the restorer takes the file to have; None if it
             predicts none. It is kept in the record.
+        tile: side of the tiles that the image was cut into because memory ran out, pixels; None
+            where it was restored as the fingerprint says. It is kept in the record, too, and
+            tables say how many there are.
     """
 
     pixels: RGB
     predicted_qf: float | None = None
+    tile: int | None = None
 
 
 def as_restored(given: RGB | Restored) -> Restored:
