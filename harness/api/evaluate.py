@@ -18,7 +18,7 @@ from harness.api.restorers import ReadyRestorer
 from harness.api.run import Run
 from harness.assets.programs import trusting
 from harness.engine import MAX_EQUAL_FAILURES
-from harness.errors import UserError
+from harness.errors import UserError, no_exit
 from harness.records.run_directory import RunDirectory
 from harness.study.overrides import Overrides
 from harness.study.study import Study, read_study
@@ -132,7 +132,7 @@ def evaluate(
     _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
-    with preserve_process_state(), _logging(shown), trusting(trust_code):
+    with preserve_process_state(), _logging(shown), trusting(trust_code), no_exit():
         plans = make_plans(merged, where, gate, overrides)
         parts: list[Part] = []
         notices: list[str] = []

@@ -23,7 +23,7 @@ from harness.cli.run import run
 from harness.cli.table import table
 from harness.cli.verify import verify
 from harness.engine.heartbeats import UNWATCHED, Watch
-from harness.errors import HarnessError
+from harness.errors import HarnessError, no_exit
 
 app = typer.Typer(
     name="harness",
@@ -96,7 +96,8 @@ def _run(arguments: list[str], watch: Watch) -> int:
     if plain and arguments[:1] == ["list"]:
         assets.list_(*arguments[1:])
         return 0
-    code = app(arguments, prog_name="harness", standalone_mode=False, obj=watch)
+    with no_exit():
+        code = app(arguments, prog_name="harness", standalone_mode=False, obj=watch)
     return code if isinstance(code, int) else 0
 
 
