@@ -27,7 +27,6 @@ class Photos(Leaves, DataSet):
     tasks = ("fidelity",)
     classes = ()
     notice = ""
-    default_models = {}
 
     def __init__(self, where, path):
         super().__init__(where)

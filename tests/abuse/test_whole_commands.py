@@ -53,7 +53,7 @@ def run(tmp_path, plugin):
 
 @pytest.mark.slow
 def test_a_run_goes_on_after_what_ends_its_process_and_does_not_die_again(run):
-    done, records = run(",segfault,exit,hang,sys.exit", "--image-timeout", "5", "--workers", "2")
+    done, records = run(",segfault,exit,hang,sys.exit", "--image-timeout", "5", "--workers", "1")
 
     assert done.returncode == 2  # images failed
     assert {image: record.error for image, record in sorted(records.items())} == {
