@@ -118,7 +118,7 @@ class Suspect(NamedTuple):
     image: str
     cells: list[str]
 
-    def is_part_of(self, other: Suspect) -> bool:
+    def lies_within(self, other: Suspect) -> bool:
         """Whether it is the same image in cells of the other; some may be computed by now."""
         same = (self.run, self.image) == (other.run, other.image)
         return same and set(self.cells) <= set(other.cells)

@@ -22,8 +22,7 @@ from harness.engine.heartbeats import (
     Past,
     Suspect,
 )
-from harness.engine.patience import Patience
-from harness.engine.watched_process import WatchedProcess
+from harness.engine.watched_process import Patience, WatchedProcess
 from harness.text import printable
 
 _UNEXPLAINED = 3
@@ -73,7 +72,7 @@ class Supervisor:
         jobs = list(attempt.jobs.values())
         culprit = attempt.hung
         if culprit is None and len(jobs) == 1:
-            seen = any(jobs[0].suspect.is_part_of(one) for one in self._alone)
+            seen = any(jobs[0].suspect.lies_within(one) for one in self._alone)
             # A kill may come from outside: then the same image is fine when it is tried again.
             culprit = jobs[0] if seen or not attempt.killed else None
         if any(job.is_trial for job in jobs):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.engine.patience import FIRST, LEAST, Patience
+from harness.engine.watched_process import FIRST, LEAST, Patience
 
 
 @pytest.mark.parametrize(
