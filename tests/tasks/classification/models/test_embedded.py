@@ -69,7 +69,7 @@ def test_the_gate_expects_what_the_card_measured_on_all_pictures_only(model, few
 
     class Whole(ScenesThings):
         def images(self):
-            return [None] * 504
+            return [None] * 514
 
     expected = model.expected(Whole(), "top-1")
     assert expected.value == pytest.approx(100 * read_card(CARD).measured["top-1"])
