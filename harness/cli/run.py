@@ -88,6 +88,10 @@ def run(
     show_study: Annotated[
         bool, typer.Option("--show-study", help="Print the merged study and stop.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what there is to compute and how long it takes."),
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
     ] = False,
@@ -179,6 +183,9 @@ def run(
         format=format,
         draws=draws,
     )
+    if dry_run:
+        _forecast(merged, options)
+        return
     allowed_failures(max_failures, 1)  # a mistake is said before anything is loaded
     watch = context.find_object(Watch) or UNWATCHED
     watch.limit(image_timeout)
@@ -212,6 +219,21 @@ class RunOptions:
     detail: bool
     format: str
     draws: int
+
+
+def _forecast(study: Study, options: RunOptions) -> None:
+    """Print what a study would take, or the several that ``auto`` makes of it."""
+    from harness.engine.workers import default_workers
+    from harness.records.run_directory import RunDirectory
+    from harness.study.planned_runs import make_plans
+    from harness.tools.forecast import forecast, forecast_lines
+
+    for plan, notices, path in make_plans(study, options.output, options.gate):
+        for notice in notices:
+            say(notice)
+        directory = RunDirectory(path)
+        told = forecast(plan, directory, options.workers or default_workers())
+        write("\n".join(forecast_lines(plan, directory, told)) + "\n")
 
 
 def run_studies(study: Study, options: RunOptions, watch: Watch = UNWATCHED) -> None:
