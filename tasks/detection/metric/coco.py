@@ -162,8 +162,17 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
+def image_numbers(ground_truth: Json) -> dict[str, int]:
+    """The images, by ``harness_id``, counted from 1 in the order of their ids.
+
+    The ids may be any integers; hotcoco takes none below 0.
+    """
+    ordered = sorted(ground_truth["images"], key=lambda image: int(image["id"]))
+    return {image["harness_id"]: number for number, image in enumerate(ordered, start=1)}
+
+
 def _by_image(detections: Mapping[str, Detections], ground_truth: Json) -> dict[int, Detections]:
-    numbers = {image["harness_id"]: image["id"] for image in ground_truth["images"]}
+    numbers = image_numbers(ground_truth)
     unknown = sorted(set(detections) - set(numbers))
     if unknown:
         raise HarnessError(
@@ -175,14 +184,16 @@ def _by_image(detections: Mapping[str, Detections], ground_truth: Json) -> dict[
 
 
 def _truth(ground_truth: Json, images: set[int]) -> Json:
-    kept = [note for note in ground_truth["annotations"] if note["image_id"] in images]
+    numbers = image_numbers(ground_truth)
+    number_of = {image["id"]: numbers[image["harness_id"]] for image in ground_truth["images"]}
+    kept = [note for note in ground_truth["annotations"] if number_of[note["image_id"]] in images]
     return {
-        "images": [image for image in ground_truth["images"] if image["id"] in images],
+        "images": [{"id": number} for number in sorted(images)],
         "categories": ground_truth["categories"],
         # Numbered anew from 1: COCOeval takes a match with annotation 0 for no match.
         "annotations": [
             {
-                "image_id": note["image_id"],
+                "image_id": number_of[note["image_id"]],
                 "category_id": note["category_id"],
                 "bbox": note["bbox"],
                 "area": note.get("area", note["bbox"][2] * note["bbox"][3]),

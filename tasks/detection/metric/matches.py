@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Detections, Json
-from tasks.detection.metric.coco import category_chunks, evaluator, quiet
+from tasks.detection.metric.coco import category_chunks, evaluator, image_numbers, quiet
 
 if TYPE_CHECKING:
     from pycocotools.cocoeval import COCOeval
@@ -78,7 +78,7 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
         HarnessError: an image is not in the ground truth.
     """
     evaluation, names = evaluator(detections, ground_truth)
-    numbers = {image["harness_id"]: image["id"] for image in ground_truth["images"]}
+    numbers = image_numbers(ground_truth)
     places = {numbers[key]: place for place, key in enumerate(detections)}
     params = evaluation.params
     everything = params.imgIds
