@@ -9,13 +9,17 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import check_format, say, write
+from harness.cli.help import kinds_of_names, names_of
 from harness.cli.options import Format
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="restorers, tasks, datasets, ...")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="restorers, tasks, datasets, ...", autocompletion=kinds_of_names),
+    ] = None,
 ) -> None:
-    """List everything that can be named."""
+    """List everything that can be named, with a line on what it is."""
     from harness.tools.describe import list_lines
 
     write("\n".join(list_lines(kind)).rstrip() + "\n")
@@ -24,17 +28,32 @@ def list_(
 def show(
     name: Annotated[
         str,
-        typer.Argument(help="A restorer, model, data set, ..., a run directory, or `licences`."),
+        typer.Argument(
+            help="A restorer, model, data set, ..., a run directory, or `licences`.",
+            autocompletion=names_of(),
+        ),
     ],
+    full: Annotated[
+        bool, typer.Option("--full", help="Whole cards with recipes and checksums.")
+    ] = False,
 ) -> None:
-    """Show what is known about a name, its cards included, or about a run directory."""
+    """Show what is known about a name, with a few lines of each of its cards, or about a run."""
     if name in ("licences", "licenses"):
         from harness.tools.licences import licence_lines as lines
     else:
         from harness.tools.describe import show_lines
 
-        lines = partial(show_lines, name)
+        lines = partial(show_lines, name, full)
     write("\n".join(lines()).rstrip() + "\n")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where run directories are.")] = Path("results"),
+) -> None:
+    """List the run directories below a folder: study, cells done, date and one number."""
+    from harness.tools.runs import runs_text
+
+    write(runs_text(folder))
 
 
 def train(

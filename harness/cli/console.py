@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,6 +137,13 @@ def coloured() -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output is; None where it is none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
 def run_directory(path: Path | None) -> RunDirectory:
     """The run directory the user named, or the latest.
 
@@ -163,4 +171,5 @@ def print_table(
     if format == "csv":
         write(csv(run_frame(table, directory)))
     else:
-        write(render_markdown(table) if format == "md" else render_text(table, coloured()))
+        text = render_text(table, coloured(), width=terminal_width())
+        write(render_markdown(table) if format == "md" else text)

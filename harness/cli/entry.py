@@ -54,4 +54,4 @@ def _is_run(arguments: list[str]) -> bool:
         elif not word.startswith("-"):
             command = word
             break
-    return command == "run" and not {"--help", "--show-study"} & set(arguments)
+    return command == "run" and not {"-h", "--help", "--show-study"} & set(arguments)

@@ -8,15 +8,18 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from harness._version import __version__
 from harness.cli import assets
 from harness.cli.compare import compare
-from harness.cli.console import common_options, say, show_progress_logs
+from harness.cli.console import common_options, say, show_progress_logs, write
 from harness.cli.figures import figures
+from harness.cli.help import SectionedCommand, SectionedGroup
 from harness.cli.panels import panels
 from harness.cli.report import report
 from harness.cli.run import run
@@ -29,17 +32,31 @@ app = typer.Typer(
     name="harness",
     help="How much of a vision model's accuracy does an image restorer give back after "
     "compression?",
+    cls=SectionedGroup,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 _INTERRUPTED = 130  # which typer makes of an interrupt too
 
+COMPLETING = "_HARNESS_COMPLETE"
+"""The environment variable by which a shell asks."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        write(f"restoration-harness {__version__}\n")
+        raise typer.Exit
+
 
 @app.callback()
 def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which, and stop."),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="Open no network connection, whatever happens.")
@@ -59,19 +76,26 @@ def _main(
     """Options of every command, before or after its name (`main` reads them)."""
 
 
-app.command()(run)
-app.command()(table)
-app.command()(compare)
-app.command()(panels)
-app.command()(figures)
-app.command()(report)
-app.command()(verify)
-app.command("list")(assets.list_)
-app.command()(assets.show)
-app.command()(assets.train)
-app.command()(assets.doctor)
-app.command()(assets.fetch)
-app.command()(assets.cost)
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("run", run, "Degrade, restore, predict; print how much each restorer gives back."),
+    ("train", assets.train, "Train a network from a recipe."),
+    ("cost", assets.cost, "Parameters, operations, time and memory of the networks."),
+    ("table", table, "Tables of runs, or of the paper, in six formats."),
+    ("compare", compare, "Two restorers or runs: the difference, its interval, a gate."),
+    ("figures", figures, "Draw what a run says."),
+    ("panels", panels, "Images as each restorer leaves them, with what is found in them."),
+    ("report", report, "A run as one HTML page."),
+    ("runs", assets.runs, "The runs there are, and how far each is."),
+    ("verify", verify, "Hold a run's files against their checksums; repair it."),
+    ("list", assets.list_, "Everything that can be named."),
+    ("show", assets.show, "What is known about a name or a run; licences; BibTeX."),
+    ("doctor", assets.doctor, "What is installed, what works, which weights and data are here."),
+    ("fetch", assets.fetch, "Download published weights and data sets."),
+)
+"""The commands with a line each, which `harness --help` shows uncut on 80 columns."""
+
+for _name, _function, _line in _COMMANDS:
+    app.command(_name, cls=SectionedCommand, short_help=_line)(_function)
 
 
 def _interrupt(number: int, frame: Any) -> None:
@@ -96,6 +120,8 @@ def _run(arguments: list[str], watch: Watch) -> int:
     if plain and arguments[:1] == ["list"]:
         assets.list_(*arguments[1:])
         return 0
+    if COMPLETING in os.environ:  # a shell asks what could follow; typer ends the program itself
+        app(prog_name="harness")
     with no_exit():
         code = app(arguments, prog_name="harness", standalone_mode=False, obj=watch)
     return code if isinstance(code, int) else 0

@@ -9,8 +9,13 @@ import typer
 
 _FEWEST, _MOST = 20, 100_000
 
-Format = Annotated[str, typer.Option("--format", help="text, md or csv.")]
-Detail = Annotated[bool, typer.Option("--detail", help="Every metric, per class too.")]
+PRINTED = "What is printed"
+"""The section of the help for what changes a table and no number."""
+
+Format = Annotated[str, typer.Option("--format", help="text, md or csv.", rich_help_panel=PRINTED)]
+Detail = Annotated[
+    bool, typer.Option("--detail", help="Every metric, per class too.", rich_help_panel=PRINTED)
+]
 Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
@@ -28,6 +33,9 @@ def enough(draws: int) -> int:
 Draws = Annotated[
     int,
     typer.Option(
-        "--draws", callback=enough, help="Of the bootstrap behind intervals and marks; 0: neither."
+        "--draws",
+        callback=enough,
+        help="Of the bootstrap behind intervals and marks; 0: neither.",
+        rich_help_panel=PRINTED,
     ),
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import check_format, print_table, say, write
+from harness.cli.help import names_of
 from harness.cli.options import DRAWS, Detail, Draws, Format
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.heartbeats import UNWATCHED, Watch
@@ -21,113 +22,166 @@ if TYPE_CHECKING:
 _SHOWN = 5
 """Failed images and stopped cells that are named."""
 
-_TASKS = "detection, segmentation, classification, fidelity."
+_TASKS = "detection, segmentation, classification, fidelity; several with commas."
+_WHAT, _ON, _HOW = "What is measured", "On which images", "How it runs"
+_FAILING = "Where images fail"
 
 
 def run(
     context: typer.Context,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="NAMES", help=_TASKS),
+        typer.Option(
+            "--task",
+            metavar="NAMES",
+            autocompletion=names_of("tasks"),
+            help=f"{_TASKS} [default: detection]",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     qf: Annotated[
         list[str] | None,
-        typer.Option("--qf", metavar="NUMBERS", help="Quality factors of JPEG, or of --codec."),
+        typer.Option(
+            "--qf",
+            metavar="NUMBERS",
+            help="Quality factors of JPEG, or of --codec; 10-40:10 is 10,20,30,40, the default.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     restorers: Annotated[
         list[str] | None,
-        typer.Option("--restorers", metavar="NAMES", help="Names, or all."),
-    ] = None,
-    nearest_qf: Annotated[
-        bool,
-        typer.Option("--nearest-qf", help="A QF without a checkpoint takes the nearest one's."),
-    ] = False,
-    tile: Annotated[
-        int | None,
-        typer.Option("--tile", help="Side of the restorers' tiles, pixels; 0: never in tiles."),
-    ] = None,
-    luma: Annotated[
-        bool, typer.Option("--luma", help="Compress and score luma alone (task fidelity).")
-    ] = False,
-    dataset: Annotated[
-        str | None,
-        typer.Option("--dataset", help="auto, a name, or a path to images or annotations."),
-    ] = None,
-    images: Annotated[
-        str | None, typer.Option("--images", help="With --dataset FILE.json: the images' folder.")
-    ] = None,
-    masks: Annotated[
-        str | None, typer.Option("--masks", help="With --dataset IMAGES: the masks' folder.")
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option("--classes", help="File of class names, one a line.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="List of images of a VOC-layout folder.")
+        typer.Option(
+            "--restorers",
+            metavar="NAMES",
+            autocompletion=names_of("restorers"),
+            help="Names, weights files, NET.py:CLASS@WEIGHTS, or all, the default.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAMES", help="Vision model of a task: a name or a file."),
+        typer.Option(
+            "--model",
+            metavar="NAMES",
+            autocompletion=names_of("models"),
+            help="Vision model of a task: a name or a file; the data set's own by default.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     codec: Annotated[
         list[str] | None,
-        typer.Option("--codec", metavar="NAMES", help="What degrades the images."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="Run directory; results/runs/<study> by default."),
+        typer.Option(
+            "--codec",
+            metavar="NAMES",
+            autocompletion=names_of("codecs"),
+            help="What degrades the images. [default: jpeg]",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     study: Annotated[
         Path | None,
         typer.Option(
-            "--study", help="A study as YAML, or `embedded`, `table_v`; flags are laid over it."
+            "--study",
+            help="A study as YAML, or `embedded`, `table_v`; options are laid over it.",
+            rich_help_panel=_WHAT,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seeds every generator.")] = None,
-    show_study: Annotated[
-        bool, typer.Option("--show-study", help="Print the merged study and stop.")
-    ] = False,
-    dry_run: Annotated[
+    nearest_qf: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what there is to compute and how long it takes."),
-    ] = False,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Compute images again that failed before.")
-    ] = False,
-    max_equal_failures: Annotated[
-        int,
         typer.Option(
-            "--max-equal-failures",
-            min=0,
-            metavar="N",
-            help="N images in a row that fail alike stop a cell; 0: never.",
+            "--nearest-qf",
+            help="A QF without a checkpoint takes the nearest one's.",
+            rich_help_panel=_WHAT,
         ),
-    ] = MAX_EQUAL_FAILURES,
-    max_failures: Annotated[
+    ] = False,
+    luma: Annotated[
+        bool,
+        typer.Option(
+            "--luma",
+            help="Compress and score luma alone (task fidelity).",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Seeds every generator. [default: 0]", rich_help_panel=_WHAT),
+    ] = None,
+    dataset: Annotated[
         str | None,
         typer.Option(
-            "--max-failures",
-            metavar="N|SHARE",
-            help="Stop when more images than that failed: 10, or 5%.",
+            "--dataset",
+            autocompletion=names_of("datasets"),
+            help="A name, coco, voc, a path to images or annotations, or auto, the default.",
+            rich_help_panel=_ON,
         ),
     ] = None,
-    image_timeout: Annotated[
-        float | None,
+    images: Annotated[
+        str | None,
         typer.Option(
-            "--image-timeout",
-            min=0,
-            metavar="SECONDS",
-            help="An image that takes longer has failed; 0: never. Ten times the slowest so far, "
-            "a minute at least.",
+            "--images",
+            help="With --dataset FILE.json: the images' folder.",
+            rich_help_panel=_ON,
         ),
     ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            "--masks",
+            help="With --dataset IMAGES: the masks' folder.",
+            rich_help_panel=_ON,
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", help="File of class names, one a line.", rich_help_panel=_ON),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="List of images of a VOC-layout folder.", rich_help_panel=_ON),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", help="Only the first N images; all by default.", rich_help_panel=_ON
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            help="Run directory. [default: results/runs/<study>]",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what there is to compute and how long it takes.",
+            rich_help_panel=_HOW,
+        ),
+    ] = False,
+    show_study: Annotated[
+        bool,
+        typer.Option("--show-study", help="Print the merged study and stop.", rich_help_panel=_HOW),
+    ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Images at a time; the cores by default, up to 8.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            "--tile",
+            help="Side of the restorers' tiles, pixels; 0: never in tiles. By default each "
+            "restorer decides.",
+            rich_help_panel=_HOW,
+        ),
     ] = None,
     no_sanity_check: Annotated[
         bool,
@@ -135,8 +189,53 @@ def run(
             "--no-sanity-check",
             "--no-gate",
             help="Go on where a model misses its published score.",
+            rich_help_panel=_HOW,
         ),
     ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Compute images again that failed before.",
+            rich_help_panel=_FAILING,
+        ),
+    ] = False,
+    fail_fast: Annotated[
+        bool,
+        typer.Option(
+            "--fail-fast", help="Stop at the first image that fails.", rich_help_panel=_FAILING
+        ),
+    ] = False,
+    max_failures: Annotated[
+        str | None,
+        typer.Option(
+            "--max-failures",
+            metavar="N|SHARE",
+            help="Stop when more images than that failed: 10, or 5%; never by default.",
+            rich_help_panel=_FAILING,
+        ),
+    ] = None,
+    max_equal_failures: Annotated[
+        int,
+        typer.Option(
+            "--max-equal-failures",
+            min=0,
+            metavar="N",
+            help="N images in a row that fail alike stop a cell; 0: never.",
+            rich_help_panel=_FAILING,
+        ),
+    ] = MAX_EQUAL_FAILURES,
+    image_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--image-timeout",
+            min=0,
+            metavar="SECONDS",
+            help="An image that takes longer has failed; 0: never. Ten times the slowest so far "
+            "by default, a minute at least.",
+            rich_help_panel=_FAILING,
+        ),
+    ] = None,
     detail: Detail = False,
     draws: Draws = DRAWS,
     format: Format = "text",
@@ -170,6 +269,7 @@ def run(
     if show_study:
         write(study_yaml(merged))
         return
+    nothing_said = study is None and not any(flags.values()) and output is None
 
     options = RunOptions(
         output=output,
@@ -183,8 +283,16 @@ def run(
         format=format,
         draws=draws,
     )
-    if dry_run:
+    if nothing_said and not dry_run:
+        say("'harness run' alone would do this (one image is timed):")
+    if dry_run or nothing_said:
         _forecast(merged, options)
+    if nothing_said and not dry_run:
+        raise UserError(
+            "Say what to measure: 'harness run --task detection --qf 10' is a first table, "
+            "'harness run --task detection' is all of the above."
+        )
+    if dry_run:
         return
     allowed_failures(max_failures, 1)  # a mistake is said before anything is loaded
     watch = context.find_object(Watch) or UNWATCHED

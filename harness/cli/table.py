@@ -16,6 +16,7 @@ from harness.cli.console import (
     coloured,
     run_directory,
     say,
+    terminal_width,
     write_output,
 )
 from harness.cli.options import DRAWS, Detail, Draws
@@ -98,8 +99,8 @@ def table(
         if format == "csv":
             for line in (*built.heads, *built.notes):  # which it has no place for
                 say(line)
-    colour = output is None and coloured()
-    write_output(_rendered(built, frame, format, intervals, standalone, colour), output, "Table")
+    shown = _rendered(built, frame, format, intervals, standalone, output is None)
+    write_output(shown, output, "Table")
 
 
 def _check(
@@ -195,7 +196,7 @@ def _rendered(
     format: str,
     intervals: bool | None,
     standalone: bool,
-    colour: bool,
+    on_screen: bool,
 ) -> bytes:
     """The table in a format, as the bytes of a file."""
     from harness.report.tables import excel, html, latex, text
@@ -211,5 +212,8 @@ def _rendered(
     elif format == "md":
         shown = text.render_markdown(table, intervals is not False)
     else:
-        shown = text.render_text(table, colour, intervals is not False)
+        width = terminal_width() if on_screen else None
+        shown = text.render_text(
+            table, on_screen and coloured(), intervals is not False, width=width
+        )
     return shown.encode("utf-8", "replace")

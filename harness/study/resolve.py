@@ -16,19 +16,22 @@ AUTO = "auto"
 
 
 def split_auto(study: Study) -> tuple[tuple[Study, list[str]], ...]:
-    """The study, or one a data set where ``auto`` takes another for each task.
+    """The study, or one a data set where ``auto``, ``coco`` or ``voc`` is another for each task.
 
     Returns:
         Studies that name their data set, with what the user should be told about the choice.
 
     Raises:
-        UserError: two packages say what ``auto`` is, or an unknown task.
+        UserError: two packages say what the name stands for, an unknown task, or a task that the
+            name has nothing for.
     """
-    if study.dataset != AUTO:
+    choosers = registry.auto()
+    chooser = "choose" if study.dataset == AUTO else study.dataset
+    if chooser not in choosers or (chooser == "choose" and study.dataset != AUTO):
         return ((study, []),)
     for name in study.task:
         registry.tasks().entry(name)
-    chosen, notices = registry.auto().get("choose")(study.task)
+    chosen, notices = choosers.get(chooser)(study.task)
     groups: dict[str, list[str]] = {}
     for task in study.task:
         groups.setdefault(chosen[task], []).append(task)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SMALLEST_TILE = 32
 """Pixels a side: less than that, and a tile is nothing but overlap."""
 
+
+_RANGE = re.compile(r"\s*(\d{1,3})\s*-\s*(\d{1,3})\s*(?::\s*(\d{1,3})\s*)?")
 
 _SHOWN = 80
 """Characters of a bad value that are shown."""
@@ -92,6 +95,15 @@ class Study(BaseModel):
             parts += [p.strip() for p in item.split(",")] if isinstance(item, str) else [item]
         return tuple(dict.fromkeys(part for part in parts if part != ""))
 
+    @field_validator("qf", mode="before")
+    @classmethod
+    def _ranges(cls, value: object) -> object:
+        """``10-40:10`` is 10, 20, 30, 40; ``10-40`` every whole number between, both included."""
+        if not isinstance(value, tuple | list | str):
+            return value
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(qf for item in items for qf in _range(item))
+
     @field_validator("name")
     @classmethod
     def _is_a_folder_name(cls, value: str) -> str:
@@ -126,6 +138,19 @@ class Study(BaseModel):
         """What was said of the data set besides its path."""
         said = {name: getattr(self, name) for name in ("images", "masks", "classes", "split")}
         return {name: value for name, value in said.items() if value is not None}
+
+
+def _range(item: object) -> Sequence[object]:
+    """The numbers of ``FIRST-LAST`` or ``FIRST-LAST:STEP``; anything else as it is."""
+    found = _RANGE.fullmatch(item) if isinstance(item, str) else None
+    if found is None:
+        return (item,)
+    first, last, step = (int(number or 1) for number in found.groups())
+    if not 1 <= first <= last <= 100:
+        raise ValueError("a range goes up, from 1 or more to 100 at most, such as 10-40:10")
+    if step == 0 or (last - first) % step:
+        raise ValueError(f"steps of {step} from {first} do not end at {last}")
+    return range(first, last + 1, step)
 
 
 def read_study(path: Path | None, flags: Mapping[str, object]) -> Study:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError
+from harness.errors import HarnessError, UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
 
 if TYPE_CHECKING:
+    from harness.assets.cards import Card
     from harness.records.run_directory import RunDirectory
+
+
+_OURS = "restoration-harness"
+_WIDTH = 100
 
 
 def registries() -> dict[str, Registry[object]]:
@@ -51,14 +57,31 @@ def list_lines(kind: str | None) -> Iterator[str]:
         yield heading
         width = max((len(name) for name in entries), default=0)
         for name in entries:
-            origins = [entry.origin for entry in entries.declarations(name)]
-            twice = " (declared twice: cannot be used)" if len(origins) > 1 else ""
-            yield f"  {name:<{max(width, 22)}} {' and '.join(origins)}{twice}"
+            yield f"  {name:<{max(width, 22)}} {_described(entries, name)}".rstrip()
         yield ""
 
 
-def show_lines(name: str) -> Iterator[str]:
-    """All that is known about a name (its cards included) or a run directory.
+def _described(entries: Registry[object], name: str) -> str:
+    """What a name is, in its own words, and who declares it where that is not this project."""
+    origins = [entry.origin for entry in entries.declarations(name)]
+    if len(origins) > 1:
+        return f"{' and '.join(origins)} (declared twice: cannot be used)"
+    foreign = "" if origins[0].startswith(f"{_OURS} ") else f" ({origins[0]})"
+    if entries.kind == "trainer":  # functions, whose modules import torch
+        return foreign.strip()
+    try:
+        thing = entries.get(name)
+    except HarnessError as error:
+        return str(error)
+    return (inspect.getdoc(thing) or "").partition("\n")[0] + foreign
+
+
+def show_lines(name: str, full: bool = False) -> Iterator[str]:
+    """What is known about a name or a run directory.
+
+    Args:
+        name: in any registry, or a path.
+        full: cards as they are, rather than what one looks for in them.
 
     Raises:
         UserError: the name is in no registry and no run directory lies there.
@@ -79,11 +102,32 @@ def show_lines(name: str) -> Iterator[str]:
         yield f"{heading}: {name}"
         yield f"  declared by {entry.origin} as {entry.target}"
         yield ""
-        yield from ("  " + line for line in (inspect.getdoc(thing) or "").splitlines())
+        said = inspect.getdoc(thing) or ""
+        said = said if full else said.partition("\n\n")[0]
+        yield from ("  " + line for line in said.splitlines())
         for card in cards_of(thing):
             yield ""
-            yield from card_yaml(read_card(card)).splitlines()
+            read = read_card(card)
+            yield from card_yaml(read).splitlines() if full else _card_lines(read)
         yield ""
+
+
+def _card_lines(card: Card) -> Iterator[str]:
+    """Where an asset comes from, its licence, and what it scores."""
+    yield f"  {card.name} ({card.kind}, {card.file})"
+    facts = {"source": card.source, "licence": card.licence}
+    for heading, figures in (("published", card.published), ("measured", card.measured)):
+        if figures:
+            facts[heading] = ", ".join(f"{key} {value}" for key, value in figures.items())
+    for heading, text in facts.items():
+        yield from textwrap.wrap(
+            " ".join(text.split()),
+            width=_WIDTH,
+            initial_indent=f"    {heading:<10}",
+            subsequent_indent=" " * 14,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def _all_entries() -> Iterator[registry.Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ from harness.report.tables.model import MEASURED, Row, Table
 from harness.text import markdown, one_line
 
 _BOLD, _UNDERLINE, _RESET = "\x1b[1m", "\x1b[4m", "\x1b[0m"
-_RANKS = "* best, + second of its row"
+_RANKS = "* best, + second of its {}"
+_COLOURED_RANKS = f"{_BOLD}bold{_RESET}: best, {_UNDERLINE}underlined{_RESET}: second of its {{}}"
 _APART = " (original does not compete)"
 
 
@@ -21,18 +23,27 @@ class _Cell(NamedTuple):
     style: str = ""
 
 
-def render_text(table: Table, colour: bool = False, intervals: bool = True) -> str:
+def render_text(
+    table: Table, colour: bool = False, intervals: bool = True, width: int | None = None
+) -> str:
     """The table for a terminal.
 
     Args:
         table: what to print.
         colour: mark best in bold and second underlined with escape codes; otherwise ``*``, ``+``.
         intervals: under each row, half the width of its intervals.
+        width: columns of the terminal. Where the table is wider, restorers go down and QFs across.
     """
     legend = list(table.legend_lines(intervals))
-    if table.ranked and not colour:
-        legend.insert(0, _RANKS + _APART if "original" in table.columns else _RANKS)
     grid = _grid(table, colour, intervals) if table.head else []
+    place = "row"
+    if width is not None and _can_turn(table) and max(map(_shown, grid), default=0) > width:
+        place = "column"
+        grid = _turned(table, colour, intervals, width)
+        legend = [line.replace("row's best", "column's best") for line in legend]
+    if table.ranked:
+        ranks = (_COLOURED_RANKS if colour else _RANKS).format(place)
+        legend.insert(0, ranks + _APART if "original" in table.columns else ranks)
     heads, notes = map(one_line, table.heads), map(one_line, table.notes)
     parts = [list(heads), grid, legend, list(notes)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -103,6 +114,74 @@ def _grid(table: Table, colour: bool, intervals: bool) -> list[str]:
     for label, line in zip(labels, cells, strict=True):
         right = [_padded(*cell) for cell in zip(line, bodies, tails, strict=True)]
         lines.append(_joined([*map(str.ljust, label, widths), *right]))
+    return lines
+
+
+def _can_turn(table: Table) -> bool:
+    """Whether the columns are restorers, one number each, which can as well go down."""
+    return bool(table.head) and table.across == "restorer" and not (table.plain or table.comparison)
+
+
+def _shown(line: str) -> int:
+    """The columns that a line takes: escape codes take none."""
+    return len(re.sub("\x1b\\[\\d*m", "", line))
+
+
+def _turned(table: Table, colour: bool, intervals: bool, width: int) -> list[str]:
+    """A grid for each task and metric: restorers down, QFs across, as many as fit."""
+    blocks: dict[tuple[str, ...], list[Row]] = {}
+    for row in table.rows:
+        blocks.setdefault(tuple(map(one_line, row.labels[:-1])), []).append(row)
+    names = [one_line(table.heading(name)) for name in table.columns]
+    first = max(map(len, [*names, *(" ".join(label) for label in blocks)]))
+    lines: list[str] = []
+    for label, rows in blocks.items():
+        columns = [_turned_column(table, row, colour, intervals) for row in rows]
+        used = 0
+        while used < len(columns):
+            taken, space = used, width - first
+            while taken < len(columns) and (taken == used or space >= _width(columns[taken]) + 2):
+                space -= _width(columns[taken]) + 2
+                taken += 1
+            lines += ["", *_block(table, " ".join(label), first, columns[used:taken])]
+            used = taken
+    return lines[1:]
+
+
+def _turned_column(table: Table, row: Row, colour: bool, intervals: bool) -> list[str]:
+    """The numbers of a row one below the other, its QF first, all equally wide."""
+    cells = [_cell(row, name, MEASURED, colour) for name in table.columns]
+    halves = [row.half(name) if intervals else "" for name in table.columns]
+    body, tail, half = (
+        max(map(len, texts))
+        for texts in ([c.text for c in cells], [c.tail for c in cells], halves)
+    )
+    shown = [
+        f"{_padded(cell, body, tail)} {text:<{half}}" if half else _padded(cell, body, tail)
+        for cell, text in zip(cells, halves, strict=True)
+    ]
+    wide = body + tail + (1 + half if half else 0)
+    head = f"{table.head[-1]} {one_line(row.labels[-1])}"
+    extra = max(0, len(head) - wide)
+    return [head.rjust(wide), *(text + " " * extra for text in shown)]
+
+
+def _width(column: list[str]) -> int:
+    return len(column[0])
+
+
+def _block(table: Table, label: str, first: int, columns: list[list[str]]) -> list[str]:
+    """One grid, its heading first; a faint line above the restorers of each group."""
+    lines = [_joined([label.ljust(first), *(column[0] for column in columns)])]
+    lines.append(_joined(["─" * first, *("─" * _width(column) for column in columns)]))
+    at = 1
+    for group, names in table.groups:
+        if group and names:
+            lines.append(f"┄{group}┄")
+        for name in names:
+            heading = one_line(table.heading(name)).ljust(first)
+            lines.append(_joined([heading, *(column[at] for column in columns)]))
+            at += 1
     return lines
 
 

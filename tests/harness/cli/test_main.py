@@ -251,10 +251,19 @@ def test_list_of_one_kind(harness):
     ],
 )
 def test_show_says_what_is_known(harness, name, said):
-    code, out, _ = harness("show", name)
+    code, out, _ = harness("show", name, "--full")
 
     assert code == 0
     assert said in out
+
+
+def test_show_is_short_and_leaves_no_licence_out(harness):
+    _, out, _ = harness("show", "fbcnn")
+
+    assert "    licence   Apache-2.0" in out
+    assert "for non-commercial research and education." in " ".join(out.split())
+    assert "sha256:" not in out
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_show_of_a_run_says_how_far_it_is_and_with_what(harness, photos):

@@ -157,3 +157,22 @@ def test_a_long_bad_value_is_shown_in_short(tmp_path):
     with pytest.raises(UserError, match="Bad value for images") as error:
         read_study(path, {})
     assert len(str(error.value)) < 300 and str(error.value).endswith("…).")
+
+
+@pytest.mark.parametrize(
+    ("given_qf", "expected"),
+    [
+        ("10-40:10", (10, 20, 30, 40)),
+        ("5, 10-30:10", (5, 10, 20, 30)),
+        (["97-100", "50"], (50, 97, 98, 99, 100)),
+        ("7-7", (7,)),
+    ],
+)
+def test_a_range_of_qfs_holds_both_of_its_ends(given_qf, expected):
+    assert Study.model_validate({"qf": given_qf}).qf == expected
+
+
+@pytest.mark.parametrize("given_qf", ["40-10", "0-10", "10-45:10", "10-20:0", "10-101", "-5"])
+def test_a_range_that_does_not_end_where_it_says_is_refused(given_qf):
+    with pytest.raises(UserError, match="Bad value for qf"):
+        read_study(None, {"qf": [given_qf]})
