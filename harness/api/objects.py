@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.api.adopted import adopt_data_set, adopt_model
 from harness.api.restorers import ONCE, as_restorer
+from harness.assets.programs import name_code
 from harness.errors import UserError
 from harness.plugins import DataSet, Restorer, VisionModel, registry
 from harness.records.run_directory import RunDirectory
@@ -110,6 +111,7 @@ def _restorers(given: Iterable[object]) -> tuple[list[str], dict[str, Restorer]]
     for item in given:
         if isinstance(item, str | os.PathLike):
             names.append(os.fspath(item))
+            name_code(names[-1:])
         elif id(item) not in taken:
             restorer = as_restorer(item)
             if restorer.name in overrides:

@@ -1,16 +1,20 @@
-"""Files of weights that are programs: TorchScript. None is run unless the user trusts it.
+"""Files that are programs: TorchScript, and Python. None is run unless the user trusts it.
 
-A TorchScript archive reads and writes files, by its own code, as soon as torch opens it. It may be
-called ``weights.pth``: what is inside says what a file is.
+A Python file is trusted where the user names it, on the command line or from Python; one that a
+study's file or a run directory names is not. A TorchScript archive reads and writes files, by its
+own code, as soon as torch opens it. It may be called ``weights.pth``: what is inside says what a
+file is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import UserError
 
@@ -48,6 +52,64 @@ def trusting(wanted: bool) -> Iterator[None]:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
+
+
+class PythonSpec(NamedTuple):
+    """What ``FILE.py``, ``FILE.py:NAME`` or ``FILE.py:NAME@WEIGHTS`` says.
+
+    Attributes:
+        file: the Python file.
+        name: of a class or function in it; empty: its only network.
+        weights: for it; empty: none.
+    """
+
+    file: str
+    name: str
+    weights: str
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        label = self.name or Path(self.file).stem
+        return f"{label}-{Path(self.weights).stem}" if self.weights else label
+
+    def located(self, find: Callable[[str], str]) -> str:
+        """The same with its paths as ``find`` has them."""
+        weights = f"@{find(self.weights)}" if self.weights else ""
+        return find(self.file) + (f":{self.name}" if self.name else "") + weights
+
+
+_PYTHON = re.compile(r"(.+?\.py)(?::([^:@/]+))?(?:@(.+))?", re.DOTALL)
+
+_named: set[str] = set()
+
+
+def python_spec(text: str) -> PythonSpec | None:
+    """The parts of what names Python code; None for anything else."""
+    found = _PYTHON.fullmatch(text)
+    return None if found is None else PythonSpec(*(part or "" for part in found.groups()))
+
+
+def name_code(specs: Iterable[str]) -> None:
+    """Trust the Python files that the user names: ``net.py``, ``net.py:MyNet@weights.pth``."""
+    for spec in map(python_spec, specs):
+        if spec is not None:
+            _named.add(os.path.realpath(Path(spec.file.strip()).expanduser()))
+
+
+def check_named_code(path: Path) -> None:
+    """Refuse a Python file that is about to run, unless the user named it or trusts programs.
+
+    Raises:
+        UntrustedError: neither.
+    """
+    if code_trusted() or os.path.realpath(path) in _named:
+        return
+    raise UntrustedError(
+        f"{path} is Python, a program that can read and write your files, and it was not you who "
+        "named it here. If you trust whoever wrote it: --trust-code (from Python, "
+        "trust_code=True), or name it with --restorers."
+    )
 
 
 def is_torchscript(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.assets.programs import name_code
 from harness.cli.console import check_format, print_table, say, write
 from harness.cli.help import names_of
 from harness.cli.options import DRAWS, Detail, Draws, Format
@@ -265,6 +266,7 @@ def run(
         "seed": seed,
     }
     check_format(format)
+    name_code(name for item in restorers or () for name in item.split(","))
     merged = read_study(study, flags)
     if show_study:
         write(study_yaml(merged))

@@ -11,6 +11,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from harness.assets.programs import PythonSpec, python_spec
 from harness.plugins import Json, registry
 from harness.records.schema import Manifest
 from harness.study.overrides import GIVEN
@@ -52,7 +53,7 @@ def located_study(manifest: Manifest, directory: Path) -> Json:
         if isinstance(study.get(name), str):
             study[name] = _located(study[name], folders)
     for name in _LISTS:
-        study[name] = [_located(value, folders) for value in study.get(name, ())]
+        study[name] = [_located(value, folders, name) for value in study.get(name, ())]
     return study
 
 
@@ -85,29 +86,40 @@ def restorer_spec(name: str, study: Json) -> str | None:
     """
     for spec in study.get("restorers", ()):
         head, colon, variant = spec.partition(":")
+        code = python_spec(spec)
+        if code is not None and name == code.label:
+            return str(spec)
         if name in (spec, Path(spec).stem) or (colon and name == f"{head}:{Path(variant).stem}"):
             return str(spec)
     return name if name.partition(":")[0] in registry.restorers() else None
 
 
-def _located(value: str, folders: Sequence[Path]) -> str:
+def _located(value: str, folders: Sequence[Path], field: str = "") -> str:
     """A value of a study, each path in it found in the first of the folders that has it."""
     if not _is_path(value):
         return value
-    pieces = []
-    for piece in value.split(":"):
+
+    def find(piece: str) -> str:
         folder = next((folder for folder in folders if _at(folder, piece)), Path.cwd())
-        pieces.append(piece if folder == Path.cwd() else str(folder / piece))
-    return ":".join(pieces)
+        return piece if folder == Path.cwd() else str(folder / piece)
+
+    code = _code(value, field)
+    return ":".join(map(find, value.split(":"))) if code is None else code.located(find)
 
 
 def _pieces(study: Json) -> Iterator[str]:
     """Whatever may be a path in a study."""
-    values = [study.get(name) for name in _FILES]
-    values += [value for name in _LISTS for value in study.get(name, ())]
-    for value in values:
+    values = [(name, study.get(name)) for name in _FILES]
+    values += [(name, value) for name in _LISTS for value in study.get(name, ())]
+    for name, value in values:
         if isinstance(value, str) and _is_path(value):
-            yield from value.split(":")
+            code = _code(value, name)
+            yield from value.split(":") if code is None else filter(None, code)
+
+
+def _code(value: str, field: str) -> PythonSpec | None:
+    """The parts of a restorer in Python; a model's config in Python has a file behind the colon."""
+    return python_spec(value) if field == "restorers" else None
 
 
 def _is_path(value: str) -> bool:

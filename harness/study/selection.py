@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assets.cards import read_card
+from harness.assets.programs import python_spec
 from harness.errors import UserError
 from harness.plugins import Restorer, registry
 from harness.study.overrides import NONE
@@ -141,7 +142,8 @@ def _make(spec: str, study: Study) -> Restorer:
             tile=study.tile,
         )
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's raises where there is no home
-    if os.path.exists(path):  # noqa: PTH110 - Path.exists raises on a name that is too long
+    # Path.exists raises on a name that is too long. Code may have a name and weights behind it.
+    if os.path.exists(path) or python_spec(spec):  # noqa: PTH110
         return _opened(path, study)
     if _looks_like_a_path(name if colon else spec):
         raise UserError(

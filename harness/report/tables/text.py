@@ -153,8 +153,7 @@ def _turned_column(table: Table, row: Row, colour: bool, intervals: bool) -> lis
     cells = [_cell(row, name, MEASURED, colour) for name in table.columns]
     halves = [row.half(name) if intervals else "" for name in table.columns]
     body, tail, half = (
-        max(map(len, texts))
-        for texts in ([c.text for c in cells], [c.tail for c in cells], halves)
+        max(map(len, texts)) for texts in ([c.text for c in cells], [c.tail for c in cells], halves)
     )
     shown = [
         f"{_padded(cell, body, tail)} {text:<{half}}" if half else _padded(cell, body, tail)

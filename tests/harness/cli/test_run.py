@@ -1,10 +1,14 @@
 """The command on the user's own images, without labels, and on several data sets at once."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from harness.images.io import write_png
+from harness.records.run_directory import RunDirectory
+from harness.records.study_names import located_study, restorer_spec
 from tasks import scenes
 from tasks.scenes.data_set import Scenes
 
@@ -104,3 +108,62 @@ def test_no_gate_is_written_into_the_table(harness, monkeypatch):
     code, out, err = harness(*arguments, "--no-gate")
     assert code == 0, err
     assert "--no-sanity-check" in out
+
+
+NET = """
+from torch import nn
+
+class Same(nn.Module):
+    def forward(self, image):
+        return image
+"""
+
+
+@pytest.fixture
+def own_net(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.assets.programs._named", set())
+    rng = np.random.default_rng(0)
+    write_png(rng.integers(0, 256, (32, 40, 3), dtype=np.uint8), tmp_path / "photos" / "a.png")
+    (tmp_path / "net.py").write_text(NET)
+    return ("run", "--task", "fidelity", "--qf", "10", "--dataset", "photos", "--output", "out")
+
+
+def test_a_network_in_a_python_file_is_a_restorer_until_its_code_changes(
+    harness, own_net, tmp_path
+):
+    command = (*own_net, "--restorers", "jpeg,net.py:Same")
+
+    code, out, err = harness(*command)
+    assert code == 0
+    assert "Same" in out
+    assert "(2 of 2 computed now)" in err
+    assert "(0 of 2 computed now)" in harness(*command)[2]
+
+    (tmp_path / "net.py").write_text(NET.replace("image\n", "0.5 * image\n"))
+    assert "(1 of 2 computed now)" in harness(*command)[2]
+
+
+def test_python_that_a_study_names_is_not_run_unless_it_is_trusted(harness, own_net, tmp_path):
+    (tmp_path / "theirs.yaml").write_text("restorers: [jpeg, 'net.py:Same']\n")
+    command = (*own_net, "--study", "theirs.yaml")
+
+    code, _, err = harness(*command)
+    assert code == 2
+    assert "net.py is Python, a program" in err
+
+    assert harness(*command, "--restorers", "jpeg,net.py:Same")[0] == 0
+
+
+def test_a_run_with_a_network_in_python_is_found_again_from_elsewhere(
+    harness, own_net, tmp_path, monkeypatch
+):
+    assert harness(*own_net, "--restorers", "net.py:Same")[0] == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    run = RunDirectory(Path("../out"))
+
+    study = located_study(run.manifest(), run.path)
+
+    assert study["restorers"] == [str(tmp_path / "net.py:Same")]
+    assert restorer_spec("Same", study) == study["restorers"][0]
