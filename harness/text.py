@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,3 +59,9 @@ def csv(frame: pd.DataFrame) -> str:
     return str(
         frame.assign(**{name: frame[name].map(harmless) for name in words}).to_csv(index=False)
     )
+
+
+def join_words(parts: Iterable[str]) -> str:
+    """``a, b and c``."""
+    items = list(parts)
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))

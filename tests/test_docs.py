@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from paths import CONFIGS, DOCS, ROOT
 
@@ -25,6 +26,21 @@ pytestmark = pytest.mark.integration
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((DOCS).rglob("*.md"))]
 HARNESS = Path(sys.executable).with_name("harness")
 EMBEDDED = ROOT / "results" / "embedded"
+
+
+NET = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(1))
+
+    def forward(self, image):
+        return image * self.gain
+"""
+"""The README's own network."""
 
 
 def commands(kind="bash"):
@@ -46,6 +62,8 @@ def workplace(tmp_path_factory):
     (folder / "results" / "embedded").symlink_to(EMBEDDED)
     rng = np.random.default_rng(0)
     write_png(rng.integers(0, 256, (40, 56, 3), dtype=np.uint8), folder / "path/to/images/a.png")
+    (folder / "net.py").write_text(NET)
+    torch.save({"gain": torch.ones(1)}, folder / "best.pth")
     subprocess.run(
         [HARNESS, "run", "--task", "fidelity", "--qf", "10", "--limit", "1"],
         cwd=folder, check=True, capture_output=True,
@@ -145,18 +163,34 @@ def test_the_reference_has_every_public_name(page, package):
     assert sorted(described) == sorted(public), f"docs/reference/{page}.md"
 
 
-def after(mark):
-    text = (ROOT / "README.md").read_text()
+def after(mark, document="README.md"):
+    text = (ROOT / document).read_text()
     return text.split(f"<!-- output: {mark} -->\n", 1)[1]
 
 
+def test_the_readme_can_be_read_in_a_few_minutes():
+    words = [word for word in (ROOT / "README.md").read_text().split() if word != "|"]
+
+    assert len(words) <= 900
+
+
+def test_the_readmes_photographs_are_those_of_the_page():
+    page = (DOCS / "explanation" / "photographs.md").read_text()
+    first, second = (
+        re.findall(r"^\|.*\|$", text.split("<!-- results: coco128 -->")[1], re.M)[:6]
+        for text in ((ROOT / "README.md").read_text(), page)
+    )
+
+    assert first == second and len(first) == 6
+
+
 @pytest.mark.slow
-def test_the_readmes_table_is_what_the_committed_records_give():
+def test_the_embedded_studys_table_is_what_the_committed_records_give():
     done = subprocess.run(
         [HARNESS, "table", EMBEDDED, "--format", "md"], capture_output=True, text=True, check=True
     )
 
-    assert after("table").lstrip().startswith(done.stdout)
+    assert after("table", "docs/reference/scenes.md").lstrip().startswith(done.stdout)
 
 
 KNOWN = {None: 23.39, 10: 11.87, 20: 18.07, 30: 20.58, 40: 22.00}
@@ -276,7 +310,8 @@ def test_the_plugin_of_the_documents_works(tmp_path):
             check=True,
         ).stdout
 
-    assert "median                 my-package 1.0" in harness("list", "restorers")
+    (listed,) = re.findall(r"^  median  .*$", harness("list", "restorers"), re.M)
+    assert listed.endswith("(my-package 1.0)")
     table = harness(*"run --task fidelity --dataset images --qf 10 --restorers median,jpeg".split())
     assert "median" in table
     assert "single-model" in table

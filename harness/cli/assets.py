@@ -36,8 +36,17 @@ def show(
     full: Annotated[
         bool, typer.Option("--full", help="Whole cards with recipes and checksums.")
     ] = False,
+    bibtex: Annotated[
+        bool, typer.Option("--bibtex", help="Of a run directory: what to cite, as BibTeX.")
+    ] = False,
 ) -> None:
     """Show what is known about a name, with a few lines of each of its cards, or about a run."""
+    if bibtex:
+        from harness.records.run_directory import RunDirectory
+        from harness.report.bibtex import bibtex as entries
+
+        write(entries(RunDirectory(Path(name)).manifest()))
+        return
     if name in ("licences", "licenses"):
         from harness.tools.licences import licence_lines as lines
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from harness.analysis.summaries import summaries, summary_notes
 from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
+from harness.report.answer import Milliseconds, answers
 from harness.report.page.grid import PageTable
 from harness.report.page.images import Failure, group_failures, image_data
 from harness.report.page.prose import (
@@ -48,6 +50,7 @@ class Page:
         title: of the page.
         abstract: one paragraph: what was measured on what.
         notice: what the data set wants read before the numbers, or nothing.
+        answers: what to put in front of the vision models, a sentence or two a task.
         findings: by task and metric, in sentences.
         judged: how differences were judged, or nothing.
         legend: what stands below the numbers of the tables, and what their marks mean.
@@ -66,6 +69,7 @@ class Page:
     title: str
     abstract: str
     notice: str
+    answers: tuple[str, ...]
     findings: tuple[Statement, ...]
     judged: str
     legend: tuple[str, ...]
@@ -100,6 +104,7 @@ def describe_page(
         title=title or page_title(manifest),
         abstract=abstract(manifest, table),
         notice=data_set_notice(manifest),
+        answers=answers(table, _milliseconds(directory, results)),
         findings=findings(table, assessment),
         judged=significance_note(assessment, draws),
         legend=_legend(table, draws),
@@ -114,6 +119,17 @@ def describe_page(
         assets=used_assets(manifest),
         manifest=manifest,
     )
+
+
+def _milliseconds(directory: RunDirectory, results: Sequence[CellResult]) -> Milliseconds:
+    """The median time of restoring an image, as it was while the run computed."""
+    found = {}
+    for result in results:
+        records = directory.records(result.cell).values()
+        seconds = [r.seconds["restore"] for r in records if "restore" in r.seconds]
+        if seconds and result.cell.qf is not None:
+            found[result.cell.key] = 1000 * statistics.median(seconds)
+    return found
 
 
 def _legend(table: Table, draws: int) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from harness.analysis.metrics import GROUPS, printed
 from harness.analysis.significance import BASELINE, Assessment
 from harness.plugins import registry
 from harness.records.schema import Manifest
+from harness.report.answer import hidden_loss
 from harness.report.tables.build import FEW
 from harness.report.tables.model import Row, Table
+from harness.text import join_words
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _loss(table: Table, rows: Sequence[Row], metric: str) -> Iterable[str]:
 def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -> Iterable[str]:
     """Which restorers differ from ``jpeg``, and where."""
     groups: dict[str, dict[str, list[str]]] = {"better": {}, "worse": {}, "same": {}}
+    hidden: dict[str, str] = {}
     for number in numbers:
         row = table.rows[number]
         for name, verdict in assessment.lines[number].items():
@@ -99,13 +102,18 @@ def _significant(table: Table, assessment: Assessment, numbers: Sequence[int]) -
             side = "better" if verdict.against_jpeg.value > 0 else "worse"
             kind = side if verdict.p_jpeg < ALPHA else "same"
             groups[kind].setdefault(name, []).append(row.labels[2])
+            loss = hidden_loss(verdict, row) if kind == "same" else ""
+            hidden[name] = max(hidden.get(name, ""), loss, key=_number)
     if not any(groups.values()):
         yield "Nothing can be said of the restorers' differences from jpeg."
         return
     every = [table.rows[number].labels[2] for number in numbers]
-    better, worse, same = (
-        join_words(f"{name} ({_at(qfs, every)})" for name, qfs in by_restorer.items())
-        for by_restorer in groups.values()
+    better, worse = (
+        join_words(f"{name} ({_at(qfs, every)})" for name, qfs in groups[kind].items())
+        for kind in ("better", "worse")
+    )
+    same = join_words(
+        f"{name} ({_at(qfs, every)}{_hiding(hidden[name])})" for name, qfs in groups["same"].items()
     )
     yield f"Significantly better than jpeg: {better or 'none'}."
     yield f"Significantly worse than jpeg: {worse or 'none'}."
@@ -152,10 +160,13 @@ def best_gain(table: Table) -> str:
     return " ".join(sentences)
 
 
-def join_words(parts: Iterable[str]) -> str:
-    """``a, b and c``."""
-    items = list(parts)
-    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+def _hiding(loss: str) -> str:
+    """What a difference that is not significant could still be."""
+    return f"; a loss of {loss} could hide" if loss else ""
+
+
+def _number(text: str) -> float:
+    return float(text) if text else -math.inf
 
 
 def _at(qfs: Sequence[str], every: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.plugins.types import Json
 from harness.records.schema import Manifest
-from harness.report.page.prose import join_words
 from harness.study.study import Study
+from harness.text import join_words
 
 METHOD = (
     "Ma et al., Sensitivity Decouple Learning for Image Compression Artifacts Reduction, "

@@ -10,6 +10,7 @@ from harness.analysis.comparison.regression_gate import Judgement, label
 from harness.analysis.comparison.results import Comparison, ComparisonRow, LargestChange
 from harness.analysis.inference import ALPHA
 from harness.analysis.metrics import counted, printed
+from harness.report.answer import comparison_answer
 from harness.report.tables.build import FEW
 from harness.report.tables.model import Table, text_table
 from harness.report.tables.text import render_tables
@@ -23,7 +24,9 @@ _DEFAULT_CODECS = Study.model_fields["codec"].default
 
 def render_comparison(comparison: Comparison, changes: Sequence[LargestChange], format: str) -> str:
     """The comparison as ``text`` or ``md``."""
-    return render_tables(comparison_tables(comparison, changes), format)
+    text = render_tables(comparison_tables(comparison, changes), format)
+    said = "\n".join(comparison_answer(comparison))
+    return f"{text}\n{said}\n" if said else text
 
 
 def comparison_tables(
