@@ -29,10 +29,12 @@ def preserve_process_state() -> Iterator[None]:
         threads = torch.get_num_threads()
         exact = torch.are_deterministic_algorithms_enabled()
         lenient = torch.is_deterministic_algorithms_warn_only_enabled()
+        filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
         try:
             yield
         finally:
             np.random.set_state(numpy_state)
             torch.set_rng_state(torch_state)
             torch.use_deterministic_algorithms(exact, warn_only=lenient)
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
             torch.set_num_threads(threads)

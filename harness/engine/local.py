@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Container, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
+from harness.analysis.metrics import counted, headline, measure, printed, scaled
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.failures import EqualFailures
@@ -14,9 +17,10 @@ from harness.engine.manifest import check_same_study, write_manifest
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
 from harness.errors import HarnessError, ImageError
+from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.study.plan import Plan
-from harness.study.study import Cell
+from harness.study.study import Cell, Condition
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def run(
     Args:
         plan: what to compute.
         directory: where the records go.
-        progress: told of every record.
+        progress: told of every record, and of the number of every cell that is full.
         fail_fast: stop at the first failed image instead of recording it.
         retry_failed: compute failed images again.
         workers: images at a time, one thread each; the number of cores by default. It changes no
@@ -107,6 +111,8 @@ def run(
                         computed[cell] += 1
                         failures.count(cell, record, images[record.image])
                         progress.advance()
+                        if len(done[cell]) + computed[cell] == len(images):
+                            progress.tell(partial(describe_cell, directory, cell))
                 if plan.gates and gate:
                     _sanity_check(plan, directory, failures)
         finally:
@@ -141,7 +147,37 @@ def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
 
 
 def _missing(plan: Plan, cells: list[Cell], done: Mapping[Cell, Container[str]]) -> list[Job]:
+    """The images to work on, with the cells that miss them, one column of the table after another.
+
+    So one cell is full after the other, and its number is known. Where a vision model is compared
+    with itself, an image goes through all cells at once instead: what the model says of the
+    uncompressed image is needed by all of them.
+    """
+    columns: dict[tuple[Condition, str], list[Cell]] = {}
+    for cell in cells:
+        columns.setdefault((cell.condition, cell.restorer), []).append(cell)
+    order = {condition: place for place, condition in enumerate(_conditions(cells))}
+    groups = [columns[key] for key in sorted(columns, key=lambda key: order[key[0]])]
+    if any(plan.tasks[cell.task].task.against_model for cell in cells):
+        groups = [cells]
     wanted = [
-        (image, [cell for cell in cells if image.id not in done[cell]]) for image in plan.images
+        (image, [cell for cell in group if image.id not in done[cell]])
+        for group in groups
+        for image in plan.images
     ]
     return [(image, missing) for image, missing in wanted if missing]
+
+
+def _conditions(cells: list[Cell]) -> list[Condition]:
+    return list(dict.fromkeys(cell.condition for cell in cells))
+
+
+def describe_cell(directory: RunDirectory, cell: Cell) -> str:
+    """The number of a cell that is full: ``detection/jpeg-q10: mAP 12.3 (128 images)``."""
+    result = measure(directory, [cell.key])[0]
+    task = registry.tasks().get(cell.task)
+    name = headline(task, result.metrics)
+    number = scaled(task, name, result.metrics.get(name, math.nan))
+    failed = f", {len(result.failed)} failed" if result.failed else ""
+    shown = printed(number, task.digits.get(name, 1))
+    return f"{cell.key}: {name} {shown} ({counted(result.images, 'image')}{failed})"

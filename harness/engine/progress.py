@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,9 @@ class Progress(Protocol):
     def advance(self) -> None:
         """One more record."""
 
+    def tell(self, describe: Callable[[], str]) -> None:
+        """A line to show; made when it is wanted."""
+
     def stop(self) -> None:
         """No more."""
 
@@ -30,6 +34,9 @@ class Silent:
         """Nothing."""
 
     def advance(self) -> None:
+        """Nothing."""
+
+    def tell(self, describe: Callable[[], str]) -> None:
         """Nothing."""
 
     def stop(self) -> None:
@@ -76,6 +83,10 @@ class ConsoleProgress:
         elif time.monotonic() - self._told >= self._every or self._done == self._total:
             self._told = time.monotonic()
             self._line()
+
+    def tell(self, describe: Callable[[], str]) -> None:
+        """Show a line, above the bar if there is one."""
+        self._console.print(describe(), highlight=False, markup=False)
 
     def stop(self) -> None:
         """Take the bar away."""

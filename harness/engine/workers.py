@@ -8,20 +8,27 @@ number of cores. Cores are kept busy by images instead.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import queue
+import sys
 import threading
 from collections.abc import Container, Generator, Iterator, Sequence
 
-from harness.engine.pipeline import prepare, process
+from harness.engine.pipeline import Prepared, prepare, process
 from harness.plugins import ImageRef, Record
 from harness.study.plan import Plan
-from harness.study.study import Cell
+from harness.study.study import Cell, Condition
 
 Job = tuple[ImageRef, list[Cell]]
 
 MOST_WORKERS = 8
 """Images at a time unless the user says more: each holds a model's activations in memory."""
+
+
+KEPT_BYTES = 128 << 20
+"""Pixels of prepared images that are kept for the next restorer."""
 
 
 def default_workers() -> int:
@@ -63,14 +70,17 @@ def process_images(
         threading.Thread(target=crew.work, name=f"worker-{number}", daemon=True)
         for number in range(min(workers, len(jobs)))
     ]
-    for worker in team:
-        worker.start()
     try:
-        yield from crew.results(len(team))
+        with kept_memory():
+            for worker in team:
+                worker.start()
+            try:
+                yield from crew.results(len(team))
+            finally:
+                crew.stop.set()
+                for worker in team:
+                    worker.join()
     finally:
-        crew.stop.set()
-        for worker in team:
-            worker.join()
         torch.set_num_threads(threads)
 
 
@@ -81,6 +91,7 @@ class _Crew:
         self._plan = plan
         self._todo = todo
         self._stopped = stopped
+        self._prepared = _PreparedImages(plan)
         self._done: queue.SimpleQueue[tuple[Cell, Record] | BaseException | None] = (
             queue.SimpleQueue()
         )
@@ -97,8 +108,9 @@ class _Crew:
                 cells = [cell for cell in missing if cell not in self._stopped]
                 if not cells:
                     continue
-                conditions = list(dict.fromkeys(cell.condition for cell in cells))
-                for item in process(self._plan, prepare(self._plan, image, conditions), cells):
+                conditions = tuple(dict.fromkeys(cell.condition for cell in cells))
+                ready = self._prepared.get(image, conditions)
+                for item in process(self._plan, ready, cells):
                     self._done.put(item)
                     if self.stop.is_set():
                         break
@@ -121,6 +133,61 @@ class _Crew:
                 yield item
 
 
+class _PreparedImages:
+    """Images read and compressed, kept from one restorer to the next as far as memory allows."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._lock = threading.Lock()
+        self._conditions: tuple[Condition, ...] = ()
+        self._images: dict[str, Prepared] = {}
+        self._bytes = 0
+
+    def get(self, image: ImageRef, conditions: tuple[Condition, ...]) -> Prepared:
+        """The image, read and compressed for these conditions."""
+        with self._lock:
+            if conditions == self._conditions and image.id in self._images:
+                return self._images[image.id]
+        ready = prepare(self._plan, image, conditions)
+        if ready.original is None:
+            return ready
+        size = ready.original.nbytes * (1 + len(ready.compressed))
+        with self._lock:
+            if conditions != self._conditions:  # nobody comes back to the ones before
+                self._conditions, self._images, self._bytes = conditions, {}, 0
+            if self._bytes + size <= KEPT_BYTES:
+                self._images[image.id] = ready
+                self._bytes += size
+        return ready
+
+
+@contextlib.contextmanager
+def kept_memory() -> Iterator[None]:
+    """Have the C library keep what models free, for the next image; on Linux with glibc.
+
+    It gives large blocks back to the system at once otherwise, and every page of the next ones is
+    mapped and cleared again: SwinIR spends half of its time on that.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        yield
+        return
+    for parameter, value in _KEEPING:
+        mallopt(parameter, value)
+    try:
+        yield
+    finally:
+        for parameter, value in _USUAL:
+            mallopt(parameter, value)
+        if hasattr(ctypes.CDLL(None), "malloc_trim"):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+_KEEPING = ((_TRIM_THRESHOLD, 2**31 - 1), (_MMAP_THRESHOLD, 1 << 30), (_ARENA_MAX, 1))
+_USUAL = ((_TRIM_THRESHOLD, 128 << 10), (_MMAP_THRESHOLD, 128 << 10), (_ARENA_MAX, 0))
+
+
 def deterministic(seed: int) -> None:
     """Seed the process's random generators and make torch prefer deterministic algorithms."""
     import numpy as np
@@ -129,3 +196,5 @@ def deterministic(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Nothing here reads memory before it is written; filling it is up to a tenth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -58,6 +58,7 @@ def as_in_runs(seed: int) -> Iterator[None]:
 
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(1)
     deterministic(seed)
     try:
@@ -65,6 +66,7 @@ def as_in_runs(seed: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def find_cell(plan: Plan, task: str, restorer: str, condition: Condition) -> Cell | None:

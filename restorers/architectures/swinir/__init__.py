@@ -87,6 +87,7 @@ class SwinIR(PretrainedRestorer[SwinIRConfig, "SwinIRNetwork"]):
     """SwinIR, a network a quality factor."""
 
     name = "swinir"
+    version = "2"  # attention as one operator: other rounding
     multi_model = True
     year = 2021
     sizes: ClassVar[Mapping[str, SwinIRConfig]] = PRESETS

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from spandrel.architectures.SwinIR import SwinIR
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from restorers.common.blending import tiled
 from restorers.common.tiling import Tile
@@ -48,6 +49,94 @@ class SwinIRNetwork(SwinIR):  # type: ignore[misc]
             if not torch.equal(given.to(buffers[name]), buffers[name]):
                 raise RuntimeError(f"{name} is not what follows from the network's size.")
         return super().load_state_dict(rest, strict, assign)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The transformer layers, (B, C, H, W) to the same.
+
+        Restoring on a CPU, every transformer block works through the image one row of windows
+        after the other: what it needs in between then stays in the cores' caches, which halves its
+        time. Values differ from spandrel's by rounding alone.
+        """
+        if torch.is_grad_enabled() or x.device.type != "cpu" or self.ape:
+            features: Tensor = super().forward_features(x)
+            return features
+        size = (x.shape[2], x.shape[3])
+        tokens = self.patch_embed(x)
+        for layer in self.layers:
+            inner = tokens
+            for block in layer.residual_group.blocks:
+                inner = by_rows_of_windows(block, inner, size)
+            tokens = tokens + layer.patch_embed(layer.conv(layer.patch_unembed(inner, size)))
+        whole: Tensor = self.patch_unembed(self.norm(tokens), size)
+        return whole
+
+
+def by_rows_of_windows(block: Any, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """A transformer block of spandrel's SwinIR in evaluation mode, one row of windows at a time.
+
+    Args:
+        block: with windows of side w, perhaps shifted.
+        tokens: (B, H W, C).
+        size: H and W, multiples of w.
+
+    Returns:
+        (B, H W, C).
+    """
+    (height, width), side, shift = size, int(block.window_size), int(block.shift_size)
+    batch, _, channels = tokens.shape
+    image = tokens.view(batch, height, width, channels)
+    inner = last = _position_bias(block.attn)
+    if shift:
+        image = image.roll((-shift, -shift), (1, 2))
+        # The first of two rows of windows has the mask of all rows but the last one.
+        masks = block.calculate_mask((2 * side, width)).repeat(batch, 1, 1)
+        inner, last = (mask[:, None] + inner for mask in _halves(masks, batch))
+    result = torch.empty_like(image)
+    for top in range(0, height, side):
+        row = image[:, top : top + side].view(batch, side, -1, side, channels)
+        windows = row.transpose(1, 2).reshape(-1, side * side, channels)
+        bias = last if top + side == height else inner
+        windows = windows + _attention(block.attn, block.norm1(windows), bias)
+        windows = windows + block.mlp(block.norm2(windows))
+        row = windows.view(batch, -1, side, side, channels).transpose(1, 2)
+        result[:, top : top + side] = row.flatten(2, 3)
+    if shift:
+        result = result.roll((shift, shift), (1, 2))
+    return result.view(batch, height * width, channels)
+
+
+def _halves(masks: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """The masks of two rows of windows, (B windows N N) each, from those of B images of two."""
+    first, second = masks.view(batch, 2, -1, *masks.shape[1:]).unbind(1)
+    return first.flatten(0, 1), second.flatten(0, 1)
+
+
+def _position_bias(attention: Any) -> Tensor:
+    """What attention adds for relative positions, (1, heads, N, N) of windows of N pixels."""
+    index = attention.relative_position_index
+    bias: Tensor = attention.relative_position_bias_table[index]
+    return bias.permute(2, 0, 1)[None]
+
+
+def _attention(attention: Any, windows: Tensor, bias: Tensor) -> Tensor:
+    """Attention inside windows, (M, N, C), as one operator.
+
+    Args:
+        attention: spandrel's.
+        windows: (M, N, C).
+        bias: added before the softmax, (M or 1, heads, N, N).
+    """
+    count, pixels, channels = windows.shape
+    heads = int(attention.num_heads)
+    query, key, value = (
+        attention.qkv(windows).view(count, pixels, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    )
+    bias = bias.expand(count, heads, pixels, pixels)
+    mixed = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=bias, scale=float(attention.scale)
+    )
+    result: Tensor = attention.proj(mixed.transpose(1, 2).reshape(count, pixels, channels))
+    return result
 
 
 def build(config: SwinIRConfig) -> SwinIRNetwork:

@@ -9,6 +9,7 @@ import pytest
 from fakes import FakeRestorer
 from manifests import manifest_json, plan_numbers, plan_records
 
+from harness.analysis.metrics import measure
 from harness.engine import local
 from harness.errors import UserError
 from harness.images.fidelity import luma_fidelity, to_luma
@@ -16,6 +17,8 @@ from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
 from harness.plugins import Restored
 from harness.records.run_directory import RunDirectory
+from harness.study.plan import make_plan
+from harness.study.study import Study
 
 
 @pytest.fixture
@@ -242,3 +245,29 @@ def test_the_manifest_says_what_was_measured_with_what(world, directory):
     assert manifest["identity"]["codecs"] == {"jpeg": Jpeg().fingerprint()}
     assert manifest["data_set"]["ids"] == ["0.png", "1.png", "2.png", "3.png"]
     assert directory.truth("detection") == {"ids": ["0.png", "1.png", "2.png", "3.png"]}
+
+
+class Telling(local.Silent):
+    """Notes what is told, and after how many records."""
+
+    def __init__(self):
+        self.records, self.lines = 0, []
+
+    def advance(self):
+        self.records += 1
+
+    def tell(self, describe):
+        self.lines.append((self.records, describe()))
+
+
+def test_one_cell_is_full_after_the_other_and_its_number_is_told(world, directory):
+    folder = world.data.images()[0].path.parent
+    study = Study(task=("fidelity",), dataset=str(folder), qf=(10, 20), restorers=("jpeg", "arcnn"))
+    telling = Telling()
+    local.run(make_plan(study), directory, progress=telling, workers=1)
+
+    psnr = {result.cell.key: result.metrics["PSNR"] for result in measure(directory)}
+    assert telling.lines == [
+        (4 * (place + 1), f"fidelity/{key}: PSNR {psnr[f'fidelity/{key}']:.2f} (4 images)")
+        for place, key in enumerate(["jpeg-q10", "arcnn-q10", "jpeg-q20", "arcnn-q20"])
+    ]

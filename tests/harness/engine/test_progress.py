@@ -38,3 +38,13 @@ def test_on_a_terminal_there_is_a_bar_that_goes_away():
 
 def test_a_complete_run_says_nothing():
     assert walk(Console(file=io.StringIO()), 10, 10) == ""
+
+
+def test_a_line_stands_above_the_bar_or_between_plain_lines():
+    for options in ({}, {"force_terminal": True, "width": 80}):
+        console = Console(file=io.StringIO(), **options)
+        progress = ConsoleProgress(console)
+        progress.start(10, 0)
+        progress.tell(lambda: "a/b-q10: mAP 12.3 [128 images]")
+        progress.stop()
+        assert "a/b-q10: mAP 12.3 [128 images]\n" in console.file.getvalue()

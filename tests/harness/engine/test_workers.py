@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from fakes import FakeRestorer
 
 from harness.engine import workers as walking
 from harness.engine.workers import MOST_WORKERS, default_workers, process_images
@@ -91,3 +92,27 @@ def test_the_default_is_the_cores_this_process_may_use_up_to_a_limit(monkeypatch
     assert default_workers() == 3
     monkeypatch.setattr(walking.os, "sched_getaffinity", lambda pid: set(range(64)))
     assert default_workers() == MOST_WORKERS
+
+
+def test_an_image_is_read_and_compressed_once_for_all_restorers_of_a_condition(world, monkeypatch):
+    read = []
+    plain = walking.prepare
+    monkeypatch.setattr(
+        walking,
+        "prepare",
+        lambda plan, image, c: (read.append((image.id, c)), plain(plan, image, c))[1],
+    )
+    plan = world.plan(qfs=(10, 20), restorers=[world.fake, FakeRestorer("other")])
+    jobs = [
+        (image, [cell for cell in plan.cells if (cell.qf, cell.restorer) == (qf, name)])
+        for qf in (10, 20)
+        for name in ("fake", "other")
+        for image in plan.images
+    ]
+    list(process_images(plan, jobs, 1))
+
+    assert len(read) == len(set(read)) == 2 * len(plan.images)
+    read.clear()
+    monkeypatch.setattr(walking, "KEPT_BYTES", 0)
+    list(process_images(plan, jobs, 1))
+    assert len(read) == 4 * len(plan.images)
