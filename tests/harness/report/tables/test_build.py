@@ -221,7 +221,7 @@ def test_cells_measured_with_another_version_than_the_rest_are_said(directory):
 def test_records_of_an_earlier_formula_of_psnr_b_say_so(directory, tmp_path):
     builder = RunBuilder(tmp_path / "fidelity", task="fidelity", ids=("a",))
     builder.cell("jpeg", 10, [fidelity_record("a", 30.0)])
-    fidelity_run = RunDirectory(builder.write())
+    fidelity_run = builder.write()
     for run in (fidelity_run, directory):
         manifest = manifest_json(run)
         for cell in manifest["cells"]:
