@@ -203,7 +203,7 @@ def _blocking_effect(luma: NDArray[np.float64]) -> float:
     shorter than a block (the weight would exceed 1 and end at infinity), and where the counts say
     that there is no border.
     """
-    height, width = luma.shape
+    height, width = (int(side) for side in luma.shape)
     if min(height, width) < _BLOCK:
         return 0.0
     border_sum = other_sum = 0.0
