@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
 from torch import Tensor, nn
 
@@ -23,6 +23,8 @@ from restorers.architectures.swinir import SwinIR
 from restorers.common.architecture import Config, Network
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.batches import PatchBatch
+
+Precision = Literal["bf16-mixed", "32-true"]
 
 Losses = dict[str, Tensor]
 """What to descend, as ``loss``, and what else to log; scalars."""
@@ -43,6 +45,7 @@ class Method(Generic[Config, Network]):
             itself on learning to copy.
         coefficients: its batches hold DCT coefficients.
         patch: the number of the size that ``patch_size`` must be, if there is one.
+        precisions: in which it learns.
     """
 
     restorer: type[PretrainedRestorer[Config, Network]]
@@ -50,17 +53,24 @@ class Method(Generic[Config, Network]):
     start: Callable[[Network], None] = _as_built
     coefficients: bool = False
     patch: str | None = None
+    precisions: tuple[Precision, ...] = ("bf16-mixed", "32-true")
 
-    def check(self, patch_size: int, numbers: Mapping[str, object]) -> None:
-        """Refuse patches that the network cannot take.
+    def check(self, patch_size: int, numbers: Mapping[str, object], precision: Precision) -> None:
+        """Refuse patches that the network cannot take, and a precision in which it does not learn.
 
         Args:
             patch_size: of the recipe, pixels.
             numbers: of the network, see `architecture.sized`.
+            precision: of the recipe.
 
         Raises:
-            UserError: it can only be trained on patches of another size.
+            UserError: it can only be trained on patches of another size, or in another precision.
         """
+        if precision not in self.precisions:
+            raise UserError(
+                f"{self.restorer.name} does not learn in {precision}, which is what the recipe "
+                f"says or leaves as the default: set precision to {self.precisions[0]}."
+            )
         if self.patch is not None and patch_size != numbers[self.patch]:
             raise UserError(
                 f"{self.restorer.name} of this size is trained on patches of "
@@ -109,7 +119,8 @@ METHODS: Mapping[str, Method[Any, Any]] = MappingProxyType(
         "swinir": Method(SwinIR, charbonnier, swinir.start_at_identity),
         "ipt": Method(IPT, supervised, ipt.start_at_identity, patch="patch"),
         "dmcnn": Method(DMCNN, multi_scale, coefficients=True),
-        "qgac": Method(QGAC, correction, coefficients=True),
+        # In bfloat16 what it has to learn is lost in rounding.
+        "qgac": Method(QGAC, correction, coefficients=True, precisions=("32-true",)),
     }
 )
 """The networks trained in one stage, by name."""

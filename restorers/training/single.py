@@ -42,7 +42,7 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     method = METHODS[plan.trainer]
     restorer = method.restorer()
     numbers = sized(method.restorer, plan.size)
-    method.check(plan.patch_size, numbers)
+    method.check(plan.patch_size, numbers, plan.precision)
     held_out = validation_files(plan)
     pool = Pool(plan.images, held_out, plan.cache_gib)
     batches = PatchBatches(

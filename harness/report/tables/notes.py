@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from harness.analysis.metrics import CellResult
 from harness.analysis.sanity_check import sanity_notes
+from harness.images import fidelity
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
@@ -21,6 +22,9 @@ _CODECS = (
     "codecs: the column jpeg is the image as its codec left it; rows of like bits per pixel (bpp) "
     "are those to compare"
 )
+
+_BY_FORMULA = ("PSNR-B", "PSNR-B-Y")
+"""The metrics that `fidelity.VERSION` last changed."""
 
 _PER_CELL = ("qf", "restorer", "codec", "decoder")
 """The inputs in which the cells of a task differ by design."""
@@ -56,7 +60,8 @@ def run_notes(
         for result in results
         if result.expected > result.images + len(result.failed)
     ]
-    notes += [*_undefined(results), *_mixed(results), *_failures(manifest, results)]
+    notes += [*_undefined(results), *_mixed(results), *_earlier(results)]
+    notes += _failures(manifest, results)
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 
 
@@ -115,3 +120,18 @@ def _mixed(results: list[CellResult]) -> list[str]:
                 "run the whole study again to compare them"
             )
     return notes
+
+
+def _earlier(results: list[CellResult]) -> list[str]:
+    """Figures of records that were made with an earlier formula than this harness has."""
+    cells: dict[str, list[str]] = {}
+    for result in results:
+        version = result.cell.inputs.get("fidelity", fidelity.VERSION)
+        shown = [name for name in _BY_FORMULA if name in result.metrics]
+        if shown and version != fidelity.VERSION:
+            cells.setdefault(f"{', '.join(shown)} by version {version}", []).append(result.cell.key)
+    return [
+        f"earlier: {what} of the formula (this harness has version {fidelity.VERSION}) in "
+        f"{len(keys)} of {len(results)} cells; run the study again to compare them with new ones"
+        for what, keys in cells.items()
+    ]

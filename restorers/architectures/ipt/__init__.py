@@ -87,6 +87,7 @@ class IPT(PretrainedRestorer[IPTConfig, "IPTNetwork"]):
     """IPT, a network a quality factor, on overlapping patches."""
 
     name = "ipt"
+    version = "2"  # patches are laid together as by its authors
     multi_model = True
     year = 2021
     sizes: ClassVar[Mapping[str, IPTConfig]] = PRESETS

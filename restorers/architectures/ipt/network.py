@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -67,13 +67,29 @@ def start_at_identity(network: IPT) -> None:
         body.position_encoding.pe.weight.zero_()
 
 
-def restore(network: IPT, image: Tensor, stride: int) -> Tensor:
-    """Restore an image of any size from overlapping patches.
+class Cut(NamedTuple):
+    """A row of patches along one axis.
 
-    As the authors' code: patches every ``stride`` pixels and flush with the last row and column;
-    of a patch only the middle half counts where another one has the rest; where several
-    count, their mean is taken. The authors' stride is a quarter of a patch. An image smaller than a
-    patch is continued by its border.
+    Attributes:
+        start: their first pixel.
+        first: the first pixel that they count for.
+        stop: behind the last one.
+    """
+
+    start: int
+    first: int
+    stop: int
+
+
+def restore(network: IPT, image: Tensor, stride: int) -> Tensor:
+    """Restore an image of any size from overlapping patches, laid together as the authors' are.
+
+    Patches are cut every ``stride`` pixels, and flush with the last row and column. Of a patch the
+    middle half counts, and what lies between it and the first row or column; where several count,
+    their mean is taken. Below and to the right it is the flush patches alone, over a little more
+    than their lower and right halves. In the upper left corner the first patch alone gives the top
+    rows, as wide as it is: so does the authors' program (`forward_chop`). Their stride is a quarter
+    of a patch. An image smaller than a patch is continued by its border; theirs cannot be.
 
     Args:
         network: `build`'s, in evaluation mode.
@@ -87,37 +103,61 @@ def restore(network: IPT, image: Tensor, stride: int) -> Tensor:
     height, width = image.shape[2:]
     bottom, right = max(0, side - height), max(0, side - width)
     image = F.pad(image, (0, right, 0, bottom), mode="replicate") * RANGE
-    rows, columns = (_positions(length, side, stride) for length in image.shape[2:])
-    places = [(top, left) for top in rows for left in columns]
+    rows, columns = (cuts(length, side, stride) for length in image.shape[2:])
+    places = [(row, column) for row in rows for column in columns]
     total, weight = torch.zeros_like(image), torch.zeros_like(image[:, :1])
+    corner = None
     for begin in range(0, len(places), PATCHES_AT_ONCE):
         some = places[begin : begin + PATCHES_AT_ONCE]
-        patches = torch.cat([image[:, :, y : y + side, x : x + side] for y, x in some])
-        for patch, (top, left) in zip(network(patches), some, strict=True):
-            y0, y1 = _counted(top, side, image.shape[2])
-            x0, x1 = _counted(left, side, image.shape[3])
-            total[0, :, y0:y1, x0:x1] += patch[:, y0 - top : y1 - top, x0 - left : x1 - left]
-            weight[0, :, y0:y1, x0:x1] += 1
-    restored: Tensor = (total / weight / RANGE)[:, :, :height, :width]
-    return restored
+        patches = torch.cat(
+            [image[:, :, r.start : r.start + side, c.start : c.start + side] for r, c in some]
+        )
+        for patch, (row, column) in zip(network(patches), some, strict=True):
+            corner = patch if corner is None else corner
+            counted = patch[
+                :,
+                row.first - row.start : row.stop - row.start,
+                column.first - column.start : column.stop - column.start,
+            ]
+            total[0, :, row.first : row.stop, column.first : column.stop] += counted
+            weight[0, :, row.first : row.stop, column.first : column.stop] += 1
+    restored: Tensor = total / weight
+    assert corner is not None
+    top, left = side // 4, min(side, _flush_alone(image.shape[3], side, stride))
+    restored[0, :, :top, :left] = corner[:, :top, :left]
+    return restored[:, :, :height, :width] / RANGE
 
 
 def patch_count(height: int, width: int, side: int, stride: int) -> int:
     """How many patches `restore` cuts an image of height x width pixels into."""
-    rows, columns = (len(_positions(max(length, side), side, stride)) for length in (height, width))
+    rows, columns = (len(cuts(max(length, side), side, stride)) for length in (height, width))
     return rows * columns
 
 
-def _positions(length: int, side: int, stride: int) -> list[int]:
-    regular = list(range(0, length - side + 1, stride))
-    return regular if regular[-1] == length - side else [*regular, length - side]
+def cuts(length: int, side: int, stride: int) -> list[Cut]:
+    """Where patches are cut along an axis, and what of them counts.
+
+    Args:
+        length: of the image, at least ``side``.
+        side: of a patch.
+        stride: see `restore`.
+    """
+    margin, last = side // 4, length - side
+    if last == 0:
+        return [Cut(0, 0, length)]
+    end = _flush_alone(length, side, stride)
+    regular = [
+        Cut(start, start + margin if start else 0, min(start + side - margin, end))
+        for start in range(0, last, stride)
+    ]
+    is_regular = last % stride == 0
+    return [*regular, Cut(last, last + margin if is_regular else end, length)]
 
 
-def _counted(start: int, side: int, length: int) -> tuple[int, int]:
-    """The part of a patch that counts: all but a quarter at each side that is not the image's."""
-    first = start if start == 0 else start + side // 4
-    last = start + side if start + side == length else start + side - side // 4
-    return first, last
+def _flush_alone(length: int, side: int, stride: int) -> int:
+    """From where on the patches flush with the end of an axis count alone."""
+    left_over = (length - side) % stride
+    return length - left_over - (side - left_over) // 2
 
 
 def reconstruction_loss(restored: Tensor, target: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from restorers.architectures.dagn import DAGN
 from restorers.architectures.dmcnn import DMCNN
 from restorers.architectures.fbcnn import FBCNN
 from restorers.architectures.ipt import IPT
-from restorers.architectures.ipt.network import _positions, patch_count
+from restorers.architectures.ipt.network import patch_count
 from restorers.architectures.ipt.network import restore as restore_patches
 from restorers.architectures.qgac import QGAC
 from restorers.architectures.swinir import SwinIR
@@ -61,6 +61,7 @@ def test_ipt_has_a_hundredth_more_parameters_than_table_iii_and_three_quarters_o
     assert one.parameters / 1e6 / PAPER["ipt"].params_m == pytest.approx(1.01, abs=0.001)
     assert rounded(one.macs, 1e9, 2) == 32.97
     assert patch_count(512, 512, 48, 12) == 1600
+    assert patch_count(48, 48, 48, 24) == 1
     assert whole.macs == 1600 * one.macs
     assert whole.macs / 1e9 / PAPER["ipt"].gmacs == pytest.approx(0.751, abs=0.001)
 
@@ -74,7 +75,6 @@ def test_ipts_patches_are_as_many_as_it_restores(height, width):
     counted = count_macs(lambda x: restore_patches(network, x, config.stride), image)
 
     assert IPT.cost("small", height, width).macs == counted
-    assert _positions(48, 48, 24) == [0]
 
 
 def test_arcnns_padding_counts():

@@ -44,7 +44,7 @@ def test_every_recipe_of_one_stage_makes_a_network_that_takes_its_patches(name):
     plan = checked(SINGLE[name], SingleStage)
     method = METHODS[plan.trainer]
     numbers = sized(method.restorer, plan.size)
-    method.check(plan.patch_size, numbers)
+    method.check(plan.patch_size, numbers, plan.precision)
     network = weightless(lambda: method.restorer.build(numbers))
 
     loss = method.loss(network, batch_of(plan.patch_size, method.coefficients), 1)["loss"]
@@ -167,6 +167,21 @@ def test_recipes_of_before_say_half(one, half, storage):
 def test_all_images_held_out_is_said(one, images, tmp_path):
     with pytest.raises(UserError, match="No training image is left of"):
         single.train({**one, "validation": {"path": str(images)}}, tmp_path, Interrupt())
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_no_recipe_asks_for_a_precision_in_which_its_network_does_not_learn(name):
+    plan = checked(SINGLE[name], SingleStage)
+    method = METHODS[plan.trainer]
+
+    method.check(plan.patch_size, sized(method.restorer, plan.size), plan.precision)
+
+
+@pytest.mark.parametrize("said", [{"precision": "bf16-mixed"}, {}], ids=["said", "default"])
+def test_qgac_is_not_trained_in_bfloat16(one, said, tmp_path):
+    recipe = {key: value for key, value in one.items() if key != "precision"}
+    with pytest.raises(UserError, match="qgac does not learn in bf16-mixed.*precision to 32-true"):
+        single.train({**recipe, **said, "trainer": "qgac", "size": "small"}, tmp_path, Interrupt())
 
 
 def test_ipt_is_trained_on_its_own_patches_only(one, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manifests import append, manifest_json, write_manifest
-from runs import RunBuilder, pixel_record
+from runs import RunBuilder, fidelity_record, pixel_record
 
 from harness.analysis.metrics import latest_run, measure
 from harness.plugins import registry
@@ -216,6 +216,23 @@ def test_cells_measured_with_another_version_than_the_rest_are_said(directory):
         "mixed: the cells of segmentation were not measured with the same torch; "
         "run the whole study again to compare them",
     )
+
+
+def test_records_of_an_earlier_formula_of_psnr_b_say_so(directory, tmp_path):
+    builder = RunBuilder(tmp_path / "fidelity", task="fidelity", ids=("a",))
+    builder.cell("jpeg", 10, [fidelity_record("a", 30.0)])
+    fidelity_run = builder.write()
+    for run in (fidelity_run, directory):
+        manifest = manifest_json(run)
+        for cell in manifest["cells"]:
+            cell["inputs"] = {**cell["inputs"], "fidelity": "1"}
+        write_manifest(run, manifest)
+
+    assert build_table(fidelity_run).notes == (
+        "earlier: PSNR-B by version 1 of the formula (this harness has version 2) in 1 of 1 cells; "
+        "run the study again to compare them with new ones",
+    )
+    assert not build_table(directory).notes  # it shows no PSNR-B
 
 
 def test_a_read_only_run_directory_can_still_be_read(directory, monkeypatch):
