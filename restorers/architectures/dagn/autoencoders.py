@@ -16,9 +16,13 @@ class ResNetEncoder(nn.Module):
 
     Parameter names and shapes at the published size are torchvision's ``resnet50``, so that
     weights trained for it can be loaded (with ``strict=False``: there is no ``fc`` here).
+
+    Args:
+        config: its size.
+        bottleneck: channels of the layer behind the features; 0: there is none.
     """
 
-    def __init__(self, config: DAGNConfig) -> None:
+    def __init__(self, config: DAGNConfig, bottleneck: int) -> None:
         super().__init__()
         width = config.encoder_width
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -32,6 +36,10 @@ class ResNetEncoder(nn.Module):
             self.add_module(f"layer{index + 1}", _stage(inputs, planes, depth, stride))
             inputs = Bottleneck.expansion * planes
         assert inputs == config.features
+        if bottleneck:
+            # Names and shapes are those of the authors' files.
+            self.conv5 = nn.Conv2d(inputs, bottleneck, 3, padding=1, bias=False)
+            self.bn5 = nn.BatchNorm2d(bottleneck)
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of an image.
@@ -46,6 +54,11 @@ class ResNetEncoder(nn.Module):
         for index in range(1, 5):
             features = self.get_submodule(f"layer{index}")(features)
         return features
+
+    def narrowed(self, features: Tensor) -> Tensor:
+        """Features of `forward` through the bottleneck: (N, ``bottleneck``, h, w), not negative."""
+        narrow: Tensor = self.relu(self.bn5(self.conv5(features)))
+        return narrow
 
 
 def _stage(inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
@@ -127,7 +140,7 @@ class AutoEncoder(nn.Module):
 
     def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
-        self.encoder = ResNetEncoder(config)
+        self.encoder = ResNetEncoder(config, 0)
         self.decoder = ImageDecoder(config)
 
     def forward(self, compressed: Tensor, original: Tensor) -> Encoded:

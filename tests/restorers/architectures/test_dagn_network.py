@@ -32,10 +32,31 @@ def dagn():
 
 @settings(max_examples=25, deadline=None)
 @given(height=st.integers(1, 50), width=st.integers(1, 50), variant=st.sampled_from([*VARIANTS]))
-def test_an_untrained_network_returns_its_input(height, width, variant):
+def test_an_untrained_network_knows_nothing_of_its_input(height, width, variant):
+    """There is no skip from image to image, and it starts with small weights: near black."""
     image = images(1, 3, height, width)
     with torch.inference_mode():
-        assert torch.equal(DAGNNetwork(of(variant)).eval()(image).image, image)
+        restored = DAGNNetwork(of(variant)).eval()(image).image
+    assert restored.shape == image.shape
+    assert restored.abs().max() < 0.5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_starts_as_its_authors_does(variant):
+    torch.manual_seed(0)
+    network = DAGNNetwork(of(variant))
+    encoders = ("insensitive_encoder.", "sensitive_encoder.", "qf_predictor.", "told_qf.")
+    for name, parameter in network.named_parameters():
+        if name.startswith(encoders):
+            continue
+        if name == "fusion.out.weight" or name.endswith("bias"):
+            assert not parameter.any(), name
+        elif parameter.ndim == 1:
+            assert parameter.min() >= 0.1 and parameter.max() <= 1, name
+        else:
+            rows = parameter.flatten(1)
+            rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
+            torch.testing.assert_close(rows @ rows.T, 0.04 * torch.eye(len(rows)))
 
 
 @settings(max_examples=25, deadline=None)
@@ -74,19 +95,19 @@ def test_a_tile_with_the_whole_images_guidance_is_a_piece_of_the_whole(dagn):
 def test_figure_7_written_out(dagn):
     image = images(1, 3, 32, 32)
     with torch.inference_mode():
-        skips = dagn.base_encoder(image)
+        features, skips = dagn.base_encoder(image)
         assert [tuple(s.shape[1:]) for s in skips] == [
             (4, 32, 32), (6, 16, 16), (8, 8, 8), (10, 4, 4),
         ]  # fmt: skip
         insensitive = dagn.insensitive_encoder(image)
         sensitive = dagn.sensitive_guider(dagn.sensitive_encoder(image))
-        features = dagn.fusion(skips[3], *dagn.fusion.summarise(insensitive))
+        features = dagn.fusion(features, *dagn.fusion.summarise(insensitive))
         features = dagn.decoder.first(features)
         guided = zip(sensitive, dagn.insensitive_guider(insensitive), strict=True)
         for index, (epsilon_eta, beta_gamma) in enumerate(guided):
             block = dagn.decoder.guided[index]
             features = block(features, skips[3 - index], epsilon_eta, beta_gamma)
-        expected = image + dagn.decoder.tail(features + skips[0])
+        expected = dagn.decoder.tail(features + skips[0])
         assert torch.equal(dagn(image).image, expected)
 
 
@@ -106,17 +127,24 @@ def test_every_counted_part_changes_the_image_and_the_predictor_does_not(dagn):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_guidance_that_says_nothing_is_table_vs_baseline(variant):
-    """(beta, gamma), (epsilon, eta) at scale 1 and bias 0, and no fusion."""
-    baseline, guided = awake(DAGNNetwork(of("baseline"))), DAGNNetwork(of(variant)).eval()
-    guided.base_encoder.load_state_dict(baseline.base_encoder.state_dict())
-    guided.decoder.load_state_dict(baseline.decoder.state_dict())
+def test_a_variant_is_the_whole_network_without_the_guidance_it_lacks(dagn, variant):
+    """Blocks without guidance are their branch alone, and fusion alone concatenates."""
+    cigm, csgm, cfm = VARIANTS[variant]
+    part = awake(DAGNNetwork(of(variant)))
+    own = part.state_dict()
+    part.load_state_dict({k: v for k, v in dagn.state_dict().items() if k in own}, strict=False)
     image = images(2, 3, 32, 16)
     with torch.inference_mode():
-        expected = baseline(image).image
-        torch.testing.assert_close(guided(image).image, expected)
-        speaking = awake(guided).decode(image, guided.guidance(image))
-    assert variant == "baseline" or not torch.allclose(speaking, expected)
+        whole = dagn.guidance(image)
+        features, skips = dagn.base_encoder(image)
+        if cfm:
+            features = part.fusion(features, *whole.fusion)
+        guides = (whole.sensitive if csgm else None, whole.insensitive if cigm else None)
+        expected = dagn.decoder(features, skips, *guides)
+        torch.testing.assert_close(part(image).image, expected)
+        same = torch.allclose(expected, dagn(image).image)
+    assert same == (variant == "dagn")
+    assert ("fusion.merge.0.weight" in own) == (variant == "cfm")
 
 
 def test_each_variant_has_its_modules_and_no_others():
@@ -130,8 +158,10 @@ def test_each_variant_has_its_modules_and_no_others():
         assert ("fusion" in parts) == cfm
         assert (network.eval()(images(1, 3, 16, 16)).qf_logits is not None) == csgm
         sizes[variant] = count_parameters(network.parts().values())
+        if variant == "cfm":
+            sizes[variant] -= count_parameters(network.fusion.merge)
     added = [sizes[v] - sizes["baseline"] for v in ("cigm", "csgm", "cfm", "dagn")]
-    encoder = count_parameters(ResNetEncoder(TINY))
+    encoder = count_parameters(ResNetEncoder(TINY, 0))
     assert added[3] == sum(added[:3]) - encoder  # cigm and cfm share theirs
 
 
