@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -31,7 +31,7 @@ from restorers.training.fabric import Player, launched, only_the_first, run, spe
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
 from restorers.training.recipe import ThreeStages, Training, checked, dagn_config
-from restorers.training.reuse import adopt_encoder
+from restorers.training.reuse import adopt_encoder, holds_released_encoders
 from restorers.training.validation import Validation, validation_files
 
 STAGES = ("insensitive", "sensitive", "restoration")
@@ -88,7 +88,7 @@ class Stages:
         report: receives progress lines.
 
     Attributes:
-        config: of the network.
+        config: of the network; with the authors' encoders it predicts no QF and is told none.
         held_out: the images held out for validation.
         fabric: the devices.
 
@@ -98,6 +98,8 @@ class Stages:
 
     def __init__(self, plan: ThreeStages, directory: Path, report: Callable[[str], None]) -> None:
         self.config = dagn_config(plan)
+        if plan.encoders_from is not None and holds_released_encoders(Path(plan.encoders_from)):
+            self.config = replace(self.config, qf=False)  # nothing has learnt to predict it
         self._plan, self._directory = plan, directory
         for training in (plan.insensitive, plan.sensitive):
             if training.patch_size % MULTIPLE:
@@ -198,7 +200,7 @@ class Stages:
             latest = validation(index)
             batch = feed(index)
             player.ready(index)
-            known_qf = self._known_qf(batch.qf, index) if self.config.csgm else None
+            known_qf = self._known_qf(batch.qf, index) if network.tells_qf else None
             with player.autocast(index):
                 loss = restoration_loss(player.network, batch.compressed, batch.clean, known_qf)
             player.descend(loss, index)
