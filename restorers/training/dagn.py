@@ -79,6 +79,10 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     )
 
 
+CALIBRATED = 64
+"""Patches that the guidance is calibrated on before stage 3."""
+
+
 class Stages:
     """The stages of one training.
 
@@ -185,6 +189,8 @@ class Stages:
         torch.manual_seed(plan.seed)  # the same start whatever stages were run before
         network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
+        if self.config.cigm or self.config.csgm or self.config.cfm:
+            network.calibrate(self._examples())
         player, feed = self._player(training, network), self._feed("restoration")
         averaged = player.average.module
         assert isinstance(averaged, dagn.DAGNNetwork)
@@ -214,6 +220,12 @@ class Stages:
         }
         self._run(step, state, "restoration")
         return averaged
+
+    def _examples(self) -> torch.Tensor:
+        """Compressed patches for `DAGNNetwork.calibrate`: the same for every process."""
+        size, seed = self._plan.restoration.patch_size, 10 * self._plan.seed
+        batches = PatchBatches(self._pool, size, self._plan.qf, seed)
+        return batches.batch(0, CALIBRATED).compressed
 
     def _known_qf(self, qf: torch.Tensor, step: int) -> torch.Tensor:
         """The quality factors with all but the recipe's share of them set to 0, not told."""

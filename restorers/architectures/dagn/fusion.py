@@ -53,6 +53,12 @@ class CrossFeatureFusion(nn.Module):
                 nn.Conv2d(2 * base, base, 1), nn.BatchNorm2d(base), nn.Dropout2d(DROPOUT)
             )
 
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        """The 1x1 convolutions that see the compression-insensitive features."""
+        key = self.key[0]
+        assert isinstance(key, nn.Conv2d)
+        return key, self.value
+
     def summarise(self, insensitive: Tensor) -> tuple[Tensor, Tensor]:
         """The pooled keys and values: all that Eq. 10 takes from F_cif.
 

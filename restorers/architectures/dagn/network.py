@@ -22,6 +22,7 @@ from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, 
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
 from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
+from restorers.architectures.dagn.start import initialise, standardise
 from restorers.common.blending import tiled
 from restorers.common.colour import to_pixels, to_tensor
 from restorers.common.tiling import Tile
@@ -85,7 +86,7 @@ class DAGNNetwork(nn.Module):
         if config.csgm:
             self.sensitive_encoder = ResNetEncoder(config, config.bottleneck)
             self.sensitive_guider = Guider(config)
-        initialise(self)
+        initialise(self, self._frozen())
         if self.tells_qf:
             self.qf_predictor = PooledMLP(config, QUALITIES)
             # Row 0 stays zero: not told. At zero elsewhere too, it changes nothing until trained.
@@ -103,6 +104,10 @@ class DAGNNetwork(nn.Module):
         """
         reporting = {"qf_predictor", "told_qf"}
         return {name: part for name, part in self.named_children() if name not in reporting}
+
+    def guiders(self) -> list[Guider]:
+        """Those that its variant has."""
+        return [part for part in self.children() if isinstance(part, Guider)]
 
     def adopt(
         self,
@@ -124,6 +129,29 @@ class DAGNNetwork(nn.Module):
             _copy(sensitive.encoder, self.sensitive_encoder)
             if self.tells_qf:
                 self.qf_predictor.load_state_dict(sensitive.qf_predictor.state_dict())
+
+    @torch.no_grad()
+    def calibrate(self, image: Tensor) -> None:
+        """Before stage 3: guiders and fusion see features of mean 0 and variance 1 a channel.
+
+        This changes weights, nothing else. The features of a trained encoder have much in common
+        for all images, and a few channels vary the most; from them as they are, guiders give all
+        images nearly the same.
+
+        Args:
+            image: of the kind to train on, (N, 3, H, W), 0..1; the more, the better.
+        """
+        if self.config.cigm or self.config.cfm:
+            features = self.insensitive_encoder(image)
+            if self.config.cigm:
+                standardise(self.insensitive_guider.shared1, features.mean(dim=(2, 3)))
+            if self.config.cfm:
+                cells = features.movedim(1, -1).flatten(0, -2)
+                for layer in self.fusion.projections():
+                    standardise(layer, cells)
+        if self.config.csgm:
+            features = self.sensitive_encoder(image).mean(dim=(2, 3))
+            standardise(self.sensitive_guider.shared1, features)
 
     def train(self, mode: bool = True) -> DAGNNetwork:
         """Training or evaluation mode; the frozen parts stay in evaluation mode."""
@@ -232,26 +260,6 @@ def _copy(trained: ResNetEncoder, encoder: ResNetEncoder) -> None:
     """An encoder's weights; its bottleneck's only where the other has one too."""
     state = trained.state_dict()
     encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
-
-
-def initialise(network: DAGNNetwork) -> None:
-    """Start values of the authors' training for what stage 3 trains; encoders keep theirs.
-
-    Orthogonal weights of gain 0.2, no biases, batch normalization's weights uniform from 0.1 to 1.
-    Fusion alone starts as nothing: its last convolution is zero.
-    """
-    frozen = {id(module) for part in network._frozen() for module in part.modules()}
-    for module in network.modules():
-        if id(module) in frozen:
-            continue
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.orthogonal_(module.weight, gain=0.2)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.1, 1)
-    if network.config.cfm:
-        nn.init.zeros_(network.fusion.out.weight)
 
 
 def expected_qf(logits: Tensor) -> Tensor:

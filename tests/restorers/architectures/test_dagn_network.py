@@ -31,32 +31,63 @@ def dagn():
 
 
 @settings(max_examples=25, deadline=None)
-@given(height=st.integers(1, 50), width=st.integers(1, 50), variant=st.sampled_from([*VARIANTS]))
-def test_an_untrained_network_knows_nothing_of_its_input(height, width, variant):
-    """There is no skip from image to image, and it starts with small weights: near black."""
+@given(height=st.integers(1, 50), width=st.integers(1, 50))
+def test_the_first_and_the_last_convolution_start_as_the_identity(height, width):
+    """There is no skip from image to image: what decodes is added to the image all the same."""
     image = images(1, 3, height, width)
+    network = DAGNNetwork(replace(TINY, widths=(8, 8, 8, 8))).eval()
     with torch.inference_mode():
-        restored = DAGNNetwork(of(variant)).eval()(image).image
-    assert restored.shape == image.shape
-    assert restored.abs().max() < 0.5
+        given_back = network.decoder.tail(network.base_encoder.head(image))
+        torch.testing.assert_close(given_back, image)
+        assert network(image).image.shape == image.shape
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_it_starts_as_its_authors_does(variant):
+def test_it_starts_as_its_authors_does_but_for_the_guidance(variant):
     torch.manual_seed(0)
     network = DAGNNetwork(of(variant))
-    encoders = ("insensitive_encoder.", "sensitive_encoder.", "qf_predictor.", "told_qf.")
+    elsewhere = ("insensitive_encoder.", "sensitive_encoder.", "qf_predictor.", "told_qf.")
+    given_back = ("base_encoder.head.weight", "decoder.tail.weight")
     for name, parameter in network.named_parameters():
-        if name.startswith(encoders):
+        if name.startswith(elsewhere) or name in given_back:
             continue
-        if name == "fusion.out.weight" or name.endswith("bias"):
+        silent = ("fusion.out", "guider.scales", "guider.biases")
+        if any(part in name for part in silent) or name.endswith("bias"):
             assert not parameter.any(), name
         elif parameter.ndim == 1:
             assert parameter.min() >= 0.1 and parameter.max() <= 1, name
         else:
             rows = parameter.flatten(1)
             rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
-            torch.testing.assert_close(rows @ rows.T, 0.04 * torch.eye(len(rows)))
+            gain = 1 if "guider.shared" in name else 0.2
+            torch.testing.assert_close(rows @ rows.T, gain**2 * torch.eye(len(rows)))
+
+
+def test_calibrated_guiders_and_fusion_see_features_of_mean_0_and_variance_1():
+    torch.manual_seed(0)
+    network, other = DAGNNetwork(TINY).eval(), DAGNNetwork(TINY).eval()
+    other.load_state_dict(network.state_dict())
+    image = images(40, 3, 32, 32) * torch.linspace(0.2, 1, 40)[:, None, None, None]
+
+    network.calibrate(image)
+
+    with torch.inference_mode():
+        for encoder, part, layer in (
+            ("insensitive_encoder", "insensitive_guider", "shared1"),
+            ("sensitive_encoder", "sensitive_guider", "shared1"),
+            ("insensitive_encoder", "fusion", "value"),
+        ):
+            features = network.get_submodule(encoder)(image)
+            if part == "fusion":
+                means = features.movedim(1, -1).flatten(0, -2)
+            else:
+                means = features.mean(dim=(2, 3))
+            deviation = means.std(dim=0).clamp(min=0.1 * means.std(dim=0).mean())
+            plain = other.get_submodule(f"{part}.{layer}").weight.flatten(1)
+            expected = (means - means.mean(dim=0)) / deviation @ plain.T
+            calibrated = network.get_submodule(f"{part}.{layer}")
+            actual = means @ calibrated.weight.flatten(1).T + calibrated.bias
+            torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
