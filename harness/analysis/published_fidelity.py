@@ -26,7 +26,7 @@ def published_notes(manifest: Manifest, results: Sequence[CellResult]) -> list[s
         results: its cells, measured; of plain JPEG, and of all images, or they say nothing.
     """
     restorers = dict.fromkeys(r.cell.restorer for r in results if r.cell.task == TASK)
-    notes = []
+    notes: list[str] = []
     for restorer in restorers:
         card = _card(restorer)
         if card is None or not _of(card, manifest.data_set):

@@ -124,9 +124,10 @@ class Stages:
             return auto
         # Each player has the parameters of its equation alone, several processes' gradients of
         # these included: the first is made while J's parameters are not to be trained.
+        judged = training.model_copy(update={"lr": self._plan.discriminator_lr or training.lr})
         judge = auto.discriminator.requires_grad_(False)
         player = self._player(training, auto)
-        critic = self._player(training, judge.requires_grad_(True))
+        critic = self._player(judged, judge.requires_grad_(True))
         feed = self._feed("insensitive")
 
         def step(index: int) -> dict[str, float]:

@@ -96,6 +96,26 @@ def test_stage_1_trains_both_players(recipe, unbroken):
         assert not any(torch.equal(untrained[key], after[key]) for key in keys)
 
 
+def test_the_discriminator_can_have_a_learning_rate_of_its_own(recipe, unbroken, tmp_path):
+    plan = {**recipe, "discriminator_lr": 1e-9, "lambda_ci": 0.001}
+    torch.manual_seed(recipe["seed"])
+    stages = dagn.Stages(dagn.checked(plan, dagn.ThreeStages), tmp_path, Interrupt())
+    before = dagn.InsensitiveAutoEncoder(stages.config).state_dict()
+    torch.manual_seed(recipe["seed"])
+
+    after = stages.insensitive().state_dict()
+
+    moved = {
+        part: max(
+            float((after[key] - before[key]).abs().max())
+            for key in after
+            if key.startswith(part) and key.endswith("weight")
+        )
+        for part in ("encoder.", "decoder.", "discriminator.")
+    }
+    assert moved["discriminator."] < 1e-6 < 1e-3 < min(moved["encoder."], moved["decoder."])
+
+
 def check_equal(folder, unbroken):
     """Cards, logs and checkpoints of all stages are the same."""
     assert read_card(folder / "tiny.yaml") == read_card(unbroken / "tiny.yaml")  # sha256 included
