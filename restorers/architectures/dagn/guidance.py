@@ -34,14 +34,29 @@ class Guider(nn.Module):
             features: F_cif or F_csf, (N, features, h, w).
             condition: (N, first width), added before the first ReLU (a QF that was told).
         """
-        hidden = self.shared1(features.mean(dim=(2, 3)))
+        hidden = _apart(self.shared1(features.mean(dim=(2, 3))))
         if condition is not None:
             hidden = hidden + condition
-        hidden = self.shared2(hidden.relu()).relu()
+        hidden = _apart(self.shared2(hidden.relu())).relu()
         return [
             (torch.sigmoid(scale(hidden)), torch.tanh(bias(hidden)))
             for scale, bias in zip(self.scales, self.biases, strict=True)
         ]
+
+
+def _apart(hidden: Tensor) -> Tensor:
+    """The same values, whose gradient has no part that is common to all images of the batch.
+
+    What all images want alike, such as smaller scales in the beginning, the last layers' biases
+    learn. Let through, it moves every hidden unit the same way, and within a few hundred steps of
+    Adam units that are below zero for every image are most of them: they learn nothing any more.
+
+    Args:
+        hidden: (N, width), before a ReLU.
+    """
+    if hidden.requires_grad and len(hidden) > 1:
+        hidden.register_hook(lambda gradient: gradient - gradient.mean(dim=0))
+    return hidden
 
 
 class GuidanceBlock(nn.Module):
