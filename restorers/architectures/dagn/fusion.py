@@ -59,6 +59,12 @@ class CrossFeatureFusion(nn.Module):
         assert isinstance(key, nn.Conv2d)
         return key, self.value
 
+    def norms(self) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:
+        """Of the keys and of the queries."""
+        key, query = self.key[1], self.query[1]
+        assert isinstance(key, nn.BatchNorm2d) and isinstance(query, nn.BatchNorm2d)
+        return key, query
+
     def summarise(self, insensitive: Tensor) -> tuple[Tensor, Tensor]:
         """The pooled keys and values: all that Eq. 10 takes from F_cif.
 

@@ -190,6 +190,19 @@ def test_the_guiders_give_each_block_its_widths_within_bounds():
     assert not torch.equal(small[0], small[1])
 
 
+def test_what_all_images_want_alike_reaches_the_last_layers_of_a_guider_only():
+    guider = awake(Guider(TINY))
+    features = images(4, TINY.features, 2, 2)
+    sum(scale.sum() for scale, _ in guider(features)).backward()
+    assert guider.shared1.weight.grad.abs().max() > 0  # images differ, and so do their gradients
+    assert guider.shared1.bias.grad.abs().max() < 1e-6
+    assert guider.shared2.bias.grad.abs().max() < 1e-6
+    assert all(scale.bias.grad.abs().min() > 0.1 for scale in guider.scales)
+    guider.zero_grad()
+    sum(scale.sum() for scale, _ in guider(features[:1])).backward()
+    assert guider.shared2.bias.grad.abs().max() > 0  # a single image has nothing in common
+
+
 def test_the_predictor_looks_at_the_mean_of_the_features():
     mlp = awake(PooledMLP(TINY, 3))
     features = images(1, TINY.features, 4, 4)

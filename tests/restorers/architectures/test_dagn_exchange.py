@@ -1,5 +1,7 @@
 """What another image's guidance costs: a network that uses it, and the shipped one."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from restorers.architectures.dagn.exchange import MODULES, cost_of_exchange, exc
 from restorers.architectures.dagn.network import DAGNNetwork, restore
 
 LEAST_COST = {"cigm": -np.inf, "csgm": -np.inf, "cfm": -np.inf}
-"""What the guidance of another photograph must cost the shipped weights in the mean, dB."""
+"""What the guidance of another photograph of another quality must cost the shipped weights, dB."""
 
 SIZES = ((40, 30), (33, 47), (16, 64))
 
@@ -73,10 +75,11 @@ def test_what_another_photographs_guidance_costs_the_shipped_weights(module, rec
     restorer.prepare(10)
     network = restorer.load(restorer.source.file(None).path)
 
-    mean = {}
-    for qf in (10, 40):
-        compressed = [Jpeg().compress(original, qf).pixels for original in originals]
-        mean[qf] = np.mean(cost_of_exchange(network, compressed, originals, module))
+    # The next image is of another quality: compression-sensitive guidance says little else.
+    qualities = itertools.cycle((10, 40))
+    compressed = [Jpeg().compress(original, next(qualities)).pixels for original in originals]
+
+    mean = np.mean(cost_of_exchange(network, compressed, originals, module))
 
     record_property("dB", mean)
-    assert max(mean.values()) >= LEAST_COST[module], mean
+    assert mean >= LEAST_COST[module]

@@ -54,6 +54,8 @@ def test_it_starts_as_its_authors_does_but_for_the_guidance(variant):
         silent = ("fusion.out", "guider.scales", "guider.biases")
         if any(part in name for part in silent) or name.endswith("bias"):
             assert not parameter.any(), name
+        elif name in ("fusion.key.1.weight", "fusion.query.1.weight"):
+            assert torch.all(parameter == 2), name
         elif parameter.ndim == 1:
             assert parameter.min() >= 0.1 and parameter.max() <= 1, name
         else:
@@ -61,6 +63,20 @@ def test_it_starts_as_its_authors_does_but_for_the_guidance(variant):
             rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
             gain = 1 if "guider.shared" in name else 0.2
             torch.testing.assert_close(rows @ rows.T, gain**2 * torch.eye(len(rows)))
+
+
+def test_fusion_starts_with_cells_of_different_shares():
+    config = replace(TINY, widths=(8, 16, 32, 64), encoder_width=16, fusion=48)
+    torch.manual_seed(0)
+    network = DAGNNetwork(config)
+    image = images(8, 3, 96, 96)
+    network.calibrate(image)
+    with torch.no_grad():
+        features, _ = network.base_encoder(image)
+        keys, _ = network.fusion.summarise(network.insensitive_encoder(image))
+        query = network.fusion.query(features).flatten(2).transpose(1, 2)
+        similarity = network.fusion.scale * query @ keys
+    assert 0.3 < similarity.std(dim=-1).mean() < 3
 
 
 def test_calibrated_guiders_and_fusion_see_features_of_mean_0_and_variance_1():
