@@ -26,6 +26,7 @@ from restorers.architectures.dagn.losses import (
     restoration_loss,
     sensitive_loss,
 )
+from restorers.architectures.dagn.start import calibrate
 from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
@@ -191,7 +192,7 @@ class Stages:
         network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
         if self.config.cigm or self.config.csgm or self.config.cfm:
-            network.calibrate(self._examples())
+            calibrate(network, self._examples())
         player, feed = self._player(training, network), self._feed("restoration")
         averaged = player.average.module
         assert isinstance(averaged, dagn.DAGNNetwork)
@@ -223,9 +224,8 @@ class Stages:
         return averaged
 
     def _examples(self) -> torch.Tensor:
-        """Compressed patches for `DAGNNetwork.calibrate`: the same for every process."""
-        size, seed = self._plan.restoration.patch_size, 10 * self._plan.seed
-        batches = PatchBatches(self._pool, size, self._plan.qf, seed)
+        """Compressed patches for `calibrate`: the same for every process."""
+        batches = self._batches("restoration", 10 * self._plan.seed)
         return batches.batch(0, CALIBRATED).compressed
 
     def _known_qf(self, qf: torch.Tensor, step: int) -> torch.Tensor:
@@ -241,14 +241,17 @@ class Stages:
         plan, training = self._plan, self._training(stage)
         # Another stage sees other patches: its seed has the stage's number in it.
         seed = 10 * plan.seed + STAGES.index(stage) + 1
-        batches = PatchBatches(
-            pool=self._pool,
-            side=training.patch_size,
-            qf=QualityFactors.of(plan),
-            seed=seed,
-            on_grid=plan.on_grid,
-        )
+        batches = self._batches(stage, seed)
         return BatchFeeder(batches, training, self.fabric, plan.loaders)
+
+    def _batches(self, stage: str, seed: int) -> PatchBatches:
+        return PatchBatches(
+            pool=self._pool,
+            side=self._training(stage).patch_size,
+            qf=QualityFactors.of(self._plan),
+            seed=seed,
+            on_grid=self._plan.on_grid,
+        )
 
     def _run(
         self, step: Callable[[int], dict[str, float]], state: dict[str, Stateful], stage: str

@@ -199,11 +199,10 @@ class ThreeStages(Common):
         restoration: stage 3, the network with frozen encoders.
         lambda_ci: weight of L_cic in Eq. 3 (0.001 in the authors' options, beside 1 for L_cc).
         lambda_cs: weight of L_csc in Eq. 7 (0.001 in the authors' options).
-        discriminator_lr: of J in stage 1; None: as the auto-encoder's (1e-4 in the authors').
+        discriminator_lr: of J; None: the auto-encoder's (1e-4 in the authors' options).
         constraint: ``l1`` is Eq. 9 as published; ``cross_entropy`` is not in the paper.
         told: share of the samples that are told their QF in stage 3.
-        encoders_from: folder of another run of this recipe's stages 1 and 2, to use them again;
-            or of the authors' ``is_encoder.pth`` and ``se_encoder.pth``.
+        encoders_from: folder of another run's stages 1 and 2, or of the authors' files of them.
     """
 
     variant: str = "dagn"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,26 @@ from restorers.architectures.dagn.encoder import branch, conv3, residual_blocks
 
 Affine = tuple[Tensor, Tensor]
 """A scale, 0..1, and a bias, -1..1, for each channel: two tensors (N, C)."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """All that the decoding of an image needs to know of the image as a whole.
+
+    Of fixed size whatever the image's: tiles of an image decoded with the guidance of the whole
+    image differ from it at their borders only.
+
+    Attributes:
+        insensitive: the three (beta_i, gamma_i), or None.
+        sensitive: the three (epsilon_i, eta_i), or None.
+        fusion: keys and values of Eq. 10, or None.
+        qf_logits: see `network.Restoration`.
+    """
+
+    insensitive: list[Affine] | None = None
+    sensitive: list[Affine] | None = None
+    fusion: tuple[Tensor, Tensor] | None = None
+    qf_logits: Tensor | None = None
 
 
 class Guider(nn.Module):
@@ -55,8 +77,12 @@ def _apart(hidden: Tensor) -> Tensor:
         hidden: (N, width), before a ReLU.
     """
     if hidden.requires_grad and len(hidden) > 1:
-        hidden.register_hook(lambda gradient: gradient - gradient.mean(dim=0))
+        hidden.register_hook(_without_mean)  # type: ignore[no-untyped-call]
     return hidden
+
+
+def _without_mean(gradient: Tensor) -> Tensor:
+    return gradient - gradient.mean(dim=0)
 
 
 class GuidanceBlock(nn.Module):

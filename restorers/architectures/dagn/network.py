@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +20,8 @@ from restorers.architectures.dagn.autoencoders import (
 from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, DAGNConfig
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
-from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
-from restorers.architectures.dagn.start import initialise, standardise
+from restorers.architectures.dagn.guidance import Guidance, GuidedDecoder, Guider
+from restorers.architectures.dagn.start import initialise
 from restorers.common.blending import tiled
 from restorers.common.colour import to_pixels, to_tensor
 from restorers.common.tiling import Tile
@@ -39,26 +38,6 @@ class Restoration(NamedTuple):
 
     image: Tensor
     qf_logits: Tensor | None
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """All that the decoding of an image needs to know of the image as a whole.
-
-    Of fixed size whatever the image's: tiles of an image decoded with the guidance of the whole
-    image differ from it at their borders only.
-
-    Attributes:
-        insensitive: the three (beta_i, gamma_i), or None.
-        sensitive: the three (epsilon_i, eta_i), or None.
-        fusion: keys and values of Eq. 10, or None.
-        qf_logits: see `Restoration`.
-    """
-
-    insensitive: list[Affine] | None = None
-    sensitive: list[Affine] | None = None
-    fusion: tuple[Tensor, Tensor] | None = None
-    qf_logits: Tensor | None = None
 
 
 class DAGNNetwork(nn.Module):
@@ -129,29 +108,6 @@ class DAGNNetwork(nn.Module):
             _copy(sensitive.encoder, self.sensitive_encoder)
             if self.tells_qf:
                 self.qf_predictor.load_state_dict(sensitive.qf_predictor.state_dict())
-
-    @torch.no_grad()
-    def calibrate(self, image: Tensor) -> None:
-        """Before stage 3: guiders and fusion see features of mean 0 and variance 1 a channel.
-
-        This changes weights, nothing else. The features of a trained encoder have much in common
-        for all images, and a few channels vary the most; from them as they are, guiders give all
-        images nearly the same.
-
-        Args:
-            image: of the kind to train on, (N, 3, H, W), 0..1; the more, the better.
-        """
-        if self.config.cigm or self.config.cfm:
-            features = self.insensitive_encoder(image)
-            if self.config.cigm:
-                standardise(self.insensitive_guider.shared1, features.mean(dim=(2, 3)))
-            if self.config.cfm:
-                cells = features.movedim(1, -1).flatten(0, -2)
-                for layer in self.fusion.projections():
-                    standardise(layer, cells)
-        if self.config.csgm:
-            features = self.sensitive_encoder(image).mean(dim=(2, 3))
-            standardise(self.sensitive_guider.shared1, features)
 
     def train(self, mode: bool = True) -> DAGNNetwork:
         """Training or evaluation mode; the frozen parts stay in evaluation mode."""

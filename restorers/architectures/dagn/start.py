@@ -75,7 +75,33 @@ def _give_back(head: nn.Conv2d, tail: nn.Conv2d) -> None:
 
 
 @torch.no_grad()
-def standardise(layer: nn.Linear | nn.Conv2d, values: Tensor) -> None:
+def calibrate(network: DAGNNetwork, image: Tensor) -> None:
+    """Before stage 3: guiders and fusion see features of mean 0 and variance 1 a channel.
+
+    This changes weights, nothing else. The features of a trained encoder have much in common for
+    all images, and a few channels vary the most; from them as they are, guiders give all images
+    nearly the same.
+
+    Args:
+        network: its encoders are trained; changed in place.
+        image: of the kind to train on, (N, 3, H, W), 0..1; the more, the better.
+    """
+    config = network.config
+    if config.cigm or config.cfm:
+        features = network.insensitive_encoder(image)
+        if config.cigm:
+            _standardise(network.insensitive_guider.shared1, features.mean(dim=(2, 3)))
+        if config.cfm:
+            cells = features.movedim(1, -1).flatten(0, -2)
+            for layer in network.fusion.projections():
+                _standardise(layer, cells)
+    if config.csgm:
+        features = network.sensitive_encoder(image).mean(dim=(2, 3))
+        _standardise(network.sensitive_guider.shared1, features)
+
+
+@torch.no_grad()
+def _standardise(layer: nn.Linear | nn.Conv2d, values: Tensor) -> None:
     """Have a layer begin as if its inputs had mean 0 and variance 1 in every channel.
 
     Args:

@@ -18,6 +18,7 @@ from restorers.architectures.dagn.autoencoders import (
 )
 from restorers.architectures.dagn.config import PUBLISHED, SMALL, VARIANTS, DAGNConfig, configure
 from restorers.architectures.dagn.network import DAGNNetwork, expected_qf
+from restorers.architectures.dagn.start import calibrate
 from restorers.common.complexity import count_parameters
 
 
@@ -70,7 +71,7 @@ def test_fusion_starts_with_cells_of_different_shares():
     torch.manual_seed(0)
     network = DAGNNetwork(config)
     image = images(8, 3, 96, 96)
-    network.calibrate(image)
+    calibrate(network, image)
     with torch.no_grad():
         features, _ = network.base_encoder(image)
         keys, _ = network.fusion.summarise(network.insensitive_encoder(image))
@@ -85,7 +86,7 @@ def test_calibrated_guiders_and_fusion_see_features_of_mean_0_and_variance_1():
     other.load_state_dict(network.state_dict())
     image = images(40, 3, 32, 32) * torch.linspace(0.2, 1, 40)[:, None, None, None]
 
-    network.calibrate(image)
+    calibrate(network, image)
 
     with torch.inference_mode():
         for encoder, part, layer in (

@@ -12,8 +12,8 @@ from PIL import Image
 from harness.images.fidelity import psnr
 from harness.images.jpeg import Jpeg
 from restorers.architectures.dagn import DAGN
-from restorers.architectures.dagn.exchange import MODULES, cost_of_exchange, exchanged
 from restorers.architectures.dagn.network import DAGNNetwork, restore
+from restorers.training.exchange import MODULES, cost_of_exchange, exchanged
 
 LEAST_COST = {"cigm": -np.inf, "csgm": -np.inf, "cfm": -np.inf}
 """What the guidance of another photograph of another quality must cost the shipped weights, dB."""

@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from harness.images.fidelity import psnr
 from restorers.architectures.dagn.config import MULTIPLE
-from restorers.architectures.dagn.network import DAGNNetwork, Guidance
+from restorers.architectures.dagn.guidance import Guidance
+from restorers.architectures.dagn.network import DAGNNetwork
 from restorers.common.colour import to_pixels, to_tensor
+from restorers.training.validation import psnr
 
 MODULES: Mapping[str, str] = MappingProxyType(
     {"cigm": "insensitive", "csgm": "sensitive", "cfm": "fusion"}
 )
-"""The modules, as `config.VARIANTS` calls them, and what of a `network.Guidance` is theirs."""
+"""The modules, as `config.VARIANTS` calls them, and what of a `Guidance` is theirs."""
 
 
 def exchanged(own: Guidance, other: Guidance, module: str) -> Guidance:
