@@ -39,6 +39,7 @@ def network_from(
     config_from_tensors: Callable[[Mapping[str, Tensor]], Config],
     build: Callable[[Config], Network],
     what: str,
+    rename: Callable[[Mapping[str, Tensor], Config], dict[str, Tensor]] | None = None,
 ) -> Network:
     """A network from a file in its authors' layout.
 
@@ -47,13 +48,17 @@ def network_from(
         config_from_tensors: infers the network's size from the shapes of its weights.
         build: makes an untrained network of that size.
         what: the network in words, for messages.
+        rename: gives the weights the names that ``build``'s network has; None: they have them.
 
     Raises:
         UserError: the file holds another network.
     """
     tensors = read_state_dict(path)
     try:
-        network = build(config_from_tensors(tensors))
+        config = config_from_tensors(tensors)
+        network = build(config)
+        if rename is not None:
+            tensors = rename(tensors, config)
     except (LookupError, ValueError, AssertionError, ArithmeticError, RuntimeError) as error:
         reason = f"; {error}" if type(error) is ValueError else ""
         raise UserError(

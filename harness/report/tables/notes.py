@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 
 from harness.analysis.metrics import CellResult
+from harness.analysis.published_fidelity import published_notes
 from harness.analysis.sanity_check import sanity_notes
 from harness.images import fidelity
 from harness.plugins import registry
@@ -62,6 +63,7 @@ def run_notes(
     ]
     notes += [*_undefined(results), *_mixed(results), *_earlier(results)]
     notes += _failures(manifest, results)
+    notes += published_notes(manifest, results)
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 
 
