@@ -33,10 +33,12 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     from tasks.scenes.batches import SceneBatches
     from tasks.scenes.data_set import ScenesTrain
     from tasks.weights import checkpoints, training
+    from tasks.weights.backbone import start_from_imagenet
     from tasks.weights.recipe import begin
 
     plan = begin(recipe, "faster_rcnn")
     module = build(len(CLASSES))
+    start_from_imagenet(module.backbone.backbone)
     training.set_precision(plan, module.backbone, module.rpn.head, module.roi_heads.box_head)
     batches = SceneBatches(ScenesTrain(plan.images), plan.batch_size, plan.seed, empty=False)
 
@@ -61,4 +63,5 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         losses_of=losses,
         paper=PAPER,
         measure=measured,
+        pretrained=module.backbone.backbone,
     )

@@ -32,23 +32,23 @@ def _tinted(dice: Rng, colour: Field, tone: Field) -> Field:
 def _stuff(dice: Rng, height: int, width: int) -> Field:
     """One material filling the frame: earth, stone, wood, plaster or fabric."""
     kind = dice.integer(0, 4)
-    tone = 1.0 + dice.uniform(0.1, 0.26) * spectral(
-        dice, height, width, slope=dice.uniform(0.85, 1.2)
-    )
+    # From plaster to foliage: the power of photographs is that of their few rough surfaces.
+    rough = dice.log_uniform(0.08, 0.75) * (1.0 + 0.4 * spectral(dice, height, width, slope=1.5))
+    tone = np.exp(rough * spectral(dice, height, width, slope=dice.uniform(0.75, 1.1)))
     if kind == 0:
         streaks = spectral(
             dice, height, width, 0.9, dice.uniform(5, 14), dice.pick((0.0, 0.05, 1.6))
         )
-        tone = tone * (1.0 + 0.2 * streaks)
+        tone = tone * np.exp(dice.uniform(0.05, 0.35) * streaks)
     elif kind == 1:
         pebbles = grain(dice, height, width, dice.uniform(3.5, 9.0))
-        tone = tone * (1.0 + 0.2 * pebbles)
+        tone = tone * np.exp(dice.uniform(0.05, 0.35) * pebbles)
     elif kind == 2:
         y, x = np.mgrid[0:height, 0:width]
         angle, period = dice.uniform(0, np.pi), dice.uniform(3.5, 7.0)
         stripes = np.cos(2 * np.pi * (np.cos(angle) * x + np.sin(angle) * y) / period)
         tone = tone * (1.0 + dice.uniform(0.02, 0.1) * stripes)
-    return _tinted(dice, muted(dice), np.clip(tone, 0.15, 2.2))
+    return _tinted(dice, muted(dice), np.clip(tone, 0.1, 3.0))
 
 
 def _table(dice: Rng, height: int, width: int) -> Field:
@@ -98,7 +98,7 @@ def _daylight(dice: Rng, height: int, width: int) -> Field:
     light = 1.0 + dice.uniform(0.1, 0.45) * (np.cos(angle) * x + np.sin(angle) * y)
     if dice.chance(0.35):
         level = dice.uniform(-0.4, 0.6)
-        dapple = smoothstep(level - 0.5, level + 0.5, spectral(dice, height, width, slope=1.9))
-        light = light * (1.0 - dice.uniform(0.25, 0.5) * dapple)
+        dapple = smoothstep(level - 0.25, level + 0.25, spectral(dice, height, width, slope=1.7))
+        light = light * (1.0 - dice.uniform(0.4, 0.8) * dapple)
     vignette = 1.0 - dice.uniform(0.05, 0.3) * (x**2 + y**2) / 2
     return np.asarray(light * vignette * dice.log_uniform(0.75, 1.25))

@@ -1,7 +1,8 @@
 """Training batches as a pure function of the seed and the step.
 
-Augmentation flips, transposes and changes exposure; it never blurs, adds noise or compresses, so
-that no model has seen anything like the degradation it is later measured under.
+Augmentation flips, transposes, crops, scales and changes colours, as trainings of detectors for
+photographs do. It never blurs, adds noise or compresses: no model has seen anything like the
+degradation it is later measured under.
 """
 
 from __future__ import annotations
@@ -14,6 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.scenes.data_set import Scenes
+
+SCALES = (0.7, 2.0)
+"""Range of the factor by which a batch's images are scaled, drawn on a logarithmic scale."""
+
+LEAST_VISIBLE = 0.3
+"""Boxes of which a crop leaves less than this share are dropped."""
+
+LEAST_SIDE = 4.0
+"""Boxes that a crop or scaling leaves narrower than this, in pixels, are dropped."""
 
 Transform = tuple[bool, bool, bool]
 """Whether to transpose, to mirror left-right, to mirror top-bottom, in this order."""
@@ -89,11 +99,15 @@ class SceneBatches:
             transform = (portrait, bool(rng.random() < 0.5), bool(rng.random() < 0.5))
             with Image.open(self._paths[k]) as file:
                 image = turned(np.asarray(file), transform)
-            images.append(_exposed(image, rng))
-            boxes.append(turned_boxes(self._boxes[k], self._sizes[k], transform))
-            labels.append(np.asarray(self._labels[k], np.int64))
+            view = View.drawn(rng, *image.shape[:2])
+            images.append(recoloured(view.of(image), rng))
+            things = turned_boxes(self._boxes[k], self._sizes[k], transform)
+            kept, seen = view.of_boxes(things)
+            boxes.append(seen)
+            labels.append(np.asarray(self._labels[k], np.int64)[kept])
             if self._masks:
-                masks.append(turned(self._data_set.mask(self._ids[k]), transform))
+                mask = turned(self._data_set.mask(self._ids[k]), transform)
+                masks.append(view.of_mask(mask))
         stacked = np.stack(masks) if masks else np.zeros((0, 0, 0), np.uint8)
         return SceneBatch(np.stack(images), boxes, labels, stacked)
 
@@ -124,7 +138,78 @@ def turned_boxes(
     return np.ascontiguousarray(result, np.float32)
 
 
-def _exposed(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Another exposure and white balance, 0..1; values are not rounded again."""
-    gain = np.exp(rng.uniform(-0.2, 0.2) + rng.uniform(-0.06, 0.06, 3))
-    return np.minimum(image / 255.0 * gain, 1.0).astype(np.float32)
+@dataclass(frozen=True)
+class View:
+    """A crop enlarged to the image's size, or the image reduced and put on a plain ground.
+
+    Attributes:
+        scale: factor by which things become larger.
+        left: column of the image that becomes the view's first one; negative: ground to the left.
+        top: row, likewise.
+        width: of image and view, pixels.
+        height: likewise.
+    """
+
+    scale: float
+    left: float
+    top: float
+    width: int
+    height: int
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, height: int, width: int) -> View:
+        """A random view of an image of this size."""
+        scale = float(np.exp(rng.uniform(*np.log(SCALES))))
+        left, top = (rng.uniform() * (side - side / scale) for side in (width, height))
+        return cls(scale, float(left), float(top), width, height)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """What it shows of the image: left, top, right, bottom, in the image's pixels."""
+        right, bottom = self.left + self.width / self.scale, self.top + self.height / self.scale
+        return self.left, self.top, right, bottom
+
+    def of(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The view of an image, (height, width, 3); the ground has the image's mean colour."""
+        ground = tuple(int(level) for level in image.mean((0, 1)))
+        return self._resampled(Image.fromarray(image), Image.Resampling.BICUBIC, ground)
+
+    def of_mask(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The view of a mask, (height, width); the ground is ignored, 255."""
+        return self._resampled(Image.fromarray(mask), Image.Resampling.NEAREST, 255)
+
+    def of_boxes(self, boxes: NDArray[np.float32]) -> tuple[list[int], NDArray[np.float32]]:
+        """Which of the boxes (N, 4) are to be seen, and their places in the view."""
+        moved = (boxes - np.asarray([self.left, self.top] * 2, np.float32)) * self.scale
+        limits = np.asarray([self.width, self.height] * 2, np.float32)
+        clipped = np.clip(moved, 0, limits)
+        whole = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])
+        sides = clipped[:, 2:] - clipped[:, :2]
+        kept = (sides.prod(1) >= LEAST_VISIBLE * whole) & (
+            sides.min(1, initial=np.inf) >= LEAST_SIDE
+        )
+        return np.flatnonzero(kept).tolist(), clipped[kept].astype(np.float32)
+
+    def _resampled(
+        self,
+        image: Image.Image,
+        filter: Image.Resampling,
+        ground: tuple[int, ...] | int,
+    ) -> NDArray[np.uint8]:
+        size = self.width, self.height
+        if self.scale >= 1:
+            return np.asarray(image.resize(size, filter, box=self.box))
+        canvas = Image.new(image.mode, size, ground)
+        small = image.resize((round(size[0] * self.scale), round(size[1] * self.scale)), filter)
+        canvas.paste(small, (round(-self.left * self.scale), round(-self.top * self.scale)))
+        return np.asarray(canvas)
+
+
+def recoloured(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Another exposure, white balance, contrast and saturation, 0..1; not rounded again."""
+    gain = np.exp(rng.uniform(-0.3, 0.3) + rng.uniform(-0.08, 0.08, 3))
+    contrast, saturation = np.exp(rng.uniform(-0.3, 0.3, 2))
+    levels = image / 255.0 * gain
+    levels = levels.mean() + contrast * (levels - levels.mean())
+    grey = levels.mean(-1, keepdims=True)
+    return np.clip(grey + saturation * (levels - grey), 0.0, 1.0).astype(np.float32)

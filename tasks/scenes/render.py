@@ -214,10 +214,10 @@ def _darken(light: Field, thing: Thing, sun: Light) -> None:
 def _photograph(dice: Rng, light: Field) -> NDArray[np.uint8]:
     """Lens blur, exposure, shot and read noise, gamma: linear light to 8-bit sRGB-like."""
     height, width = light.shape[:2]
-    sigma = dice.uniform(0.35, 0.65)
+    sigma = dice.uniform(0.3, 0.5)
     seen = gaussian_filter(light, (sigma, sigma, 0.0), truncate=4.0)
     level = float(np.mean(seen))
-    seen = seen * np.clip(dice.uniform(0.17, 0.27) / level, 0.5, 3.0)
+    seen = seen * np.clip(dice.uniform(0.12, 0.3) / level, 0.3, 4.0)
     iso = dice.log_uniform(0.004, 0.014)
     noise = np.stack([dice.white(height, width) for _ in range(3)], axis=-1)
     shared = dice.white(height, width)[..., None]
@@ -227,5 +227,10 @@ def _photograph(dice: Rng, light: Field) -> NDArray[np.uint8]:
     # A soft shoulder keeps highlights from clipping.
     seen = np.clip(seen, 0.0, None)
     seen = np.where(seen > 0.7, 0.7 + 0.3 * np.tanh((seen - 0.7) / 0.3), seen)
-    image: NDArray[np.uint8] = np.round(255.0 * seen ** (1 / 2.2)).astype(np.uint8)
+    coded = seen ** (1 / 2.2)
+    # What cameras do last: contrast, and sharpness against what the lens took.
+    coded = coded + dice.uniform(0.1, 0.3) * np.sin(2 * np.pi * (coded - 0.5)) / np.pi
+    soft = gaussian_filter(coded, (1.1, 1.1, 0.0), truncate=4.0)
+    coded = np.clip(coded + dice.uniform(0.3, 1.1) * (coded - soft), 0.0, 1.0)
+    image: NDArray[np.uint8] = np.round(255.0 * coded).astype(np.uint8)
     return image

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from tasks.scenes import CLASSES, materials, silhouettes
-from tasks.scenes.materials import Material, Patch, muted
+from tasks.scenes import CLASSES
+from tasks.scenes.kinds import KINDS, Part, distractor
+from tasks.scenes.materials import Palette, muted, palette, surface
 from tasks.scenes.noise import Field, Rng
-from tasks.scenes.silhouettes import Outline
-
-_MAKERS: dict[str, tuple[Callable[[Rng], Outline], Material]] = {
-    "orange": (silhouettes.disc, materials.pitted),
-    "yarn": (silhouettes.disc, materials.wound),
-    "pebble": (silhouettes.blob, materials.speckled),
-    "leaf": (silhouettes.lens, materials.veined),
-    "feather": (silhouettes.lens, materials.barbed),
-    "plank": (silhouettes.slab, materials.wooden),
-    "cloth": (silhouettes.slab, materials.woven),
-    "starfish": (silhouettes.star, materials.bumpy),
-    "shell": (silhouettes.fan, materials.ribbed),
-    "ring": (silhouettes.annulus, materials.twisted),
-}
-_DISTRACTORS = (silhouettes.disc, silhouettes.blob, silhouettes.lens, silhouettes.slab)
-_ROUND = {"orange", "yarn", "ring", None}
+from tasks.scenes.shapes import At
 
 
 @dataclass(frozen=True)
@@ -44,11 +30,11 @@ class Light:
     @staticmethod
     def rolled(dice: Rng) -> Light:
         """A light from somewhere above."""
-        azimuth, height = dice.uniform(0.0, 2 * np.pi), dice.uniform(0.45, 0.8)
+        azimuth, height = dice.uniform(0.0, 2 * np.pi), dice.uniform(0.35, 0.8)
         flat = np.sqrt(1.0 - height**2)
         return Light(
             (float(flat * np.cos(azimuth)), float(flat * np.sin(azimuth)), height),
-            dice.uniform(0.35, 0.55),
+            dice.uniform(0.2, 0.5),
         )
 
 
@@ -83,54 +69,64 @@ def make_thing(dice: Rng, label: int, size: float, at: tuple[float, float], sun:
         at: centre (x, y) in pixels.
         sun: the scene's light.
     """
-    name = CLASSES[label - 1] if label else None
-    # A distractor's outline is that of a class, its surface is not.
-    maker, material = _MAKERS[name] if name else (dice.pick(_DISTRACTORS), materials.plain)
-    outline = maker(dice)
-    patch, top, left = _patch(dice, outline, size, at, name in _ROUND)
-    relief, albedo = material(dice, patch)
-    middle = float(np.mean(albedo))
-    albedo = middle + dice.uniform(0.4, 1.0) * (albedo - middle)
-    alpha = np.clip(0.5 + patch.inside * size, 0.0, 1.0)
-    light = _lit(dice, relief, albedo, muted(dice, name), sun)
+    kind = KINDS[CLASSES[label - 1]] if label else distractor
+    window, top, left, squash = _window(dice, size, at)
+    parts = kind(dice, window)
+    alpha, relief, colours = _assembled(parts, palette(dice), squash * size)
+    even = surface(dice, *alpha.shape)
+    light = _lit(dice, relief, colours * even[..., None], sun)
     return Thing(
         label=label,
         top=top,
         left=left,
         alpha=alpha,
         light=light,
-        lift=dice.uniform(0.15, 0.35) * size,
+        lift=dice.uniform(0.15, 0.4) * size,
     )
 
 
-def _patch(
-    dice: Rng, outline: Outline, size: float, at: tuple[float, float], is_round: bool
-) -> tuple[Patch, int, int]:
-    """The window around a thing and its object coordinates, turned and foreshortened."""
-    reach = int(np.ceil(1.4 * size)) + 2
+def _window(dice: Rng, size: float, at: tuple[float, float]) -> tuple[At, int, int, float]:
+    """The window around a thing: object coordinates, turned and foreshortened; row, column."""
+    reach = int(np.ceil(1.3 * size)) + 2
     left, top = int(at[0]) - reach, int(at[1]) - reach
     y, x = np.mgrid[top : top + 2 * reach + 1, left : left + 2 * reach + 1].astype(np.float64)
-    angle, squash = dice.uniform(0, 2 * np.pi), dice.uniform(0.88 if is_round else 0.72, 1.0)
-    dx, dy = (x - at[0]) / size, (y - at[1]) / (size * squash)
+    angle, squash = dice.uniform(0, 2 * np.pi), dice.uniform(0.75, 1.0)
+    tilt = dice.uniform(0, 2 * np.pi)
+    # Seen from aslant: shorter in the direction `tilt`, whatever the thing's own direction.
+    dx, dy = (x - at[0]) / size, (y - at[1]) / size
+    along = np.cos(tilt) * dx + np.sin(tilt) * dy
+    dx, dy = (d + along * (1 / squash - 1) * t for d, t in ((dx, np.cos(tilt)), (dy, np.sin(tilt))))
     u = np.cos(angle) * dx + np.sin(angle) * dy
     v = -np.sin(angle) * dx + np.cos(angle) * dy
-    period = float(np.clip(size * dice.uniform(0.1, 0.16), 2.7, 4.6))
-    patch = Patch(u=u, v=v, inside=squash * outline(u, v), size=size, period=period, angle=angle)
-    return patch, top, left
+    return (u, v), top, left, squash
 
 
-def _lit(dice: Rng, relief: Field, albedo: Field, colour: Field, sun: Light) -> Field:
-    """Lambert's law and a weak highlight over a relief given in pixels."""
+def _assembled(parts: Sequence[Part], tones: Palette, size: float) -> tuple[Field, Field, Field]:
+    """Coverage (height, width), relief in pixels likewise, and colours (height, width, 3)."""
+    shape = parts[0].inside.shape
+    alpha, relief, colours = np.zeros(shape), np.zeros(shape), np.tile(tones[0], (*shape, 1))
+    for part in parts:
+        cover = np.clip(0.5 + part.inside * size, 0.0, 1.0)
+        t = np.clip(part.inside / part.rim, 0.0, 1.0)
+        risen = part.bulge * size * np.sqrt(np.clip(1.0 - (1.0 - t) ** 2, 0.0, 1.0))
+        base = relief if part.bulge <= 0.06 else 0.5 * relief
+        relief = relief * (1 - cover) + (base + risen) * cover
+        colours += (tones[part.tone] - colours) * cover[..., None]
+        alpha = np.maximum(alpha, cover)
+    return alpha, gaussian_filter(relief, 0.02 * size + 0.4, truncate=3.0), colours
+
+
+def _lit(dice: Rng, relief: Field, colours: Field, sun: Light) -> Field:
+    """Lambert's law and a highlight over a relief given in pixels."""
     dy, dx = np.gradient(relief)
     norm = 1.0 / np.sqrt(1.0 + dx**2 + dy**2)
     lx, ly, lz = sun.direction
     facing = np.maximum((lz - lx * dx - ly * dy) * norm, 0.0)
     half = np.sqrt(2.0 * (1.0 + lz))
     shine = np.maximum(((1.0 + lz) - lx * dx - ly * dy) * norm / half, 0.0) ** 24
-    diffuse = sun.ambient * (0.55 + 0.45 * norm) + (1.15 - sun.ambient) * facing
-    gloss = dice.uniform(0.0, 0.07)
-    tint = 1.0 + 0.05 * np.asarray([1.0, 0.0, -1.0]) * dice.uniform(-1, 1)
-    lit: Field = colour * tint * (albedo * diffuse)[..., None] + gloss * shine[..., None]
+    diffuse = sun.ambient * (0.5 + 0.5 * norm) + (1.15 - sun.ambient) * facing
+    gloss = dice.uniform(0.0, 0.15)
+    lit: Field = colours * diffuse[..., None] + gloss * shine[..., None]
     return lit
 
 
@@ -148,7 +144,8 @@ def twig(dice: Rng, height: int, width: int, sun: Light) -> Thing:
     across = v - bend * 0.5 * length * (1.0 - t**2)
     inside = np.minimum(thick * (1.0 - 0.4 * t) - np.abs(across), 0.5 * length - np.abs(u))
     relief = np.sqrt(np.clip(thick**2 * 2 - across**2, 0.0, None))
-    light = _lit(dice, gaussian_filter(relief, 0.6), np.ones_like(u), muted(dice) * 0.7, sun)
+    colours = np.tile(muted(dice) * 0.7, (*u.shape, 1))
+    light = _lit(dice, gaussian_filter(relief, 0.6), colours, sun)
     return Thing(
         label=0,
         top=top,

@@ -34,10 +34,12 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     from tasks.segmentation.models.pspnet import PSPNetScenes
     from tasks.segmentation.task import Segmentation
     from tasks.weights import checkpoints, training
+    from tasks.weights.backbone import start_from_imagenet
     from tasks.weights.recipe import begin
 
     plan = begin(recipe, "pspnet")
     module = PSPNet(len(CLASSES) + 1)
+    start_from_imagenet(module.backbone)
     training.set_precision(plan, module)
     batches = SceneBatches(ScenesTrain(plan.images), plan.batch_size, plan.seed, masks=True)
 
@@ -45,7 +47,11 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         batch = batches(step)
         logits = network(torch.from_numpy(batch.images).permute(0, 3, 1, 2))
         truth = torch.from_numpy(batch.masks).long()
-        return {"cross_entropy": F.cross_entropy(logits, truth, ignore_index=255)}
+        # Things fill a sixth of the pixels: without weights small ones are given up to the ground.
+        weights = torch.ones(len(CLASSES) + 1)
+        weights[0] = 0.4
+        loss = F.cross_entropy(logits, truth, weights, ignore_index=255)
+        return {"cross_entropy": loss}
 
     def measured(card: Path) -> dict[str, float | str]:
         return checkpoints.measure(Segmentation(), PSPNetScenes(card), plan.evaluate)
@@ -58,4 +64,5 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         losses_of=losses,
         paper=PAPER,
         measure=measured,
+        pretrained=module.backbone,
     )

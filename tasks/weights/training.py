@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +15,9 @@ from tasks.weights.recipe import VisionRecipe, check_recipe
 
 Report = Callable[[str], None]
 LossesOf = Callable[[nn.Module, int], dict[str, torch.Tensor]]
+PRETRAINED_RATE = 0.3
+"""Learning rate of a pretrained part as a share of the recipe's."""
+
 Measure = Callable[[Path], dict[str, float | str]]
 
 
@@ -65,6 +68,7 @@ def fit(
     report: Report,
     module: nn.Module,
     losses_of: LossesOf,
+    pretrained: nn.Module | None = None,
 ) -> dict[str, torch.Tensor]:
     """Train a module to the end of its recipe, resuming from ``directory``.
 
@@ -75,6 +79,7 @@ def fit(
         report: receives a line of progress now and then.
         module: freshly initialised; its losses are summed.
         losses_of: named losses of the module on the batch of a step.
+        pretrained: the part of the module that is to change slowly, at `PRETRAINED_RATE`.
 
     Returns:
         The averaged weights.
@@ -82,13 +87,13 @@ def fit(
     # Channels last is how the CPU's convolutions run fastest; it changes no result's meaning.
     module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     rate, steps = float(plan.learning_rate), int(plan.steps)
-    optimizer = torch.optim.AdamW(_groups(module, float(plan.weight_decay)), lr=rate)
+    optimizer = torch.optim.AdamW(_groups(module, float(plan.weight_decay), pretrained), lr=rate)
     average = moving_average(module, float(plan.average))
 
     def step(index: int) -> dict[str, float]:
         factor = learning_rate_factor(index, steps, int(plan.warmup_steps), int(plan.decay_steps))
         for group in optimizer.param_groups:
-            group["lr"] = rate * factor
+            group["lr"] = rate * factor * group["share"]
         losses = losses_of(module, index)
         total = torch.stack([loss.float() for loss in losses.values()]).sum()
         optimizer.zero_grad(set_to_none=True)
@@ -119,6 +124,7 @@ def train(
     losses_of: LossesOf,
     paper: str,
     measure: Measure,
+    pretrained: nn.Module | None = None,
 ) -> Path:
     """Train a module as `fit` does; write weights and card, measure the model, write its card.
 
@@ -130,26 +136,31 @@ def train(
         losses_of: see `fit`.
         paper: citation of the method, for the card.
         measure: figures of the model of a card, for the card.
+        pretrained: see `fit`.
 
     Returns:
         The card's path.
     """
     plan = check_recipe(recipe, recipe["trainer"])
-    weights = fit(plan, directory, report, module, losses_of)
+    weights = fit(plan, directory, report, module, losses_of, pretrained)
     card = save_weights(recipe, directory, weights, paper, {})
     measured = measure(card)
     report(f"{plan.name}: {measured}")
     return save_weights(recipe, directory, weights, paper, measured)
 
 
-def _groups(module: nn.Module, weight_decay: float) -> list[Json]:
-    """Parameter groups: biases and normalisation are not decayed."""
-    kernels: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim > 1]
-    vectors: Iterable[nn.Parameter] = [p for p in module.parameters() if p.ndim <= 1]
-    return [
-        {"params": kernels, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+def _groups(
+    module: nn.Module, weight_decay: float, pretrained: nn.Module | None
+) -> list[dict[str, object]]:
+    """Parameter groups: biases and normalisation are not decayed, pretrained ones change slowly."""
+    slow = set(pretrained.parameters()) if pretrained is not None else set()
+    groups: list[dict[str, object]] = []
+    for share, chosen in ((1.0, False), (PRETRAINED_RATE, True)):
+        own = [p for p in module.parameters() if p.requires_grad and (p in slow) == chosen]
+        for decay, several in ((weight_decay, True), (0.0, False)):
+            parameters = [p for p in own if (p.ndim > 1) == several]
+            groups.append({"params": parameters, "weight_decay": decay, "share": share})
+    return groups
 
 
 def _line(plan: VisionRecipe, row: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""The embedded detector's network, torchvision's Faster R-CNN on a slim ResNet with an FPN.
+"""The embedded detector's network, torchvision's Faster R-CNN on EfficientNet-Lite0 with an FPN.
 
 And what any Faster R-CNN of torchvision needs before its first image: `settle`.
 """
@@ -13,92 +13,67 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.models.resnet import BasicBlock
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
-_WIDTHS = (48, 96, 160, 224)
-_CHANNELS = 64
+from tasks.weights.backbone import MEAN, STAGES, STD, EfficientNetLite
+
+_CHANNELS = 48
+_LEVELS = (1, 2, 4, 5)
+"""The backbone's stages that end at strides 4, 8, 16 and 32."""
 
 
-class SlimResNet(nn.Module):
-    """Four stages of basic blocks (He et al. 2016) at strides 4, 8, 16 and 32, then an FPN.
+class LitePyramid(nn.Module):
+    """EfficientNet-Lite0's first stages and a feature pyramid on those at strides 4 to 32.
 
-    The stem keeps stride 2 without pooling: fine texture is what tells classes apart.
-    Input (B, 3, H, W), output a dictionary of four (B, 64, H/s, W/s).
+    Input (B, 3, H, W), output a dictionary of four (B, 48, H/s, W/s).
     """
 
     out_channels = _CHANNELS
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(32, 32, 3, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(inplace=True),
-        )
-        blocks = (2, 2, 2, 1)
-        stages, before = [], 32
-        for width, count in zip(_WIDTHS, blocks, strict=True):
-            stages.append(_stage(before, width, count))
-            before = width
-        self.stages = nn.ModuleList(stages)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        # Normalised, because nothing here is pretrained: features of standard deviation 7, which
-        # an unnormalised pyramid gave, killed half of the box head's units within 200 steps.
-        self.fpn = FeaturePyramidNetwork(list(_WIDTHS), _CHANNELS, norm_layer=nn.BatchNorm2d)
+        self.backbone = EfficientNetLite()
+        widths = [STAGES[k][1] for k in _LEVELS]
+        # Normalised: features of a large standard deviation, which an unnormalised pyramid gives,
+        # kill half of the box head's units within 200 steps.
+        self.fpn = FeaturePyramidNetwork(widths, _CHANNELS, norm_layer=nn.BatchNorm2d)
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Feature maps by level name."""
-        x = self.stem(x)
-        levels: OrderedDict[str, torch.Tensor] = OrderedDict()
-        for k, stage in enumerate(self.stages):
-            x = stage(x)
-            levels[str(k)] = x
+        outputs = self.backbone(x)
+        levels = OrderedDict((str(k), outputs[k]) for k in _LEVELS)
         features: dict[str, torch.Tensor] = self.fpn(levels)
         return features
-
-
-def _stage(before: int, width: int, count: int) -> nn.Sequential:
-    shortcut = nn.Sequential(
-        nn.Conv2d(before, width, 1, stride=2, bias=False), nn.BatchNorm2d(width)
-    )
-    first = BasicBlock(before, width, stride=2, downsample=shortcut)
-    return nn.Sequential(first, *[BasicBlock(width, width) for _ in range(count - 1)])
 
 
 def build(classes: int) -> FasterRCNN:
     """The untrained detector (Ren et al. 2015, FPN: Lin et al. 2017).
 
     It takes a list of (3, H, W) float images, 0..1, RGB, which are neither resized nor, in
-    evaluation, batched; it pads them to a multiple of 16.
+    evaluation, batched; it pads them to a multiple of 32.
 
     Args:
         classes: number of object classes, background not counted.
     """
     anchors = AnchorGenerator(((16,), (32,), (64,), (128,)), ((0.5, 1.0, 2.0),) * 4)
-    pool = MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2)
+    pool = MultiScaleRoIAlign([str(k) for k in _LEVELS], output_size=7, sampling_ratio=2)
     # torchvision assigns boxes to levels for 224-pixel ImageNet images; ours are smaller.
     pool.canonical_scale, pool.canonical_level = 96, 4
     network = FasterRCNN(
-        SlimResNet(),
+        LitePyramid(),
         rpn_anchor_generator=anchors,
         box_roi_pool=pool,
         box_head=TwoMLPHead(_CHANNELS * 49, 256),
         box_predictor=FastRCNNPredictor(256, classes + 1),
         rpn_pre_nms_top_n_train=400,
         rpn_post_nms_top_n_train=300,
-        rpn_pre_nms_top_n_test=300,
-        rpn_post_nms_top_n_test=150,
+        rpn_pre_nms_top_n_test=250,
+        rpn_post_nms_top_n_test=100,
         rpn_batch_size_per_image=128,
         box_batch_size_per_image=96,
         box_score_thresh=0.02,
     )
-    network.transform = _AsTheyAre(1, 1, [0.42, 0.41, 0.39], [0.2, 0.2, 0.2], size_divisible=16)
+    network.transform = _AsTheyAre(1, 1, list(MEAN), list(STD), size_divisible=32)
     return network
 
 

@@ -9,16 +9,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from harness.errors import UserError
-
-_MEAN = (0.42, 0.41, 0.39)
-_STD = (0.2, 0.2, 0.2)
+from tasks.weights.backbone import MEAN, STAGES, STD, EfficientNetLite
 
 
 class PSPNet(nn.Module):
-    """A ResNet-18-C cut after three stages, output stride 8, and a pyramid pooling head.
+    """EfficientNet-Lite0's stages but the last, output stride 8, and a pyramid pooling head.
 
-    mmsegmentation's `ResNetV1c` and `PSPHead` (Zhao et al. 2017), narrow, put together directly
-    rather than built by name from a config.
+    mmsegmentation's `PSPHead` (Zhao et al. 2017), narrow; `mmseg` is not asked to build it by name
+    from a config.
 
     Args:
         classes: number of classes, background counted.
@@ -33,7 +31,6 @@ class PSPNet(nn.Module):
             # mmcv warns of compiled operators and mmseg of a loss, neither of which is used here.
             warnings.simplefilter("ignore")
             try:
-                from mmseg.models.backbones import ResNetV1c
                 from mmseg.models.decode_heads import PSPHead
             except ImportError as error:
                 raise UserError(
@@ -42,19 +39,10 @@ class PSPNet(nn.Module):
                     "libglib2.0-0, or opencv-python-headless in place of opencv-python."
                 ) from error
             norm = {"type": "BN", "requires_grad": True}
-            self.backbone = ResNetV1c(
-                depth=18,
-                stem_channels=32,
-                base_channels=32,
-                num_stages=3,
-                strides=(1, 2, 1),
-                dilations=(1, 1, 2),
-                out_indices=(0, 1, 2),
-                norm_cfg=norm,
-            )
+            self.backbone = EfficientNetLite(stages=5, stride=8)
             self.decode_head = PSPHead(
-                in_channels=128,
-                in_index=2,
+                in_channels=STAGES[4][1],
+                in_index=4,
                 channels=64,
                 pool_scales=(1, 2, 3, 6),
                 dropout_ratio=0.1,
@@ -62,8 +50,8 @@ class PSPNet(nn.Module):
                 norm_cfg=norm,
                 align_corners=False,
             )
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, classes, H, W) for images (B, 3, H, W), RGB, 0..1."""
