@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, Literal
+from typing import Any, Generic
 
 from torch import Tensor, nn
 
@@ -24,8 +24,6 @@ from restorers.common.architecture import Config, Network
 from restorers.common.pretrained import PretrainedRestorer
 from restorers.training.batches import PatchBatch
 from restorers.training.recipe import Precision
-
-Precision = Literal["bf16-mixed", "32-true"]
 
 Losses = dict[str, Tensor]
 """What to descend, as ``loss``, and what else to log; scalars."""

@@ -209,7 +209,7 @@ def recoloured(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     """Another exposure, white balance, contrast and saturation, 0..1; not rounded again."""
     gain = np.exp(rng.uniform(-0.3, 0.3) + rng.uniform(-0.08, 0.08, 3))
     contrast, saturation = np.exp(rng.uniform(-0.3, 0.3, 2))
-    levels = image / 255.0 * gain
+    levels: NDArray[np.float64] = image / 255.0 * gain
     levels = levels.mean() + contrast * (levels - levels.mean())
     grey = levels.mean(-1, keepdims=True)
-    return np.clip(grey + saturation * (levels - grey), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(grey + saturation * (levels - grey), 0.0, 1.0), np.float32)
