@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+PART_FAILURES = (Exception, SystemExit)
+"""What a plugin may raise. One that calls ``sys.exit()`` has failed; it does not end the run."""
+
 
 class HarnessError(Exception):
     """Something failed. The message is one sentence: what, where, what to do."""

@@ -45,6 +45,10 @@ class Agreement(Task[Prediction]):
         assert own_sample is not None, "the task it stands in for has one"
         return _Agreeing(own_sample)
 
+    def truth_notes(self, records: Mapping[str, Record], ground_truth: Json | None) -> list[str]:
+        """Nothing: there is no ground truth."""
+        return []
+
 
 class _Agreeing(Sample):
     """A sample whose metrics have ``agreement`` before their names."""

@@ -23,6 +23,7 @@ def choose(tasks: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     why: dict[str, list[str]] = {}
     seeing = [task for task in tasks if task != "fidelity"]
     for task in seeing or ["detection"]:
+        asked = task if seeing else ", ".join(tasks)
         kind = task.removesuffix("-agreement")
         name = EMBEDDED.get(kind, "scenes")
         papers = PAPERS.get(kind)
@@ -32,10 +33,10 @@ def choose(tasks: Sequence[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
         elif papers is not None:
             said = (
                 f"auto: {papers} is not prepared under {data_root()} (`harness fetch {papers}`), "
-                f"so {task} runs on the embedded data set {name}."
+                f"so {asked} runs on the embedded data set {name}."
             )
         else:
-            said = f"auto: {task} runs on the embedded data set {name}."
+            said = f"auto: {asked} runs on the embedded data set {name}."
         chosen[task] = name
         why.setdefault(name, []).append(said)
     first = next(iter(chosen.values()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
@@ -42,10 +43,38 @@ _SAME = {
 """VOC's names of what COCO calls otherwise, both without spaces."""
 
 
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC): an accent and its letter are one character."""
+    return unicodedata.normalize("NFC", name)
+
+
 def canonical(name: str) -> str:
     """What a class is called whoever names it: ``Potted plant`` and ``pottedplant`` are one."""
-    plain = "".join(letter for letter in name.lower() if letter.isalnum())
+    plain = "".join(letter for letter in composed(name).lower() if _counts(letter))
     return _SAME.get(plain, plain) or name
+
+
+def one_class_notes(truth: Mapping[str, int], what: str, images: int) -> list[str]:
+    """What to say where all of the ground truth is of one class: a metric of it says little.
+
+    Args:
+        truth: how much there is of each class of the data set, by name.
+        what: holds it, for the sentence: ``the masks``.
+        images: how many were measured.
+    """
+    met = [name for name, count in truth.items() if count]
+    if len(truth) < 2 or len(met) != 1:
+        return []
+    measured = "the image" if images == 1 else f"these {images} images"
+    return [
+        f"one class: {what} of {measured} hold {met[0]} alone, of {len(truth)} classes: the "
+        "numbers are of that class, and say nothing of the others"
+    ]
+
+
+def _counts(letter: str) -> bool:
+    """Whether a character tells names apart: letters, digits, and vowel signs, which are marks."""
+    return letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc")
 
 
 def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:
@@ -59,7 +88,7 @@ def places(wanted: Sequence[str], known: Sequence[str]) -> dict[int, int]:
         Index into ``wanted`` to index into ``known``; those that are not known are not in it.
     """
     matches: dict[int, int] = {}
-    for form in (str, canonical):
+    for form in (composed, canonical):
         free: dict[str, list[int]] = {}
         for index, name in enumerate(known):
             if index not in matches.values():

@@ -19,6 +19,18 @@ def test_the_import_contracts_are_kept():
     assert "0 broken" in done.stdout
 
 
+def test_the_command_line_loads_neither_arrays_nor_models_of_data():
+    """They are half of the time that `harness --help` may take."""
+    code = (
+        "import sys, harness.cli.main; "
+        "print([name for name in ('numpy', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"]])
 def test_listing_and_help_import_nothing_heavy(arguments):
     code = f"""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ class CellResult:
         failed: image id to the sentence saying why it is not in the number.
         expected: images the study asks for.
         bpp: mean bits per pixel of the images in the number.
+        measured: ids of the images in the number.
+        lossless: those whose pixels are equal to the originals', so that their PSNR is infinite.
     """
 
     cell: CellEntry
@@ -41,6 +43,8 @@ class CellResult:
     failed: dict[str, str]
     expected: int
     bpp: float
+    measured: frozenset[str] = frozenset()
+    lossless: tuple[str, ...] = ()
 
     @property
     def condition(self) -> Condition:
@@ -76,8 +80,31 @@ def measure(directory: RunDirectory, keys: Collection[str] | None = None) -> lis
         metrics = _metrics(directory, task, cell, good, state) if good else {}
         expected = manifest.data_set.images
         bpp = math.fsum(r.bpp or 0.0 for r in good.values()) / max(len(good), 1)
-        results.append(CellResult(cell, metrics, len(good), failed, expected, bpp))
+        results.append(
+            CellResult(
+                cell=cell,
+                metrics=metrics,
+                images=len(good),
+                failed=failed,
+                expected=expected,
+                bpp=bpp,
+                measured=frozenset(good),
+                lossless=tuple(i for i, r in good.items() if math.inf in r.fidelity.values()),
+            )
+        )
     return results
+
+
+def incomplete(row: Mapping[str, CellResult]) -> dict[str, int]:
+    """The cells of a row that are not on all of its images, with how many they are on.
+
+    Their numbers are of other images than those beside them, and cannot compete with them.
+
+    Args:
+        row: the cells that compete, by restorer.
+    """
+    images = frozenset().union(*(result.measured for result in row.values()))
+    return {name: r.images for name, r in row.items() if r.measured != images}
 
 
 def list_conditions(results: list[CellResult]) -> list[Condition]:

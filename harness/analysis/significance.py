@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.bootstrap import BootstrapResult, SubsetResults
@@ -23,12 +23,20 @@ class Line:
     Attributes:
         metric: its name.
         cells: cell key by restorer.
-        ranked: the restorers that compete.
+        ranked: the restorers whose differences are tested.
+        incomplete: those of them that are on fewer images than the line (`metrics.incomplete`),
+            and cannot be its best.
     """
 
     metric: str
     cells: Mapping[str, str]
     ranked: tuple[str, ...]
+    incomplete: Collection[str] = ()
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """The restorers that compete."""
+        return tuple(name for name in self.ranked if name not in self.incomplete)
 
 
 @dataclass
@@ -136,7 +144,7 @@ def _best(line: Line, results: Mapping[str, BootstrapResult]) -> str:
     """The restorer with the highest value; the first of equal ones; none of a line of one."""
     values = {
         name: results[name].values[line.metric]
-        for name in line.ranked
+        for name in line.competing
         if name in results and not math.isnan(results[name].values.get(line.metric, math.nan))
     }
     return max(values, key=lambda name: values[name]) if len(values) > 1 else ""

@@ -64,8 +64,10 @@ class _AdoptedDataSet(DataSet):
         self.name, self.tasks, self.classes = given.name, given.tasks, given.classes
         self.notice, self.default_models = given.notice, given.default_models
         self.fallback = getattr(given, "fallback", False)  # type: ignore[misc]
+        self.unread = getattr(given, "unread", "")
         self.named = getattr(given, "named", True)
         self.highest = getattr(given, "highest", 0)
+        self.unused = getattr(given, "unused", frozenset())
 
     @property
     def categories(self) -> tuple[int, ...]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins.codec import Compressed
+from harness.plugins.pixel_values import check_finite, mistaken_range
 from harness.plugins.types import RGB
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run_module(
 
     try:
         network = copy.deepcopy(module).to("cpu").float().eval()
-    except Exception as error:  # anything may hang on a module
+    except PART_FAILURES as error:  # anything may hang on a module
         raise UserError(
             f"The module {name} cannot be copied to the CPU: "
             f"{' '.join(str(error).split()).rstrip('.')}. "
@@ -57,32 +58,43 @@ def run_module(
                 f"{name} gave a tensor of {tuple(restored.shape)} for (1, 3, {height}, {width}); "
                 "a module must return RGB of the same size"
             )
-        restored = restored[0, :, :height, :width].float()
-        _check_range(restored, pixels, name, scale)
-        image = restored / scale
-        if not bool(torch.isfinite(image).all()):
-            raise HarnessError(f"{name} gave values that are no numbers (NaN or infinite)")
+        restored = restored[0, :, :height, :width]
+        _check_values(restored, pixels[0, :, :height, :width], name, scale)
+        image = restored.float() / scale
         levels: RGB = (image.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return np.ascontiguousarray(levels.transpose(1, 2, 0))
 
     return run
 
 
-def _check_range(restored: Tensor, given: Tensor, name: str, scale: float) -> None:
-    """Refuse an image of another white than ``scale``, which would be measured as white or black.
+def _check_values(restored: Tensor, given: Tensor, name: str, scale: float) -> None:
+    """Refuse values that are no numbers, and an image of another white than ``scale``.
 
     Raises:
-        HarnessError: the mean is four times white, or all is darker than a 255th of it.
+        HarnessError: rounded to pixels, they would be measured as white or black.
     """
-    if scale == 1 and float(restored.mean()) > 4:
+    if not restored.is_floating_point():
         raise HarnessError(
-            f"{name} gave values of {float(restored.mean()):.0f} on average where white is 1; if "
+            f"{name} gave {str(restored.dtype).removeprefix('torch.')} values; a module must "
+            f"return floating-point ones, from 0 (black) to {scale:g} (white)"
+        )
+    values = restored.float().numpy()
+    check_finite(values, name)
+    mistaken = mistaken_range(values / scale, given.numpy() / scale)
+    if mistaken == "0 to 255" and scale == 1:
+        raise HarnessError(
+            f"{name} gave values of {float(values.mean()):.0f} on average where white is 1; if "
             "its white is 255, say harness.restorer(..., scale=255), or divide its result"
         )
-    if scale == 255 and float(given.max()) > 2 and float(restored.max()) <= 1:
+    if mistaken == "0 to 1/255" and scale == 255:
         raise HarnessError(
-            f"{name} gave values up to {float(restored.max()):.2g} where white is 255; if its "
+            f"{name} gave values up to {float(values.max()):.2g} where white is 255; if its "
             "white is 1, leave scale out, or multiply its result"
+        )
+    if mistaken is not None:
+        raise HarnessError(
+            f"{name} gave values from {float(values.min()):.4g} to {float(values.max()):.4g}, an "
+            f"image in {mistaken}, where white is {scale:g}: have it return 0 to {scale:g}"
         )
 
 
@@ -121,6 +133,7 @@ def check_image(image: object, shape: tuple[int, ...], name: str) -> RGB:
         )
     hint = _shape_hint(image.shape, shape)
     if not hint and image.dtype != np.uint8:
+        check_finite(image, name)
         hint = _value_hint(image)
     if hint or image.shape != shape:
         raise HarnessError(

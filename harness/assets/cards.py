@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_validator
 
+from harness.assets.disk import writing
 from harness.errors import UserError
 
 
@@ -175,8 +176,9 @@ def card_yaml(card: Card) -> str:
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write a card as YAML."""
-    path.write_text(card_yaml(card), encoding="utf-8")
+    """Write a card as YAML; raises a HarnessError where the disk is full."""
+    with writing(path):
+        path.write_text(card_yaml(card), encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:

@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
+from harness.assets.addresses import check_address
 from harness.assets.offline import offline
 from harness.assets.transfer import BrokenError, DownloadJob, Progress, receive, start_over
 from harness.errors import HarnessError, UserError
 
 TRIES = 4
 """Failures in a row, without a byte gained between them, after which a download gives up."""
+
+
+RESTARTS = 200
+"""Failures in all, however many bytes came between them."""
 
 
 def fetch(
@@ -38,7 +42,7 @@ def fetch(
     Proxies are taken from the environment (``https_proxy``).
 
     Args:
-        url: http or https.
+        url: of the file, see `harness.assets.addresses`.
         target: where the file goes; folders are made.
         size: of the file, bytes, if known.
         sha256: lower-case hex, if known; its beginning, if no more is.
@@ -56,8 +60,7 @@ def fetch(
             here and the user wants no network.
         HarnessError: the file cannot be had, or is not the one expected; the disk is full.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise UserError(f"Cannot download {url}: give an address that begins with https://.")
+    check_address(url, sha256)
     job = DownloadJob(url, target, size, sha256, progress, md5, setting)
     if offline() and not target.exists():
         raise UserError(
@@ -119,7 +122,7 @@ def _receive_all(job: DownloadJob, file: IO[bytes], tries: int, wait: float) -> 
     """Fill the part, going on after failures."""
     if not (job.sha256 or job.md5 or job.tag.is_file()):
         start_over(file)  # nothing could tell that it belongs to what comes now
-    failures = 0
+    failures = restarts = 0
     while True:
         before = file.tell()
         try:
@@ -127,7 +130,9 @@ def _receive_all(job: DownloadJob, file: IO[bytes], tries: int, wait: float) -> 
             return
         except BrokenError as error:
             failures = 1 if file.tell() > before else failures + 1
-            if failures >= tries:
+            restarts += 1
+            job.check_time(None)
+            if failures >= tries or restarts >= RESTARTS:
                 raise HarnessError(
                     f"Cannot download {job.url}: {error}. Check the network, or the proxy in "
                     "https_proxy, and run the same command: it goes on where it stopped; "

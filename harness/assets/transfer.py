@@ -5,15 +5,17 @@ from __future__ import annotations
 import http.client
 import shutil
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from harness._version import __version__
+from harness.assets.addresses import Redirects
 from harness.assets.cards import megabytes
 from harness.errors import HarnessError
 
@@ -23,6 +25,15 @@ Progress = Callable[[int, int | None], None]
 CHUNK = 1 << 18
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
+
+LARGEST = 200 * 10**9
+"""Bytes of a file whose size is not known beforehand, at most."""
+
+SLOWEST = 20_000
+"""Bytes a second: a download that takes longer than its size at this rate is ended."""
+
+PATIENCE = 600.0
+"""Seconds that any download may take, however small."""
 
 WEB_PAGES = ("text/html", "application/xhtml+xml")
 PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -45,6 +56,7 @@ class DownloadJob:
         progress: see `Progress`.
         md5: lower-case hex, or empty.
         setting: what names another place, for messages.
+        began: when it was first asked for, `time.monotonic`.
     """
 
     url: str
@@ -54,6 +66,28 @@ class DownloadJob:
     progress: Progress
     md5: str = ""
     setting: str = "HARNESS_CACHE"
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def limit(self) -> int:
+        """Bytes that are taken at most."""
+        return LARGEST if self.size is None else self.size
+
+    def check_time(self, total: int | None) -> None:
+        """End a download that trickles.
+
+        Args:
+            total: bytes of the whole file, if known.
+
+        Raises:
+            HarnessError: its time is up; what came is kept.
+        """
+        allowed = PATIENCE + (self.size or total or self.limit) / SLOWEST
+        if time.monotonic() - self.began > allowed:
+            raise HarnessError(
+                f"{self.url} is too slow: after {allowed:.0f} s it has not all come. Run the same "
+                f"command at another time: it goes on where it stopped; {self.by_hand}"
+            )
 
     @property
     def part(self) -> Path:
@@ -99,8 +133,17 @@ def receive(job: DownloadJob, file: IO[bytes]) -> None:
             if first and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
                 raise _web_page(job)
             first = False
+            if file.tell() + len(chunk) > job.limit:
+                start_over(file)
+                raise HarnessError(
+                    f"{job.url} sends more than the {job.limit} bytes that are expected: it is "
+                    f"another file, or none that ends. Nothing of it is kept; {job.by_hand}"
+                )
             file.write(chunk)
+            job.check_time(total)
             job.progress(file.tell(), total)
+    if file.tell() == 0:
+        raise HarnessError(f"{job.url} gave an empty file. Look at the address, {job.by_hand}")
     if total is not None and file.tell() < total:
         raise BrokenError(f"the connection closed after {file.tell()} of {total} bytes")
 
@@ -115,7 +158,7 @@ def _opened(job: DownloadJob, headers: dict[str, str], file: IO[bytes]) -> Any:
     """The server's answer; None: there is nothing more to come."""
     request = urllib.request.Request(job.url, headers=headers)
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
+        return urllib.request.build_opener(Redirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416 and "Range" in headers:
             if error.headers.get("Content-Range") == f"bytes */{file.tell()}":
@@ -168,6 +211,11 @@ def _check_length(job: DownloadJob, total: int, have: int) -> None:
         raise HarnessError(
             f"{job.url} has another file than expected: {total} bytes instead of {job.size}. It "
             f"was changed where it comes from: look there for the one that is meant, {job.by_hand}"
+        )
+    if total > job.limit:
+        raise HarnessError(
+            f"{job.url} is a file of {megabytes(total)}; without a known size at most "
+            f"{megabytes(job.limit)} are taken. Give its size in the card, {job.by_hand}"
         )
     free = shutil.disk_usage(job.target.parent).free
     if total - have > free:

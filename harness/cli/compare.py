@@ -10,6 +10,7 @@ import typer
 from harness.cli.console import check_format, run_directory, say, write
 from harness.cli.options import DRAWS, Detail, enough
 from harness.errors import UserError
+from harness.text import csv
 
 if TYPE_CHECKING:
     from harness.records.run_directory import RunDirectory
@@ -81,7 +82,7 @@ def compare(
         judgement = judge(comparison, fail_below, names, allow_missing)
     changes = largest_changes(comparison, top)
     if format == "csv":
-        write(data.comparison_frame(comparison).to_csv(index=False))
+        write(csv(data.comparison_frame(comparison)))
     elif format == "json":
         write(data.comparison_json(comparison, changes, judgement))
     else:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.assets.offline import enforce, offline
-from harness.errors import UserError
+from harness.errors import HarnessError, UserError
+from harness.text import csv, printable, styled
 
 if TYPE_CHECKING:
     from harness.records.run_directory import RunDirectory
@@ -23,8 +24,10 @@ TEXT_FORMATS = ("text", "md", "csv")
 
 
 def say(message: str) -> None:
-    """A line to standard error."""
-    typer.echo(message, err=True)
+    """A line to standard error, if there is one."""
+    if sys.stderr is None:
+        return
+    typer.echo(printable(message), err=True)
 
 
 def common_options(arguments: list[str]) -> tuple[list[str], bool]:
@@ -76,11 +79,26 @@ def show_progress_logs() -> None:
 
 
 def write(text: str) -> None:
-    """To standard output, whose reader (head, less) may have seen enough."""
+    """To standard output, whose reader (head, less) may have seen enough.
+
+    Raises:
+        UserError: there is none.
+        HarnessError: it cannot be written to.
+    """
+    if sys.stdout is None:
+        raise UserError("Standard output is closed: leave it open, or name a file with --output.")
     try:
-        typer.echo(text, nl=False)
+        typer.echo(styled(text) if coloured() else printable(text), nl=False)
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # What it still holds cannot be written either, when Python closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise HarnessError(
+            f"Standard output cannot be written to: {error.strerror}. Free some space, or name "
+            "another file with --output."
+        ) from error
 
 
 def check_format(name: str, formats: Sequence[str] = TEXT_FORMATS) -> None:
@@ -106,7 +124,7 @@ def write_output(data: bytes, output: Path | None, what: str) -> None:
 
 def coloured() -> bool:
     """Whether standard output shows colours and wants them."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def run_directory(path: Path | None) -> RunDirectory:
@@ -134,6 +152,6 @@ def print_table(
 
     table = build_table(directory, keys, detail, draws)
     if format == "csv":
-        write(run_frame(table, directory).to_csv(index=False))
+        write(csv(run_frame(table, directory)))
     else:
         write(render_markdown(table) if format == "md" else render_text(table, coloured()))

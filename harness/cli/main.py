@@ -21,6 +21,7 @@ from harness.cli.panels import panels
 from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.table import table
+from harness.cli.verify import verify
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.command()(compare)
 app.command()(panels)
 app.command()(figures)
 app.command()(report)
+app.command()(verify)
 app.command("list")(assets.list_)
 app.command()(assets.show)
 app.command()(assets.train)
@@ -114,6 +116,13 @@ def main() -> None:
             sys.exit(error.exit_code)
         if debug:
             raise
+        if isinstance(error, OSError) and error.strerror:
+            where = f" {error.filename}" if error.filename else ""
+            say(f"Error: Cannot go on: {error.strerror}{where:.300}. Mend it and run it again.")
+            sys.exit(1)
+        if isinstance(error, RecursionError):
+            say("Error: A file that was read is nested too deeply to be one of ours.")
+            sys.exit(2)
         reason = " ".join(str(error).split()).rstrip(".")
         say(f"Error: {type(error).__name__}: {reason}. Run again with --debug for the traceback.")
         sys.exit(1)

@@ -234,8 +234,9 @@ def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
         say(f"Stopped: {len(outcome.stopped) - _SHOWN} more cells.")
     if not outcome.failed:
         return []
-    for sentence in list(outcome.failed.values())[:_SHOWN]:
-        say(f"Failed: {sentence}")
+    for sentences in list(outcome.reasons.values())[:_SHOWN]:
+        for sentence in sentences:
+            say(f"Failed: {sentence}")
     return [
         f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
         "them again; a folder whose images were mended or removed is another data set and "

@@ -19,6 +19,7 @@ from harness.cli.console import (
 )
 from harness.cli.options import DRAWS, Detail, Draws
 from harness.errors import UserError
+from harness.text import csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,7 @@ def _summary(directories: list[Path], format: str, draws: int) -> str:
 
     directory = run_directory(_only(directories))
     if format == "csv":
-        return str(summary_frame(directory, None, draws).to_csv(index=False))
+        return csv(summary_frame(directory, None, draws))
     return render_run_summary(directory, format, draws)
 
 
@@ -191,7 +192,7 @@ def _rendered(
     if format == "xlsx":
         return excel.render_workbook(table, frame())
     if format == "csv":
-        shown = str(frame().to_csv(index=False))
+        shown = csv(frame())
     elif format == "latex":
         shown = latex.render_latex(table, intervals, standalone)
     elif format == "html":

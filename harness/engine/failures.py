@@ -6,6 +6,7 @@ until so many images in a row have failed alike that the rest would fail too.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from numbers import Real
@@ -16,18 +17,20 @@ from harness.errors import HarnessError, ImageError, UserError
 from harness.plugins import RGB, ImageRef, Record, Restored
 from harness.study.study import Cell
 
-_SIZE = re.compile(r"\(\d+(, \d+)+\)|\d+×\d+")
-"""How sentences write the size of an image."""
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[-+]?\d+)?")
+"""Sizes of images, counts and values, which differ where the reason does not."""
 
 
-def raise_if_general(error: Exception) -> None:
+def raise_if_general(error: BaseException) -> None:
     """Raise what is not about one image: every other one would fail too."""
     if isinstance(error, UserError) and not isinstance(error, ImageError):
         raise error
 
 
-def failure_sentence(who: str, image_id: str, error: Exception) -> str:
+def failure_sentence(who: str, image_id: str, error: BaseException) -> str:
     """What is recorded of an image that failed."""
+    if isinstance(error, SystemExit):
+        return f"{who} failed on {image_id}: it called sys.exit({error.code!r:.80})"
     kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).split())  # torch's messages have several lines
     return f"{who} failed on {image_id}: {kind}{reason}"
@@ -42,7 +45,8 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
         restored: what it returned, by `as_restored`.
 
     Raises:
-        HarnessError: it is no uint8 array of the same size, or the predicted QF is no number.
+        HarnessError: it is no uint8 array of the same size, or the predicted QF is no finite
+            number.
     """
     pixels: object = restored.pixels  # whatever the interface says
     if not isinstance(pixels, np.ndarray):
@@ -56,15 +60,35 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
             "a restorer must return uint8 RGB of the same size"
         )
     qf: object = restored.predicted_qf
-    if qf is not None and not isinstance(qf, Real):
+    if qf is not None and not (isinstance(qf, Real) and math.isfinite(qf)):
         raise HarnessError(
             f"{name} predicted the QF {qf!r:.80}; a restorer must predict a number, or None"
         )
 
 
+class Failures:
+    """Why images failed: of each all reasons, one for every restorer and every kind of failure."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, dict[tuple[str, str], str]] = {}
+
+    def add(self, cell: Cell, record: Record) -> None:
+        """Take notice of a record; of one that did not fail there is nothing to say."""
+        if record.error is None:
+            return
+        reasons = self._reasons.setdefault(record.image, {})
+        if record.error not in reasons.values():
+            # The same at several QFs is said once.
+            reasons.setdefault((cell.restorer, _NUMBER.sub("", record.error)), record.error)
+
+    def sentences(self) -> dict[str, tuple[str, ...]]:
+        """By image, what is said of it."""
+        return {image: tuple(of.values()) for image, of in self._reasons.items()}
+
+
 @dataclass
 class EqualFailures:
-    """Counts the failures in a row that are alike but for the image and its size, cell by cell.
+    """Counts the failures in a row that are alike but for the image and numbers, cell by cell.
 
     Images come in no particular order, so a row is of records as they come.
 
@@ -83,7 +107,7 @@ class EqualFailures:
             self._rows.pop(cell, None)
             return
         sentence = record.error.replace(str(image.path), "").replace(image.id, "")
-        sentence = _SIZE.sub("", sentence)
+        sentence = _NUMBER.sub("", sentence)
         before, length = self._rows.get(cell, ("", 0))
         length = length + 1 if sentence == before else 1
         self._rows[cell] = sentence, length

@@ -6,13 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Container, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from harness.analysis.metrics import counted, headline, measure, printed, scaled
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
-from harness.engine.failures import EqualFailures
+from harness.engine.failures import EqualFailures, Failures
 from harness.engine.manifest import check_same_study, write_manifest
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
@@ -30,7 +30,8 @@ class Outcome:
     Attributes:
         total: records of the plan's cells.
         computed: records added by this run.
-        failed: image id to the sentence of its first failure, over all cells of the plan.
+        failed: image id to why it failed, over all cells of the plan.
+        reasons: the same, a sentence for each restorer's failure.
         stopped: a sentence for each cell that was given up.
     """
 
@@ -38,6 +39,7 @@ class Outcome:
     computed: int
     failed: dict[str, str]
     stopped: tuple[str, ...] = ()
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run(
@@ -76,17 +78,16 @@ def run(
     check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
     with directory.locked():
         check_same_study(plan, directory)  # another run may have begun here in between
+        directory.sweep()
         write_manifest(plan, directory, gate)
         if retry_failed:
             for cell in plan.cells:
                 directory.drop_failed(cell)
         done = {cell: directory.resume(cell) for cell in plan.cells}
-        failed = {
-            image: record.error
-            for records in done.values()
-            for image, record in records.items()
-            if record.error is not None
-        }
+        failed = Failures()
+        for cell, kept in done.items():
+            for record in kept.values():
+                failed.add(cell, record)
         total = len(plan.cells) * len(plan.images)
         held = sum(len(records) for records in done.values())
         progress.start(total, held)
@@ -106,7 +107,7 @@ def run(
                         if record.error is not None:
                             if fail_fast:
                                 raise ImageError(f"{record.error} (stopped by --fail-fast)")
-                            failed.setdefault(record.image, record.error)
+                            failed.add(cell, record)
                         directory.append(cell, record)
                         computed[cell] += 1
                         failures.count(cell, record, images[record.image])
@@ -120,7 +121,14 @@ def run(
         directory.compact()
     left = {cell: len(images) - len(done[cell]) - computed[cell] for cell in failures.stopped}
     stopped = tuple(failures.sentence(cell, left[cell]) for cell in failures.stopped if left[cell])
-    return Outcome(total, computed.total(), failed, stopped)
+    reasons = failed.sentences()
+    return Outcome(
+        total=total,
+        computed=computed.total(),
+        failed={image: "; ".join(sentences) for image, sentences in reasons.items()},
+        stopped=stopped,
+        reasons=reasons,
+    )
 
 
 def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) -> None:

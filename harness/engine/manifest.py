@@ -17,6 +17,7 @@ from harness.records.schema import (
     Manifest,
     RestorerEntry,
 )
+from harness.records.study_names import paths_folder
 from harness.study.grid import image_list_hash
 from harness.study.plan import Plan
 
@@ -94,18 +95,20 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
     codecs = {**held.identity.codecs, **plan.identity["codecs"]}
     same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)
     known = same and codecs == held.identity.codecs and now in held.environments
-    _write_truths(plan, directory, missing_only=known)
-    if known:
+    truth = held.truth | _write_truths(plan, directory, missing_only=known)
+    if known and truth == held.truth:
         directory.touch()
         return
     stamp = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     environments = held.environments if now in held.environments else (*held.environments, now)
+    study = plan.study.model_dump(mode="json")
     directory.write_manifest(
         Manifest(
             harness=__version__,
             created=held.created or stamp,
             updated=stamp,
-            study=_grown(held.study, plan.study.model_dump(mode="json")),
+            study=_grown(held.study, study),
+            folder=paths_folder(study, directory.path) or held.folder,
             identity=Identity.model_validate({**plan.identity, "codecs": codecs}),
             models={**held.models, **plan.models},
             data_set=DataSetEntry(
@@ -130,6 +133,7 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
             environments=environments,
             cells=cells,
             skipped=skipped,
+            truth=truth,
         )
     )
 
@@ -152,11 +156,13 @@ def _gate(score: Expected, gate: bool) -> ExpectedScore:
     )
 
 
-def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> None:
-    """Keep what each task's metric needs besides the records."""
+def _write_truths(plan: Plan, directory: RunDirectory, missing_only: bool) -> dict[str, str]:
+    """Keep what each task's metric needs besides the records; the sha256 of what was written."""
+    written = {}
     for name, part in plan.tasks.items():
         if missing_only and directory.truth_path(name).is_file():
             continue
         truth = part.task.ground_truth(plan.data_set, [image.id for image in plan.images])
         if truth is not None:
-            directory.write_truth(name, truth)
+            written[name] = directory.write_truth(name, truth)
+    return written

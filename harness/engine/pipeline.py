@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from harness.engine.failures import check_restored, failure_sentence, raise_if_general
-from harness.errors import HarnessError, ImageError
+from harness.errors import PART_FAILURES, HarnessError, ImageError
 from harness.images import fidelity
 from harness.images.io import read_image
 from harness.plugins import RGB, Compressed, ImageRef, Json, Record, Restorer, as_restored
@@ -68,7 +68,7 @@ def prepare(plan: Plan, image: ImageRef, conditions: Collection[Condition]) -> P
         began = time.perf_counter()
         try:
             ready.compressed[condition] = plan.codecs[codec].compress(original, qf)
-        except Exception as error:  # too large for the format, or a plugin's mistake
+        except PART_FAILURES as error:  # too large for the format, or a plugin's mistake
             raise_if_general(error)
             ready.errors[condition] = failure_sentence(f"codec {codec}", image.id, error)
         ready.seconds[condition] = time.perf_counter() - began
@@ -119,7 +119,7 @@ def _restored(
             restored = as_restored(_timed(seconds, "restore", lambda: restorer.restore(writable)))
             check_restored(restorer.name, original, restored)
             pixels, predicted_qf = restored.pixels, restored.predicted_qf
-    except Exception as error:  # any restorer may fail on any image; the others go on
+    except PART_FAILURES as error:  # any restorer may fail on any image; the others go on
         raise_if_general(error)
         message = failure_sentence(f"restorer {restorer.name}", ready.image.id, error)
         yield from ((cell, Record(ready.image.id, error=message)) for cell in cells)
@@ -161,7 +161,7 @@ def _predicted(
 
         measured = _timed(seconds, "outcome", outcome)
         _check_outcome(cell.task, measured)
-    except Exception as error:  # as above: named, recorded, and the other cells go on
+    except PART_FAILURES as error:  # as above: named, recorded, and the other cells go on
         raise_if_general(error)
         who = f"{cell.task} model {cell.model}" if cell.model else cell.task
         return replace(record, error=failure_sentence(who, image.id, error))

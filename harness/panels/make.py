@@ -20,12 +20,12 @@ from harness.panels.replan import (
     describe_left_out,
     describe_refused,
     replan,
-    unresolvable_restorers,
 )
 from harness.panels.select import UNDONE, Choice, PanelRequest, choose
 from harness.panels.views import make_view, panel_folder, prepare_image, read_view
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry, Manifest
+from harness.records.study_names import unresolvable_restorers
 from harness.report.panel_index import Panel, PanelKey, View, read_index, write_index
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan

@@ -38,7 +38,7 @@ class Seen:
         drawing: what the vision model says of it; None where none ran.
         truth: the ground truth, likewise.
         same: whether the outcome equals the recorded one.
-        fingerprint: of the cell as it is now; empty without a cell.
+        fingerprint: of the cell as it is now; empty where the run has no such cell.
         note: a sentence where it differs from the run's.
     """
 
@@ -118,13 +118,14 @@ def see(
         drawing = part.task.drawing(prediction, plan.data_set, image, reference)
         truth = part.task.drawing(None, plan.data_set, image, reference)
     same, note = compare_with_run(directory, cell, record)
+    recorded = any(entry.key == cell.key for entry in directory.manifest().cells)
     return Seen(
         pixels=ready.original if cell.condition is None else watched_restorer.pixels,
         record=record,
         drawing=drawing,
         truth=truth,
         same=same,
-        fingerprint=cell.fingerprint,
+        fingerprint=cell.fingerprint if recorded else "",
         note=note,
     )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
 from harness.panels.select import UNDONE
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
-from harness.records.schema import Manifest
-from harness.study.overrides import GIVEN, NO_OVERRIDES, NONE, Overrides
+from harness.records.study_names import located_study
+from harness.study.overrides import NO_OVERRIDES, NONE, Overrides
 from harness.study.plan import Plan, make_plan
 from harness.study.resolve import model_task, served_by
 from harness.study.selection import original_restorer, select_restorers
@@ -42,7 +42,7 @@ def replan(
     """
     assert condition is not None
     manifest = directory.manifest()
-    study = read_study(None, {**manifest.study, **moved})
+    study = read_study(None, {**located_study(manifest, directory.path), **moved})
     codec, qf = condition
     tasks, models = _with_models(study, tasks)
     update = {"task": tasks, "model": models, "codec": (codec,), "qf": (qf,)}
@@ -126,26 +126,6 @@ def _spec(
         f"the restorer {name} can no longer be loaded from what {directory.path} says of it "
         f"({', '.join(study.restorers)}): put its weights back, or leave it out with --restorers."
     )
-
-
-def unresolvable_restorers(manifest: Manifest, overrides: Collection[str]) -> dict[str, str]:
-    """The restorers that can be made neither from the run directory nor from the caller's objects.
-
-    Returns:
-        What each was by name, in table order.
-    """
-    known = registry.restorers()
-    specs = set(manifest.study["restorers"])
-    given = {c.restorer for c in manifest.cells if GIVEN in c.inputs.get("restorer", {})}
-    descriptions = {}
-    for name in manifest.restorers:
-        # An object of a plugin's class has the fingerprint of a plugin.
-        unknown = name in specs and name.partition(":")[0] not in known
-        if name in given and name not in overrides:
-            descriptions[name] = "a Python object"
-        elif unknown and name not in overrides and not _exists(name):
-            descriptions[name] = "a Python object, or a plugin that is not installed here"
-    return descriptions
 
 
 def describe_left_out(unresolvable: Mapping[str, str], where: str) -> str:

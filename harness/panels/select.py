@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.metrics import headline, measure
+from harness.analysis.metrics import headline, incomplete, measure
 from harness.errors import UserError, nearest_hint
 from harness.panels.changes import measure_changes
 from harness.plugins import registry
@@ -202,7 +202,10 @@ def _usual_pair(
 ) -> tuple[str, str] | None:
     """`UNDONE` and the restorer with the highest headline metric; the best two without `UNDONE`."""
     keys = [cell.key for cell in row.values()]
-    metrics = {result.cell.restorer: result.metrics for result in measure(directory, keys)}
+    results = {result.cell.restorer: result for result in measure(directory, keys)}
+    known = directory.manifest().restorers
+    apart = incomplete({n: r for n, r in results.items() if not known[n].reference})
+    metrics = {name: result.metrics for name, result in results.items() if name not in apart}
     task = registry.tasks().get(next(iter(row.values())).task)
 
     def score(name: str) -> float:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from harness.plugins.expected import Expected as Expected
     from harness.plugins.expected import own_score as own_score
     from harness.plugins.expected import published_score as published_score
+    from harness.plugins.image_files import read_image as read_image
+    from harness.plugins.image_files import upright as upright
+    from harness.plugins.image_files import upright_size as upright_size
+    from harness.plugins.pixel_values import check_finite as check_finite
+    from harness.plugins.pixel_values import check_values as check_values
     from harness.plugins.predictions import Detections as Detections
     from harness.plugins.record import Record as Record
     from harness.plugins.restorer import Cost as Cost
@@ -71,10 +76,15 @@ _HOMES = {
     "VisionModel": "vision_model",
     "VisionModelFormat": "vision_model",
     "as_restored": "restorer",
+    "check_finite": "pixel_values",
     "check_image": "codec",
+    "check_values": "pixel_values",
     "checked_qf": "codec",
     "own_score": "expected",
     "published_score": "expected",
+    "read_image": "image_files",
+    "upright": "image_files",
+    "upright_size": "image_files",
 }
 
 __all__ = [*_HOMES]

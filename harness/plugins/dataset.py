@@ -38,7 +38,10 @@ class DataSet(ABC):
         name: what tables print.
         tasks: names of the tasks it has ground truth for; none unless it says.
         classes: class names, in the order of `categories`; none unless it says.
-        notice: a sentence the user must read before the numbers; nothing unless it says.
+        notice: what the user must read before the numbers, a sentence a line; nothing unless it
+            says.
+        unread: of a `fallback`: what lies beside the images and may be ground truth, and how to
+            name it; told where a task finds none. Nothing unless it says.
         default_models: the vision model of each task when the user names none.
         fallback: it is any images, without annotations: a task that it has no ground truth for
             is replaced by the agreement of the vision model with itself, instead of refused.
@@ -47,16 +50,20 @@ class DataSet(ABC):
             they are taken for the model's own labels. True unless it says.
         highest: the largest value of the masks but for 255; asked where they are not `named`. 0
             unless it says.
+        unused: values of `labels` that are known to be in no mask of the run; a model need not know
+            the background then. None unless it says.
     """
 
     name: str = ""
     tasks: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     notice: str = ""
+    unread: str = ""
     default_models: Mapping[str, str] = MappingProxyType({})
     fallback: ClassVar[bool] = False
     named: bool = True
     highest: int = 0
+    unused: frozenset[int] = frozenset()
 
     @property
     def categories(self) -> tuple[int, ...]:

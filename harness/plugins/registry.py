@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 
 if TYPE_CHECKING:
     from harness.plugins.codec import Codec
@@ -124,7 +124,7 @@ class Registry(Generic[T_co]):
             target = entry.load()
         except HarnessError:
             raise
-        except Exception as error:  # a plugin may fail in any way; name it instead of crashing
+        except PART_FAILURES as error:  # a plugin may fail in any way; name it instead of crashing
             raise UserError(
                 f"{who} cannot be loaded: "
                 f"{type(error).__name__}: {error}. Fix or uninstall that package."

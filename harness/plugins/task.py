@@ -115,6 +115,17 @@ class Task(ABC, Generic[Prediction]):
         """What `metrics` is given, ready for resampling; None: no intervals for this task."""
         return None
 
+    def truth_notes(
+        self, records: Mapping[str, Record], ground_truth: Json | None
+    ) -> Sequence[str]:
+        """What a reader must know of the ground truth of these images; by default nothing.
+
+        Args:
+            records: as those of `metrics`.
+            ground_truth: likewise.
+        """
+        return ()
+
     def drawing(
         self,
         prediction: Prediction | None,

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from harness.assets.disk import writing
 from harness.errors import UserError
 
 
@@ -61,8 +62,10 @@ class Loop:
 
         Raises:
             UserError: the checkpoint found cannot be read, or is of other parts than ``state``.
+            HarnessError: the disk is full; the last checkpoint stays.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
+        with writing(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
         start = self._resume()
         sums: dict[str, float] = {}
         count, began = 0, time.perf_counter()
@@ -87,8 +90,13 @@ class Loop:
         if _on_gpu():
             saved["cuda_rng"] = torch.cuda.get_rng_state()
         temporary = self.directory / "last.pt.tmp"
-        torch.save(saved, temporary)
-        temporary.replace(self.directory / "last.pt")
+        path = self.directory / "last.pt"
+        try:
+            with writing(path):
+                torch.save(saved, temporary)
+                temporary.replace(path)
+        finally:  # gone by now, unless the disk is full: what is half written fills it up
+            temporary.unlink(missing_ok=True)
 
     def _resume(self) -> int:
         path = self.directory / "last.pt"
@@ -118,7 +126,7 @@ class Loop:
             lines = list(csv.reader(file))
         # Beside and then in its place: a kill must not cost the log.
         temporary = path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
+        with writing(path), temporary.open("w", newline="") as file:
             whole = (line for line in lines[1:] if len(line) == len(lines[0]))
             csv.writer(file).writerows(
                 [*lines[:1], *(line for line in whole if float(line[0]) <= step)]
@@ -133,7 +141,7 @@ class Loop:
     def _write(self, row: dict[str, float]) -> None:
         path = self.directory / "log.csv"
         fresh = not path.exists() or not path.stat().st_size
-        with path.open("a", newline="") as file:
+        with writing(path), path.open("a", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
             if fresh:
                 writer.writeheader()

@@ -2,7 +2,7 @@
 
 Layout, xz over lines of JSON::
 
-    {"records": 128, "content": "<sha256>"}               how many records, see `content_hash`
+    {"records": 128, "content": "<sha256>", "check": "<hash>"}     how many, see `content_hash`
     {"path": ["image"], "values": ["a", "b", ...]}        one line a field, one value a record
     {"path": ["outcome", "boxes"], "lengths": [3, ...], "width": 4, "float32": "<base64>"}
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins.types import Json
+from harness.records.checksums import checksum
 
 _DIGITS = 9
 """Significant digits of a recorded float32, see `harness.plugins.predictions`."""
@@ -42,26 +43,45 @@ def content_hash(lines: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def compress(records: Sequence[Json], content: str) -> bytes:
+def compress(records: Sequence[Json], content: str, cell: str) -> bytes:
     """The compact file of a cell; the same records give the same bytes.
 
     Args:
         records: as `harness.plugins.Record.to_json` gives them, floats finite.
         content: the `content_hash` of the plain file they come from.
+        cell: the fingerprint of the cell they belong to.
     """
-    lines = [{"records": len(records), "content": content}, *_columns(records)]
-    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    return lzma.compress(text.encode(), check=lzma.CHECK_CRC64, preset=6)
+    body = b"".join(map(_line, _columns(records)))
+    head = {"records": len(records), "content": content}
+    head["check"] = checksum(_line(head) + body, cell)
+    return lzma.compress(_line(head) + body, check=lzma.CHECK_CRC64, preset=6)
 
 
-def decompress(data: bytes) -> list[Json]:
+def _line(value: Json) -> bytes:
+    return (json.dumps(value, separators=(",", ":")) + "\n").encode()
+
+
+def decompress(data: bytes, cell: str) -> list[Json]:
     """The records that `compress` was given.
 
+    Args:
+        data: the file.
+        cell: the fingerprint of the cell it is to belong to.
+
     Raises:
-        ValueError: ``data`` is no such file, or was cut or changed.
+        ValueError: ``data`` is no such file, was cut or changed, or is of another cell. Files of
+            earlier versions do not say what cell they are of.
     """
     try:
-        header, *columns = map(json.loads, lzma.decompress(data).splitlines())
+        text = lzma.decompress(data)
+        header, *columns = map(json.loads, text.splitlines())
+        check = header.pop("check", None)
+        if check is not None:
+            body = text[text.index(b"\n") + 1 :]
+            if checksum(_line(header) + body, cell) != check:
+                raise ValueError(
+                    "its checksum is another one: it was changed, or is of another cell"
+                )
         records: list[Json] = [{} for _ in range(header["records"])]
         for column in columns:
             *parents, name = column["path"]
@@ -83,10 +103,15 @@ def read_content_hash(path: Path) -> str:
         ValueError: it is no compact file.
     """
     try:
-        with lzma.open(path) as file:
-            return str(json.loads(file.readline())["content"])
+        return str(json.loads(read_header(path))["content"])
     except (lzma.LZMAError, EOFError, LookupError, TypeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def read_header(path: Path) -> bytes:
+    """The first line of a compact file."""
+    with lzma.open(path) as file:
+        return file.readline()
 
 
 def _columns(records: Sequence[Json]) -> Iterator[Json]:

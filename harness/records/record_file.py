@@ -15,19 +15,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.assets.disk import writing
 from harness.errors import HarnessError
 from harness.plugins.record import Record
-from harness.records.atomic import finite, write_atomic, writing
-from harness.records.columns import compress, content_hash, decompress, read_content_hash
+from harness.records.atomic import finite, write_atomic
+from harness.records.checksums import read_stamped, stamped
+from harness.records.columns import (
+    compress,
+    content_hash,
+    decompress,
+    read_content_hash,
+    read_header,
+)
 
-_DAMAGED = (ValueError, LookupError, TypeError, AttributeError)
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError)
 """What reading something else than a record raises."""
 
 
-def record_line(record: Record) -> bytes:
-    """The line of a record in a plain file."""
+def record_line(record: Record, cell: str) -> bytes:
+    """The line of a record in the plain file of the cell with this fingerprint."""
     # ASCII, with escapes: file names, and so image ids, need not be valid Unicode.
-    return (json.dumps(finite(record.to_json()), separators=(",", ":")) + "\n").encode()
+    text = json.dumps(finite(record.to_json()), separators=(",", ":"))
+    return stamped(text.encode(), cell) + b"\n"
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,12 @@ class RecordFile:
     Attributes:
         plain: where it is while the cell is computed.
         compact: where it is when the cell is finished.
+        cell: the cell's fingerprint.
     """
 
     plain: Path
     compact: Path
+    cell: str
 
     def read(self) -> dict[str, Record]:
         """The records by image id. A torn last line is left out.
@@ -81,7 +92,7 @@ class RecordFile:
 
     def replace(self, records: Iterable[Record]) -> None:
         """Put these records, as a plain file, in place of all that are there."""
-        write_atomic(self.plain, b"".join(map(record_line, records)))
+        write_atomic(self.plain, b"".join(record_line(r, self.cell) for r in records))
         _remove(self.compact)
 
     def compact_if(
@@ -106,7 +117,7 @@ class RecordFile:
             records.values(), key=lambda r: (places.get(r.image, len(places)), r.image)
         )
         written = [finite(record.to_json()) for record in ordered]
-        write_atomic(self.compact, compress(written, self.content_hash()))
+        write_atomic(self.compact, compress(written, self.content_hash(), self.cell))
         _remove(self.plain)
         return True
 
@@ -120,9 +131,13 @@ class RecordFile:
             with suppress(FileNotFoundError):
                 return self._read_content_hash()
             with suppress(FileNotFoundError):
-                lines = self.plain.read_bytes().splitlines(keepends=True)
+                lines = self._plain_bytes().splitlines(keepends=True)
                 return content_hash(line for line in lines if line.endswith(b"\n"))
         return ""
+
+    def stamped(self) -> bool:
+        """Whether a compact file has a checksum: those of earlier versions have none."""
+        return b'"check"' in read_header(self.compact)
 
     def delete(self) -> None:
         """Remove what is there."""
@@ -131,38 +146,61 @@ class RecordFile:
 
     def _read_compact(self) -> dict[str, Record]:
         try:
-            records = map(Record.from_json, decompress(self.compact.read_bytes()))
-            return {record.image: record for record in records}
-        except _DAMAGED as error:
+            written = decompress(self.compact.read_bytes(), self.cell)
+            records: dict[str, Record] = {}
+            for record in map(Record.from_json, written):
+                _add(record, records)
+            return records
+        except FileNotFoundError:
+            raise
+        except (*DAMAGED, OSError) as error:
             raise self._damaged(error) from error
 
     def _read_content_hash(self) -> str:
         try:
             return read_content_hash(self.compact)
-        except _DAMAGED as error:
+        except FileNotFoundError:
+            raise
+        except (*DAMAGED, OSError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> HarnessError:
         return HarnessError(
-            f"{self.compact} is damaged ({error}). "
-            "Delete it and run the study again: its images are computed again."
+            f"{self.compact} is damaged ({error}). 'harness verify --repair' takes it out; then "
+            "run the study again: its images are computed again."
         )
+
+    def _plain_bytes(self) -> bytes:
+        try:
+            return self.plain.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise HarnessError(
+                f"{self.plain} cannot be read: {error.strerror}. 'harness verify --repair' takes "
+                "out what is no file."
+            ) from error
 
     def _read_plain(self) -> tuple[dict[str, Record], int, int]:
         """Records by image, the length of the whole lines, and the length of the file."""
-        data = self.plain.read_bytes()
+        data = self._plain_bytes()
         whole = data.rfind(b"\n") + 1
         records: dict[str, Record] = {}
         for number, line in enumerate(data[:whole].splitlines(), start=1):
             try:
-                record = Record.from_json(json.loads(line))
-                records[record.image] = record
-            except _DAMAGED as error:
+                _add(Record.from_json(read_stamped(line, self.cell)), records)
+            except DAMAGED as error:
                 raise HarnessError(
-                    f"{self.plain}, line {number} is damaged. "
-                    "Delete that line and run the study again: the image is computed again."
+                    f"{self.plain}, line {number} is damaged ({error}). 'harness verify --repair' "
+                    "takes it out; then run the study again: the image is computed again."
                 ) from error
         return records, whole, len(data)
+
+
+def _add(record: Record, records: dict[str, Record]) -> None:
+    if record.image in records:
+        raise ValueError(f"a second record of the image {record.image}")
+    records[record.image] = record
 
 
 def _remove(path: Path) -> None:

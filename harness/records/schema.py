@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Annotated, Any, Protocol
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from harness.plugins.types import Json
 from harness.study.study import Cell, Condition
 
-FORMAT = 2
+FORMAT = 3
 """The schema's version: raised when an older harness could misread what is written."""
 
-READABLE = (1, 2)
-"""The versions that are read. In the first, no cell's file is compact."""
+READABLE = (1, 2, 3)
+"""The versions that are read: compact files came with the second, checksums with the third."""
+
+
+def _inside(path: str) -> str:
+    """Refuse what would lead out of the run directory."""
+    parts = path.split("/")
+    if "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"{path!r} leads out of the run directory")
+    return path
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[\w-]*", text):
+        raise ValueError(f"{text[:40]!r} is no hash")
+    return text
+
+
+PathPart = Annotated[str, AfterValidator(_inside)]
+"""A part of the name of a file in the run directory."""
+
+Word = Annotated[str, AfterValidator(_word)]
+"""Letters and digits, as a hash is written with."""
 
 
 class CellFiles(Protocol):
@@ -38,14 +61,14 @@ class _Entry(BaseModel):
 class CellEntry(_Entry):
     """A cell of the run: see `harness.study.study.Cell`."""
 
-    key: str
-    task: str
+    key: PathPart
+    task: PathPart
     dataset: str
     model: str
     codec: str
     qf: int | None
     restorer: str
-    fingerprint: str
+    fingerprint: Word
     inputs: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -96,6 +119,11 @@ class DataSetEntry(_Entry):
     image_list_sha256: str = ""
     ids: tuple[str, ...] = ()
 
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The ids, to look one up."""
+        return frozenset(self.ids)
+
 
 class ExpectedScore(_Entry):
     """What a vision model is expected to score (`harness.plugins.Expected`).
@@ -143,6 +171,8 @@ class Manifest(_Entry):
         created: when the run began, ISO 8601 in UTC.
         updated: when a study was last added to it.
         study: fields of the `Study`, grown with every one that was run into this directory.
+        folder: that its relative paths are meant from, seen from the run directory; empty where
+            it has none.
         identity: see `Identity`.
         models: the vision model of each task; empty without one.
         data_set: the images.
@@ -151,6 +181,7 @@ class Manifest(_Entry):
         environments: of every machine that computed records.
         cells: in table order.
         skipped: the keys of cells that cannot be measured, with the reason.
+        truth: the sha256 of each task's ground truth; none in runs from before there were any.
     """
 
     format: int = FORMAT
@@ -158,6 +189,7 @@ class Manifest(_Entry):
     created: str = ""
     updated: str = ""
     study: Json = Field(default_factory=dict)
+    folder: str = ""
     identity: Identity = Field(default_factory=Identity)
     models: dict[str, str] = Field(default_factory=dict)
     data_set: DataSetEntry = Field(default_factory=DataSetEntry)
@@ -170,6 +202,7 @@ class Manifest(_Entry):
         validation_alias=AliasChoices("skipped", "absent"),
         serialization_alias="absent",
     )
+    truth: dict[str, str] = Field(default_factory=dict)
 
     def to_json(self) -> Json:
         """What is written down, in the present format whatever it was read from."""

@@ -38,7 +38,7 @@ class Overrides:
         if self.data_set is None:
             return None
         check_data_set(self.data_set.name, self.data_set)
-        return self.data_set, [self.data_set.notice] if self.data_set.notice else []
+        return self.data_set, self.data_set.notice.splitlines()
 
 
 NO_OVERRIDES = Overrides()

@@ -196,6 +196,7 @@ def _with_truth(
             notices.append(
                 f"{data_set.name} has no ground truth for {name}: the truth is the vision model's "
                 "own prediction on the uncompressed images (agreement)."
+                + (f" {data_set.unread}" if data_set.unread else "")
             )
         else:
             instead = f" --task {task_type.agreement} needs none." if task_type.agreement else ""

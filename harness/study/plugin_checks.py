@@ -11,7 +11,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TypeVar
 
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins import Codec, DataSet, ImageRef, Restorer, Task, VisionModel
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ def _asked(who: str, what: str, ask: Callable[[], T]) -> T:
         return ask()
     except HarnessError:
         raise
-    except Exception as error:  # a plugin may fail in any way
+    except PART_FAILURES as error:  # a plugin may fail in any way
         reason = " ".join(str(error).split())
         raise UserError(
             f"{who}: its {what} failed with {type(error).__name__}: {reason}. Mend that plugin, or "

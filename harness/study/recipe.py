@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.assets.disk import writing
 from harness.errors import UserError
 from harness.plugins import Json, registry
 from harness.study.study import stable_hash
@@ -69,13 +70,9 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
                 "Choose another --output, or delete it to start afresh."
             )
     else:
-        try:
+        with writing(held):
             directory.mkdir(parents=True, exist_ok=True)
             held.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-        except OSError as error:
-            raise UserError(
-                f"Cannot write {held}: {error.strerror}. Choose another --output."
-            ) from error
     card: Path = trainer(recipe, directory, report)
     return card
 

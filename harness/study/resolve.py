@@ -78,7 +78,7 @@ def resolve_data_set(study: Study) -> tuple[DataSet, list[str]]:
         data_set = _opened(study, path)
     check_data_set(study.dataset, data_set)
     data_set.available(study.limit)
-    return data_set, [data_set.notice] if data_set.notice else []
+    return data_set, data_set.notice.splitlines()
 
 
 def _opened(study: Study, path: Path) -> DataSet:

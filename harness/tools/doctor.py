@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.assets import cards as assets
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
 from harness.tools import selftest as trials
@@ -80,7 +80,7 @@ def _tried(check: Check) -> CheckResult:
         found = CheckResult(ABSENT, str(error))
     except HarnessError as error:
         found = CheckResult(BROKEN, str(error))
-    except Exception as error:  # a plugin may fail in any way
+    except PART_FAILURES as error:  # a plugin may fail in any way
         found = CheckResult(BROKEN, f"{type(error).__name__}: {error}")
     return CheckResult(found.state, " ".join(found.text.split()))
 

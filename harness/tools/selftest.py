@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assets import cards as assets
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins import RGB, Codec, DataSet, Restorer, VisionModel, as_restored, registry
 from harness.plugins.registry import Registry
 from harness.study.study import Study
@@ -146,7 +146,7 @@ def group_weight_cards(restorers: Registry[type[Restorer]]) -> dict[str, list[Pa
     for name in restorers:
         try:
             cards = restorers.get(name).cards()
-        except Exception:  # said where the restorer itself is tried
+        except PART_FAILURES:  # said where the restorer itself is tried
             continue
         for card in cards:
             groups.setdefault(re.sub(_GROUP, "", card.stem), []).append(card)

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
+from harness.errors import PART_FAILURES
 from harness.plugins import registry
 
 Clock = Callable[[], float]
@@ -140,7 +141,7 @@ def _child(sender: Connection, job: TimingJob) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent says what there is to say
     try:
         sender.send(run(job))
-    except Exception as error:  # a plugin's network may fail in any way; one line says how
+    except PART_FAILURES as error:  # a plugin's network may fail in any way; one line says how
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         sender.send(f"{type(error).__name__}: {reason}")
 

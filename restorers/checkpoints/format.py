@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.assets.cards import file_sha256
+from harness.assets.disk import writing
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -109,8 +110,12 @@ def _widened(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _write(path: Path, content: bytes) -> None:
     """Put a file where another one may be, which processes that read it have mapped to memory."""
     new = path.with_name(f"{path.name}.new")
-    new.write_bytes(_ordered(content))
-    new.replace(path)
+    try:
+        with writing(path):
+            new.write_bytes(_ordered(content))
+            new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _ordered(content: bytes) -> bytes:

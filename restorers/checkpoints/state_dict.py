@@ -10,8 +10,19 @@ from spandrel import canonicalize_state_dict
 from torch import Tensor, nn
 
 from harness.assets.pickles import load_pickle
+from harness.assets.prefixes import HOLDERS, candidates, prefix_hint
 from harness.errors import UserError
 from restorers.checkpoints.format import fill, read_tensors
+
+_UNFIT = (
+    UserError,
+    LookupError,
+    ValueError,
+    AssertionError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""How weights of other names and shapes fail."""
 
 Config = TypeVar("Config")
 Network = TypeVar("Network", bound=nn.Module)
@@ -21,7 +32,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name.
 
     Weights may stand alone or under one of the usual keys (``params``, ``params_ema``,
-    ``state_dict``, ...); prefixes that training wrappers add (``module.``) are taken away.
+    ``state_dict``, ``net_g``, ...); prefixes that training wrappers add (``module.``) are taken
+    away where all names have them; for others see `harness.assets.prefixes`.
 
     Args:
         path: safetensors, or what ``torch.save`` writes.
@@ -54,22 +66,30 @@ def network_from(
         UserError: the file holds another network.
     """
     tensors = read_state_dict(path)
-    try:
-        config = config_from_tensors(tensors)
-        network = build(config)
-        if rename is not None:
-            tensors = rename(tensors, config)
-    except (LookupError, ValueError, AssertionError, ArithmeticError, RuntimeError) as error:
-        reason = f"; {error}" if type(error) is ValueError else ""
-        raise UserError(
-            f"{path} holds no {what}: its weights have other names or shapes{reason}. "
-            "Name the restorer the file was made for, or give the path alone."
-        ) from error
-    fill(network, tensors, path, what)
-    return network
+    failure: Exception | None = None
+    for candidate in candidates(tensors):
+        try:
+            config = config_from_tensors(candidate)
+            network = build(config)
+            weights = candidate if rename is None else rename(candidate, config)
+            fill(network, weights, path, what)
+        except _UNFIT as error:
+            failure = failure or error  # of the names as they are
+        else:
+            return network
+    if isinstance(failure, UserError):
+        raise failure
+    reason = f"; {failure}" if type(failure) is ValueError else ""
+    raise UserError(
+        f"{path} holds no {what}: its weights have other names or shapes{reason}. Name the "
+        f"restorer the file was made for, or give the path alone.{prefix_hint(tensors)}"
+    ) from failure
 
 
 def _canonical(content: object, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, Mapping):
+        held = (content.get(key) for key in HOLDERS)
+        content = next((inner for inner in held if isinstance(inner, Mapping)), content)
     weights = canonicalize_state_dict(content) if isinstance(content, Mapping) else {}
     tensors = {
         name: value

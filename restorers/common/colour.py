@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plugins import RGB
+from harness.plugins import RGB, check_values
 
 if TYPE_CHECKING:
     import torch
@@ -37,10 +37,20 @@ def to_tensor(pixels: RGB, device: torch.device | None = None) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device).float() / 255
 
 
-def to_pixels(image: Tensor) -> RGB:
-    """(height, width, 3) uint8 of a (1, 3, height, width) image: clamped, rounded half to even."""
+def to_pixels(image: Tensor, given: RGB) -> RGB:
+    """(height, width, 3) uint8 of a (1, 3, height, width) image: clamped, rounded half to even.
+
+    Args:
+        image: what a network made, 0..1.
+        given: the pixels that it was given, (height, width, 3).
+
+    Raises:
+        ImageError: a value is no number, or all are of another range.
+    """
     import torch
 
+    values = image[0].detach().float().permute(1, 2, 0).cpu().numpy()
+    check_values(values, given)
     levels = (image[0].clamp(0, 1) * 255).round().to(torch.uint8)
     pixels: RGB = levels.permute(1, 2, 0).cpu().numpy()
     return pixels
@@ -59,14 +69,23 @@ def on_luma(pixels: RGB, grey: bool, run: Callable[[Plane], Plane]) -> RGB:
 
     Returns:
         (height, width, 3) uint8 RGB, clipped, rounded half to even.
+
+    Raises:
+        ImageError: a value of the restored luma is no number, or all are of another range.
     """
     if grey:
-        restored = run(pixels[..., 0].astype(np.float32) / np.float32(255))
+        restored = _checked(run, pixels[..., 0].astype(np.float32) / np.float32(255))
         return np.repeat(_levels(restored * np.float32(255))[..., None], 3, axis=2)
     colours = pixels.astype(np.float32)
     luma = _OFFSET + colours @ _WEIGHTS
-    change = run(luma / np.float32(255)) * np.float32(255) - luma
+    change = _checked(run, luma / np.float32(255)) * np.float32(255) - luma
     return _levels(colours + _SPREAD * change[..., None])
+
+
+def _checked(run: Callable[[Plane], Plane], plane: Plane) -> Plane:
+    restored = run(plane)
+    check_values(restored, plane)
+    return restored
 
 
 def _levels(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from restorers.checkpoints.sources import readable_sha256
 from restorers.common.blending import tiled
 from restorers.common.colour import Plane, on_luma
 from restorers.common.tiling import Tile, Tiling, enough_memory
+from restorers.formats.outputs import advice, check_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,7 +135,7 @@ class NetworkFile(Restorer, RestorerFormat):
         if self._loaded.channels == 3:
             from restorers.common.colour import to_pixels, to_tensor
 
-            return to_pixels(run(to_tensor(compressed.pixels)))
+            return to_pixels(run(to_tensor(compressed.pixels)), compressed.pixels)
         return on_luma(compressed.pixels, compressed.grey, lambda plane: _on_plane(run, plane))
 
     def _runner(self, network: Loaded, height: int, width: int) -> Callable[[Tensor], Tensor]:
@@ -176,14 +177,10 @@ class NetworkFile(Restorer, RestorerFormat):
                 raise
             except Exception as error:  # another project's code may fail in any way
                 raise ImageError(
-                    f"{self.path} fails on an image of {width}×{height} pixels: "
-                    f"{short(error)}. A network must take images of any size."
+                    f"{self.path} fails on an image of {width}×{height} pixels: {short(error)}. "
+                    f"{advice(network.apply, given, short(error))}"
                 ) from error
-            if restored.shape != given.shape:
-                raise ImageError(
-                    f"{self.path} makes {describe_shape(restored)} of {describe_shape(given)}: "
-                    "a restorer must give back an image of the same size."
-                )
+            check_output(self.path, restored, given)
             return restored[:, :, :height, :width]
 
         return apply
@@ -213,10 +210,8 @@ def padded(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def short(error: Exception) -> str:
-    """What an error says, on one line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")
-
-
-def describe_shape(image: Tensor) -> str:
-    """A tensor's shape for people."""
-    return "×".join(map(str, image.shape))
+    """What an error says, on one line; of TorchScript's, whose traceback comes first, the end."""
+    text = str(error).strip()
+    if "TorchScript" in text:
+        text = text.splitlines()[-1]
+    return (" ".join(text.split()) or type(error).__name__)[:200].rstrip(".")

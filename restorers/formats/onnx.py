@@ -92,6 +92,11 @@ class OnnxRestorer(NetworkFile):
                 f"{self.path} must have one input of float32 (1, C, H, W); it has {described}. "
                 "Export it so."
             )
+        if shape[1] not in (1, 3) and shape[3] in (1, 3):
+            raise UserError(
+                f"{self.path} takes {shape}: export it with its channels first, as it is now it "
+                "has its channels last."
+            )
         # What is not fixed is a name or None here.
         batch, channels, *size = (side if isinstance(side, int) else None for side in shape)
         if batch not in (None, 1) or channels not in (None, 1, 3):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.assets.prefixes import prefix_hint, unwrapped
 from harness.errors import UserError
 from harness.plugins import Restorer
 from restorers.checkpoints.format import read_header
@@ -51,9 +52,7 @@ class Spandrel(NetworkFile):
         Raises:
             UserError: the file is damaged, or of no network that spandrel knows.
         """
-        from restorers.checkpoints.state_dict import read_state_dict
-
-        tensors = read_state_dict(path)
+        tensors = _known_tensors(path)
         own = _own(_architecture(path, tensors), tensors)
         if own is None:
             return cls(path, tile)
@@ -67,9 +66,7 @@ class Spandrel(NetworkFile):
         """See `NetworkFile`."""
         from spandrel import ImageModelDescriptor, ModelLoader
 
-        from restorers.checkpoints.state_dict import read_state_dict
-
-        tensors = read_state_dict(self.path)
+        tensors = _known_tensors(self.path)
         try:
             model = ModelLoader("cpu").load_from_state_dict(tensors)
         except Exception as error:  # each of its networks fails in its own way
@@ -101,21 +98,38 @@ def _loaded(model: ImageModelDescriptor[nn.Module]) -> Loaded:
     )
 
 
+def _known_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, without the prefixes behind which spandrel would not know them."""
+    from restorers.checkpoints.state_dict import read_state_dict
+
+    return unwrapped(read_state_dict(path), lambda tensors: _detected(tensors) is not None)
+
+
+def _detected(tensors: dict[str, Tensor]) -> str | None:
+    """The name of the network that weights are of, as spandrel has it; None: it knows none."""
+    from spandrel import MAIN_REGISTRY
+
+    for support in MAIN_REGISTRY.architectures("detection"):
+        if support.detect(tensors):
+            return str(support.architecture.id)
+    return None
+
+
 def _architecture(path: Path, tensors: dict[str, Tensor]) -> str:
     """The name of the network that weights are of, as spandrel has it.
 
     Raises:
         UserError: it knows none.
     """
-    from spandrel import MAIN_REGISTRY, __version__
+    from spandrel import __version__
 
-    for support in MAIN_REGISTRY.architectures("detection"):
-        if support.detect(tensors):
-            return str(support.architecture.id)
+    detected = _detected(tensors)
+    if detected is not None:
+        return detected
     raise UserError(
         f"{path} holds weights of no network that spandrel {__version__} knows. If it is made for "
         f"a restorer here, name that, as in fbcnn:{path.name}; otherwise export the network as "
-        "TorchScript or ONNX."
+        f"TorchScript or ONNX.{prefix_hint(tensors)}"
     )
 
 

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import ClassVar
 
-from harness.errors import UserError
+from harness.errors import ImageError, UserError
 from restorers.formats.base import Loaded, NetworkFile
 
 SUFFIXES = (".pt", ".pth", ".ts", ".torchscript")
@@ -47,12 +47,27 @@ class TorchScriptRestorer(NetworkFile):
 
         def apply(image: Tensor) -> Tensor:
             restored = network(image)
-            first: Tensor = restored[0] if isinstance(restored, tuple | list) else restored
+            first: Tensor = (
+                restored[0] if isinstance(restored, tuple | list) and restored else restored
+            )
             if not isinstance(first, Tensor):
-                raise TypeError(f"it gives back {type(first).__name__} instead of an image")
+                raise ImageError(
+                    f"{self.path} gives back {_described(restored)}: a network must give back an "
+                    "image, or a tuple that begins with it. Wrap it in a module that does."
+                )
             return first
 
         return Loaded(apply)
+
+
+def _described(answer: object) -> str:
+    """What a network returned that is no image, for people."""
+    if isinstance(answer, dict):
+        return f"a dictionary of {', '.join(map(str, answer)) or 'nothing'}"
+    if isinstance(answer, tuple | list):
+        kinds = ", ".join(type(part).__name__ for part in answer)
+        return f"a {type(answer).__name__} of {kinds or 'nothing'}"
+    return f"a {type(answer).__name__}"
 
 
 def is_archive(path: Path) -> bool:

@@ -27,10 +27,14 @@ from restorers.training.data import (
     ImagePair,
     Patches,
     PatchSource,
+    copies_note,
     held_out,
     image_files,
     pairs,
     source_version,
+    tell,
+    unchanged_note,
+    without_held_out,
 )
 from restorers.training.recipe import ImageSource, Recipe, checked
 from restorers.training.validation import CROP, psnr
@@ -69,8 +73,15 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     network, source = _initial(plan), _provenance(plan)
     files = image_files(plan.validation.path)
     validation_images = held_out(files, plan.validation.limit or len(files))
-    validation = [_corner(pair) for pair in pairs(validation_images, plan.qf)]
-    sources = [_source(source, plan.qf, validation_images) for source in plan.images]
+    validation, note = _telling(validation_images, plan.qf, CROP)
+    tell(report, plan.name, note)
+    sources: list[PatchSource] = []
+    copies: dict[Path, Path] = {}
+    for part in plan.images:
+        chosen, found = _source(part, validation_images)
+        sources.append(PatchSource(pairs(chosen, plan.qf), part.share))
+        copies |= found
+    tell(report, plan.name, copies_note(copies))
     report(f"{plan.name}: {sum(len(s.pairs) for s in sources)} training images compressed")
     patches = Patches(sources, plan.patch_size, plan.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.lr)
@@ -157,15 +168,22 @@ def _provenance(plan: Recipe) -> str:
     return f"Trained by this project (`harness train`) from {start} on {'; '.join(sources)}."
 
 
-def _source(source: ImageSource, qf: int, without: Sequence[Path]) -> PatchSource:
+def _source(source: ImageSource, without: Sequence[Path]) -> tuple[list[Path], dict[Path, Path]]:
+    """The files of a source, and the copies of validation images that are left out."""
     files = image_files(source.path)
-    return PatchSource(
-        pairs(held_out(files, source.limit or len(files)), qf, without), source.share
-    )
+    return without_held_out(held_out(files, source.limit or len(files)), without)
 
 
-def _corner(pair: ImagePair) -> ImagePair:
-    return ImagePair(pair.clean[:CROP, :CROP], pair.compressed[:CROP, :CROP])
+def _telling(files: Sequence[Path], qf: int, crop: int | None) -> tuple[list[ImagePair], str]:
+    """The corners of images that JPEG changes, and what to say of the others."""
+    corners = [
+        ImagePair(pair.clean[:crop, :crop], pair.compressed[:crop, :crop])
+        for pair in pairs(files, qf)
+    ]
+    changed = [not np.array_equal(pair.clean, pair.compressed) for pair in corners]
+    unchanged = [file for file, other in zip(files, changed, strict=True) if not other]
+    kept = [pair for pair, other in zip(corners, changed, strict=True) if other]
+    return kept, unchanged_note(unchanged, len(files))
 
 
 def _finish(
@@ -187,9 +205,9 @@ def _finish(
     fill(network, read_tensors(weights), weights, ARCNN.name)
     measured = {"validation": mean_psnr(network, validation)}
     if plan.measure is not None and Path(plan.measure).is_dir():
-        measured[Path(plan.measure).name] = mean_psnr(
-            network, pairs(image_files(plan.measure), plan.qf)
-        )
+        images, note = _telling(image_files(plan.measure), plan.qf, None)
+        tell(report, plan.name, note)
+        measured[Path(plan.measure).name] = mean_psnr(network, images)
     elif plan.measure is not None:
         report(f"{plan.name}: not measured on {plan.measure}: there is no such folder")
     figures: dict[str, float | str] = {}

@@ -20,7 +20,7 @@ from harness.errors import UserError
 from harness.plugins import RGB, Compressed
 from restorers.jpeg.coefficients import read
 from restorers.jpeg.dct import Planes, stack, tensors
-from restorers.training.data import held_out, image_files, jpeg, read_rgb
+from restorers.training.data import held_out, image_files, jpeg, read_rgb, without_held_out
 from restorers.training.recipe import Common, ImageSource
 
 MARGIN = 16
@@ -84,8 +84,11 @@ class Pool:
 
     Args:
         sources: what to draw from.
-        without: files that must not be drawn (validation).
+        without: files that must not be drawn (validation), nor byte copies of them.
         cache_gib: GiB of decoded images to keep, all sources together.
+
+    Attributes:
+        copies: of files of ``without``, with the file each is a copy of: they are not drawn.
 
     Raises:
         UserError: a source is missing or has no images.
@@ -94,12 +97,13 @@ class Pool:
     def __init__(
         self, sources: Sequence[ImageSource], without: Collection[Path] = (), cache_gib: float = 2
     ) -> None:
-        skipped = {path.resolve() for path in without}
         self._sources = []
+        self.copies: dict[Path, Path] = {}
         for source in sources:
             files = image_files(source.path)
             chosen = held_out(files, source.limit or len(files))
-            left = [file for file in chosen if file.resolve() not in skipped]
+            left, copies = without_held_out(chosen, without)
+            self.copies |= copies
             if not left:
                 raise UserError(
                     f"No training image is left of {source.path}: add some, or hold out fewer for "

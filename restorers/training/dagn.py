@@ -28,6 +28,7 @@ from restorers.architectures.dagn.losses import (
 )
 from restorers.architectures.dagn.start import calibrate
 from restorers.training.batches import PatchBatches, Pool, QualityFactors
+from restorers.training.data import copies_note, tell
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
@@ -116,6 +117,7 @@ class Stages:
         self._pool = Pool(plan.images, self.held_out, plan.cache_gib)
         self.fabric = launched(plan)
         self._report = speaker(self.fabric, report)
+        tell(self._report, plan.name, copies_note(self._pool.copies))
 
     def insensitive(self) -> InsensitiveAutoEncoder:
         """Stage 1: each step the auto-encoder (Eq. 3), then the discriminator (Eq. 4)."""
@@ -212,6 +214,7 @@ class Stages:
             files=self.held_out,
             measures=self.fabric.is_global_zero,
         )
+        tell(self._report, plan.name, validation.note)
 
         def step(index: int) -> dict[str, float]:
             latest = validation(index)

@@ -8,18 +8,18 @@ are taken as clean at full size, as the published trainings do.
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from harness.errors import UserError
-from harness.plugins import RGB, Codec, DataSet, registry
+from harness.errors import ImageError, UserError
+from harness.plugins import RGB, Codec, DataSet, read_image, registry
 
 NAMED = "dataset:"
 
@@ -82,26 +82,93 @@ def jpeg() -> Codec:
     return registry.codecs().get("jpeg")()
 
 
-def pairs(files: Sequence[Path], qf: int, without: Collection[Path] = ()) -> list[ImagePair]:
-    """Read and compress ``files``, except those in ``without``."""
-    skipped = {path.resolve() for path in without}
-    kept = (read_rgb(path) for path in files if path.resolve() not in skipped)
-    return [ImagePair(clean, jpeg().compress(clean, qf).pixels) for clean in kept]
+def without_held_out(
+    files: Sequence[Path], held: Collection[Path]
+) -> tuple[list[Path], dict[Path, Path]]:
+    """The files that are none of those held out for validation, and no copies of them.
+
+    Args:
+        files: to train on.
+        held: held out.
+
+    Returns:
+        What is left of ``files``; and those that are byte copies of a file that was held out, with
+        that one.
+    """
+    skipped = {path.resolve() for path in held}
+    others = [path for path in files if path.resolve() not in skipped]
+    by_size: dict[int, list[Path]] = {}
+    for path in sorted(skipped):
+        if path.is_file():
+            by_size.setdefault(path.stat().st_size, []).append(path)
+    copies: dict[Path, Path] = {}
+    for path in filter(Path.is_file, others):  # one that is gone is named by whoever reads it
+        for other in by_size.get(path.stat().st_size, []):
+            if filecmp.cmp(path, other, shallow=False):
+                copies[path] = other
+                break
+    return [path for path in others if path not in copies], copies
+
+
+def copies_note(copies: Mapping[Path, Path]) -> str:
+    """What is said of the copies that `without_held_out` found; nothing without any."""
+    if not copies:
+        return ""
+    path, other = next(iter(copies.items()))
+    images = (
+        "1 training image is a byte copy"
+        if len(copies) == 1
+        else (f"{len(copies)} training images are byte copies")
+    )
+    return f"left out: {images} of validation images, such as {path} of {other.name}"
+
+
+def tell(report: Callable[[str], None], name: str, note: str) -> None:
+    """Report a note of a training of some name, where there is any."""
+    if note:
+        report(f"{name}: {note}")
+
+
+def pairs(files: Sequence[Path], qf: int) -> list[ImagePair]:
+    """Read and compress ``files``."""
+    cleans = (read_rgb(path) for path in files)
+    return [ImagePair(clean, jpeg().compress(clean, qf).pixels) for clean in cleans]
+
+
+def unchanged_note(unchanged: Sequence[Path], count: int) -> str:
+    """What is said of images in which JPEG changes nothing; nothing without any.
+
+    Args:
+        unchanged: those of which it is so.
+        count: of all.
+
+    Raises:
+        UserError: these are all.
+    """
+    if not unchanged:
+        return ""
+    if len(unchanged) == count:
+        raise UserError(
+            f"JPEG changes nothing in the {count} images to validate on, {unchanged[0]} first (is "
+            "it of one colour?), so that no gain can be measured: give photographs."
+        )
+    return (
+        f"left out: {len(unchanged)} of {count} images to validate on, such as {unchanged[0]}: "
+        "JPEG changes nothing in it, and its PSNR is infinite"
+    )
 
 
 def read_rgb(path: Path) -> RGB:
-    """An image file as (height, width, 3) uint8 RGB.
+    """A training image as evaluation reads it, (height, width, 3) uint8 RGB.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"Cannot read the training image {path}: fetch it again, or take it out."
-        ) from error
+        return read_image(path)
+    except ImageError as error:
+        reason = str(error).replace("Cannot read image", "Cannot read the training image", 1)
+        raise UserError(reason) from error
 
 
 class Patches:

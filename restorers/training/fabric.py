@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from harness.assets.disk import writing
 from harness.errors import HarnessError, UserError
 from harness.plugins.training_loop import Loop, Stateful, moving_average
 from restorers.training.recipe import Common, Training
@@ -160,7 +161,8 @@ def run(
 
     def line(row: dict[str, float]) -> None:
         if first:
-            curves.add(row)
+            with writing(directory / "tensorboard"):
+                curves.add(row)
             values = ", ".join(f"{key} {value:.4g}" for key, value in row.items() if key != "step")
             report(f"{label}: step {row['step']:.0f} of {training.steps}: {values}")
 

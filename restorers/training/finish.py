@@ -59,6 +59,7 @@ def finish(
     network.to("cpu").eval()
     fill(network, read_tensors(weights), weights, restorer.name)
     sources = [f"{source.path} ({source_version(source.path)})" for source in plan.images]
+    figures, left_out = _measured(plan, restorer, network, validation, report)
     bsds500 = any("bsds500" in source.path.lower() for source in plan.images)
     card = Card(
         name=plan.name,
@@ -68,10 +69,11 @@ def finish(
         licence=LICENCE + (BSDS500_LICENCE if bsds500 else "") + ".",
         paper=restorer.paper,
         recipe=recipe,
-        measured=_measured(plan, restorer, network, validation, report),
+        measured=figures,
         notes=NOTES.format(
             count=count_parameters(network), bsds500=BSDS500_NOTES if bsds500 else "", crop=CROP
-        ),
+        )
+        + "".join(f" {note[:1].upper()}{note[1:]}." for note in left_out),
     )
     path = directory / f"{plan.name}.yaml"
     write_card(card, path)
@@ -84,20 +86,23 @@ def _measured(
     network: Network,
     validation: Sequence[Path],
     report: Callable[[str], None],
-) -> dict[str, float | str]:
-    """PSNR of JPEG and of the restored images, dB, by place and quality factor."""
+) -> tuple[dict[str, float | str], list[str]]:
+    """PSNR of JPEG and of the restored images, dB, by place and quality factor; and notes."""
     places: dict[str, tuple[Sequence[Path], int | None]] = {"validation": (validation, CROP)}
     if plan.measure is not None and Path(plan.measure).expanduser().is_dir():
         places[Path(plan.measure).name] = image_files(plan.measure), None
     elif plan.measure is not None:
         report(f"{plan.name}: not measured on {plan.measure}: there is no such folder")
     figures: dict[str, float | str] = {}
+    left_out: list[str] = []
     for place, (files, crop) in places.items():
         for qf in quality_factors(*plan.qf):
-            before, after = mean_psnr(
-                lambda file: restored(restorer, network, file), samples(files, qf, crop)
-            )
+            images, note = samples(files, qf, crop)
+            left_out += [f"{place}, QF {qf}: {note}"] if note else []
+            before, after = mean_psnr(lambda file: restored(restorer, network, file), images)
             figures[f"{place}_q{qf}_psnr_jpeg"] = round(before, 3)
             figures[f"{place}_q{qf}_psnr"] = round(after, 3)
             report(f"{plan.name}: {place}, QF {qf}: JPEG {before:.3f} dB, restored {after:.3f} dB")
-    return figures
+    for note in left_out:
+        report(f"{plan.name}: {note}")
+    return figures, left_out

@@ -12,6 +12,7 @@ from harness.plugins import Json
 from restorers.checkpoints.format import fill, read_tensors
 from restorers.common.architecture import built, sized
 from restorers.training.batches import PatchBatches, Pool, QualityFactors
+from restorers.training.data import copies_note, tell
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
@@ -56,6 +57,7 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     fabric = launched(plan)
     report = speaker(fabric, report)
     report(f"{plan.name}: {len(pool)} training images")
+    tell(report, plan.name, copies_note(pool.copies))
     network = built(method.restorer, numbers)
     method.start(network)
     start = _begin(network, plan)
@@ -68,6 +70,8 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
         files=held_out,
         measures=fabric.is_global_zero,
     )
+
+    tell(report, plan.name, validation.note)
 
     def step(index: int) -> dict[str, float]:
         latest = validation(index)

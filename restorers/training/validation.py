@@ -13,7 +13,7 @@ import numpy as np
 from harness.plugins import RGB, Compressed, Restored
 from restorers.common.architecture import Config, Network
 from restorers.common.pretrained import PretrainedRestorer
-from restorers.training.data import held_out, image_files, jpeg, read_rgb
+from restorers.training.data import held_out, image_files, jpeg, read_rgb, unchanged_note
 from restorers.training.recipe import Common
 
 CROP = 160
@@ -43,6 +43,12 @@ class Validation(Generic[Config, Network]):
         plan: says the quality factors, and how often.
         files: the images; their upper left corners are taken.
         measures: False in all but one of several processes.
+
+    Attributes:
+        note: on images that are left out, or nothing.
+
+    Raises:
+        UserError: JPEG changes nothing in any of them.
     """
 
     def __init__(
@@ -56,14 +62,16 @@ class Validation(Generic[Config, Network]):
         self._restorer, self._network = restorer, network
         self._every, self._measures = plan.validate_every, measures
         qfs = quality_factors(*plan.qf)
-        self._samples = {qf: samples(files, qf, CROP) if measures else [] for qf in qfs}
+        self._samples = {qf: samples(files, qf, CROP) if measures else ([], "") for qf in qfs}
+        notes = dict.fromkeys(note for _, note in self._samples.values() if note)
+        self.note = "; ".join(notes)
         self._latest = dict.fromkeys([f"validation_gain_q{qf}" for qf in qfs], 0.0)
 
     def __call__(self, step: int) -> dict[str, float]:
         """The gain in PSNR at each QF measured last, before ``step`` at the latest, dB."""
         if self._measures and step % self._every == 0:
             self._network.eval()
-            for qf, images in self._samples.items():
+            for qf, (images, _) in self._samples.items():
                 before, after = mean_psnr(
                     lambda file: restored(self._restorer, self._network, file), images
                 )
@@ -94,10 +102,29 @@ def quality_factors(low: int, high: int) -> list[int]:
     return [qf for qf in QFS if low <= qf <= high] or [round((low + high) / 2)]
 
 
-def samples(files: Sequence[Path], qf: int, crop: int | None = None) -> list[ValidationImage]:
-    """Images compressed at ``qf``; their upper left corners if ``crop`` is given."""
-    cleans = (np.ascontiguousarray(read_rgb(path)[:crop, :crop]) for path in files)
-    return [ValidationImage(clean, jpeg().compress(clean, qf)) for clean in cleans]
+def samples(
+    files: Sequence[Path], qf: int, crop: int | None = None
+) -> tuple[list[ValidationImage], str]:
+    """Images compressed at ``qf``; their upper left corners if ``crop`` is given.
+
+    Images that JPEG leaves as they are, as those of one colour, have no finite PSNR and are left
+    out.
+
+    Returns:
+        The images, and a note on those left out, or nothing.
+
+    Raises:
+        UserError: these are all.
+    """
+    images, unchanged = [], []
+    for path in files:
+        clean = np.ascontiguousarray(read_rgb(path)[:crop, :crop])
+        file = jpeg().compress(clean, qf)
+        if np.array_equal(clean, file.pixels):
+            unchanged.append(path)
+        else:
+            images.append(ValidationImage(clean, file))
+    return images, unchanged_note(unchanged, len(files))
 
 
 def restored(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import ClassScores, DataSet, Drawing, Json, Record, Sample, Task, VisionModel
-from tasks.classes import places
+from tasks.classes import one_class_notes, places
 from tasks.classification.sample import KEPT, within
 
 __all__ = ["Classification"]
@@ -121,6 +122,14 @@ class Classification(Task[ClassScores]):
             raise HarnessError("top-1 needs the class names, and this run kept none: run it again.")
         outcomes = [record.scored for record in records.values()]
         return ClassificationSample(list(records), outcomes, ground_truth["classes"])
+
+    def truth_notes(self, records: Mapping[str, Record], ground_truth: Json | None) -> list[str]:
+        """Where all images are of one class."""
+        if ground_truth is None:
+            return []
+        images = Counter(int(record.scored["label"]) for record in records.values())
+        truth = {name: images[place] for place, name in enumerate(ground_truth["classes"])}
+        return one_class_notes(truth, "the labels", len(records))
 
     def drawing(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import DataSet, Detections, Drawing, Json, Record, Sample, Task, VisionModel
-from tasks.classes import places
+from tasks.classes import one_class_notes, places
+from tasks.detection.truth_checks import check_truth
 
 __all__ = ["Detection", "Detections"]
 
@@ -69,6 +71,11 @@ class Detection(Task[Detections]):
             return prediction.to_json()
         classes = len(self._categories) - 1
         wrong = prediction.labels[(prediction.labels < 1) | (prediction.labels > classes)]
+        if len(wrong) and (wrong == -1).all():
+            raise HarnessError(
+                f"The detector answered image {image_id!r} with {len(wrong)} rows of the label -1, "
+                "which look like padding: it must leave them out."
+            )
         if len(wrong):
             raise HarnessError(
                 f"The detector answered image {image_id!r} with the label {wrong[0]}; it names "
@@ -77,8 +84,14 @@ class Detection(Task[Detections]):
         return prediction.relabelled(self._categories).to_json()
 
     def ground_truth(self, data_set: DataSet, ids: Sequence[str]) -> Json:
-        """The annotations of ``ids`` in COCO instances format."""
-        return data_set.coco(ids)
+        """The annotations of ``ids`` in COCO instances format.
+
+        Raises:
+            UserError: see `tasks.detection.truth_checks.check_truth`.
+        """
+        truth = data_set.coco(ids)
+        check_truth(data_set.name, truth)
+        return truth
 
     def metrics(self, records: Mapping[str, Record], ground_truth: Json | None) -> dict[str, float]:
         """The 12 COCO figures and ``AP/<class>`` over exactly the images of ``records``.
@@ -113,6 +126,19 @@ class Detection(Task[Detections]):
             {key: Detections.from_json(record.scored) for key, record in records.items()},
             ground_truth,
         )
+
+    def truth_notes(self, records: Mapping[str, Record], ground_truth: Json | None) -> list[str]:
+        """Where the annotations hold one class alone."""
+        if ground_truth is None:
+            return []
+        numbers = {i["id"] for i in ground_truth["images"] if i["harness_id"] in records}
+        boxes = Counter(
+            note["category_id"]
+            for note in ground_truth["annotations"]
+            if note["image_id"] in numbers and not note.get("iscrowd", 0)
+        )
+        truth = {one["name"]: boxes[one["id"]] for one in ground_truth["categories"]}
+        return one_class_notes(truth, "the annotations", len(records))
 
     def drawing(
         self,

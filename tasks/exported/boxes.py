@@ -25,7 +25,7 @@ def detections(answer: object, card: DetectorFile, place: Placement) -> Detectio
     keep = scores >= card.output.score_threshold
     boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
     if card.output.labels is not None or card.output.rows is not None:
-        labels, known = _classes(labels, card)
+        labels, known = _classes(labels, scores, card)
         boxes, scores, labels = boxes[known], scores[known], labels[known]
     corners = _corners(boxes.astype(np.float64), card)
     if card.output.nms is not None:
@@ -90,7 +90,9 @@ def _same(boxes: int, others: int, card: DetectorFile) -> None:
         )
 
 
-def _classes(labels: Numbers, card: DetectorFile) -> tuple[Numbers, NDArray[np.bool_]]:
+def _classes(
+    labels: Numbers, scores: Numbers, card: DetectorFile
+) -> tuple[Numbers, NDArray[np.bool_]]:
     """The network's labels as places among the card's classes, from 1, and which have one."""
     ids, base = card.output.ids, card.output.label_base or 0
     if labels.size and not np.array_equal(labels, np.rint(labels)):
@@ -99,6 +101,12 @@ def _classes(labels: Numbers, card: DetectorFile) -> tuple[Numbers, NDArray[np.b
     low, high = (min(ids), None) if ids else (base, base + len(card.classes) - 1)
     odd = numbers[(numbers < low) | (numbers > (numbers if high is None else high))]
     if odd.size:
+        if (odd == -1).all():
+            raise UserError(
+                f"{card.name} gives {int((numbers == -1).sum())} rows of the label -1, which look "
+                "like padding: put output.score_threshold into its card, above their score of "
+                f"{float(scores[numbers == -1].max()):g}, and they are dropped."
+            )
         what = f"output.ids begins at {low}" if ids else f"labels of {low} to {high}"
         raise UserError(
             f"{card.name} gives the label {odd[0]}, and its card says {what}: check label_base or "

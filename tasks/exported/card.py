@@ -51,7 +51,11 @@ class ModelFile(Card):
     @model_validator(mode="after")
     def _identified(self) -> ModelFile:  # here a file of the user's needs no sha256
         if self.url and (Path(self.file).name != self.file or not self.file.strip(".")):
-            raise ValueError("with a url, file is a file name without a folder")
+            name = Path(self.file).name.strip(".") or "net.onnx"
+            raise ValueError(
+                "with a url, file is a file name without a folder, under which the download is "
+                f"kept, as {name}; a file that is here already, as {self.file}, needs no url"
+            )
         if self.quantized_engine and self.framework != "torchscript":
             raise ValueError("quantized_engine is of TorchScript files")
         if self.input.size and self.input.size.crop and self.task != "classification":
@@ -170,6 +174,8 @@ def _file(path: Path, card: ModelFile) -> Path:
 def _with_classes(raw: Json, path: Path) -> Json:
     """The fields with the names of the classes, where the card says where they are."""
     classes, output = raw.get("classes"), raw.get("output")
+    if isinstance(classes, dict):
+        return {**raw, "classes": _numbered(path, classes)}
     if not isinstance(classes, str):
         return raw
     if classes == "coco-ids":
@@ -181,6 +187,20 @@ def _with_classes(raw: Json, path: Path) -> Json:
             output = {**output, "ids": COCO_IDS}
     names = KNOWN.get(classes) or _lines(path, classes)
     return {**raw, "classes": names, **({} if output is None else {"output": output})}
+
+
+def _numbered(path: Path, classes: dict[object, object]) -> list[object]:
+    """Classes that are given as a mapping from 0, 1, …, in the order of the numbers."""
+    numbers = {int(str(key)): name for key, name in classes.items() if str(key).isdecimal()}
+    if sorted(numbers) != list(range(len(classes))):
+        keys = ", ".join(map(str, list(classes)[:3]))
+        raise _invalid(
+            path,
+            f"'classes' maps {keys}… to names, which is understood where these are 0, 1, 2, …; "
+            "otherwise give a list of the names, and a detector's labels as output.label_base or "
+            "output.ids",
+        )
+    return [numbers[place] for place in range(len(numbers))]
 
 
 def _lines(path: Path, name: str) -> tuple[str, ...]:

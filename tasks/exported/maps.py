@@ -49,6 +49,8 @@ def class_map(answer: object, card: SegmenterFile, place: Placement) -> NDArray[
                 f"{card.name} has {described(array)} at '{at}', and its card says height×width "
                 "class numbers: mend the card's output."
             )
+        if not np.isfinite(array).all():
+            raise ImageError(f"{card.name} gave a number that is not finite")
         numbers = _nearest_back(array.astype(np.int64), place)
     if numbers.min() < 0 or numbers.max() >= count:
         odd = numbers.min() if numbers.min() < 0 else numbers.max()

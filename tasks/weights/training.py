@@ -143,10 +143,11 @@ def train(
     """
     plan = check_recipe(recipe, recipe["trainer"])
     weights = fit(plan, directory, report, module, losses_of, pretrained)
-    card = save_weights(recipe, directory, weights, paper, {})
+    started = pretrained is not None
+    card = save_weights(recipe, directory, weights, paper, {}, pretrained=started)
     measured = measure(card)
     report(f"{plan.name}: {measured}")
-    return save_weights(recipe, directory, weights, paper, measured)
+    return save_weights(recipe, directory, weights, paper, measured, pretrained=started)
 
 
 def _groups(

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -16,6 +17,8 @@ class Web:
         self.ranges = True
         self.etag = '"1"'
         self.kind = "application/octet-stream"
+        self.lead = {}  # path to the address it sends on to
+        self.endless = False  # answers have no length, and no end
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -35,6 +38,18 @@ class Web:
                 asked = self.headers.get("Range")
                 web.asked.append(asked)
                 data = web.files.get(self.path.strip("/"))
+                if self.path.strip("/") in web.lead:
+                    self.send_response(302)
+                    self.send_header("Location", web.lead[self.path.strip("/")])
+                    self.end_headers()
+                    return
+                if web.endless:
+                    self.send_response(200)
+                    self.end_headers()
+                    with suppress(OSError):
+                        while web.endless:
+                            self.wfile.write(data)
+                    return
                 if web.statuses or data is None:
                     self.send_error(web.statuses.pop(0) if web.statuses else 404)
                     return

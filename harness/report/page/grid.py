@@ -119,6 +119,11 @@ def sort_value(value: float | None, digits: int) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, digits)
 
 
+def ranked_value(value: float | None, digits: int) -> float | None:
+    """As `sort_value`; infinity, which is better than any number, stays."""
+    return value if value == math.inf else sort_value(value, digits)
+
+
 def sign(value: float, digits: int) -> int:
     """1, -1 or 0, of a number as printed."""
     rounded = 0.0 if math.isnan(value) else value if math.isinf(value) else round(value, digits)

@@ -137,7 +137,7 @@ def best_gain(table: Table) -> str:
             for name in row.ranked
             if name != BASELINE and BASELINE in row.values and name in row.values
         ]
-        gains = [gain for gain in gains if math.isfinite(gain[0])]
+        gains = [gain for gain in gains if not math.isnan(gain[0])]
         if not gains:
             continue
         value, name, row = max(gains, key=lambda gain: gain[0])

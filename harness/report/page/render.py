@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from harness.report.page import provenance
 from harness.report.page.forest import forest
 from harness.report.page.page import Page, describe_page
 from harness.report.panel_index import PanelKey, read_index
+from harness.text import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -193,19 +193,6 @@ def _json(value: object) -> str:
     """JSON that can stand in a ``<script>``: nothing in it ends the element or opens a comment."""
     text = json.dumps(printable_json(value), separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def printable(text: str) -> str:
-    r"""``text`` with what is no visible character as an escape: ``\x00``, ``\udc80``, ``\u202e``.
-
-    File names, and so image ids, need not be valid Unicode, and a mark that turns the direction
-    of writing would reorder what stands beside it. Line ends and tabs stay.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    hidden = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
-    hidden -= {"\n", "\t"}
-    return "".join(c.encode("unicode_escape").decode() if c in hidden else c for c in text)
 
 
 def printable_json(value: object) -> object:

@@ -20,6 +20,7 @@ from harness.report.page.grid import (
     PageTable,
     groups_with_numbers,
     p_text,
+    ranked_value,
     sign,
     signed_text,
     sort_value,
@@ -79,7 +80,7 @@ def _value_line(row: Row, restorers: Iterable[str]) -> GridLine:
     numbers = {
         name: Number(
             text=row.text(name),
-            value=sort_value(row.values.get(name), row.digits),
+            value=ranked_value(row.values.get(name), row.digits),
             below=span(row.intervals.get(name), row.digits),
             rank=row.rank(name),
             marks=row.marks.get(name, ""),

@@ -12,6 +12,7 @@ from harness.analysis.metrics import (
     GROUPS,
     CellResult,
     counted,
+    incomplete,
     list_conditions,
     measure,
     scaled,
@@ -23,7 +24,7 @@ from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import DataSetEntry, Manifest
 from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG, Groups, Row, Table
-from harness.report.tables.notes import run_notes
+from harness.report.tables.notes import run_notes, unranked_notes
 from harness.study.study import Condition, Study
 
 FEW = 20
@@ -62,7 +63,10 @@ def build_table(
         title=_title(manifest, results),
         groups=_groups(manifest, results),
         rows=tuple(rows),
-        notes=run_notes(directory, manifest, results, keys),
+        notes=(
+            *run_notes(directory, manifest, results, keys),
+            *unranked_notes(manifest, results),
+        ),
         legend=table_legend(rows, assessment, draws) if drawn else (),
         assessment=assessment,
         columns_called="Restorers — ",
@@ -75,7 +79,7 @@ def tested(row: Row, tests: Mapping[str, SignificanceTest]) -> Row:
     for name, test in tests.items():
         marks[name] = SAME_AS_JPEG if test.p_jpeg >= ALPHA else ""
         # As good as the best in print, a number is a best one too.
-        if test.p_best >= ALPHA and row.rank(name) != 1:
+        if test.p_best >= ALPHA and row.rank(name) != 1 and name in row.ranked:
             marks[name] += SAME_AS_BEST
     intervals = {
         name: Interval(*(row.unit * end for end in test.interval))
@@ -173,6 +177,7 @@ def table_lines(
     """
     conditions: list[Condition] = []
     lines = []
+    by_key = {result.cell.key: result for result in results}
     for name in _task_names(manifest, results):
         task = registry.tasks().get(name)
         of_task = [result for result in results if result.cell.task == name]
@@ -185,8 +190,10 @@ def table_lines(
                     if result.condition in (condition, None) and metric in result.metrics
                 }
                 ranked = tuple(n for n in cells if not manifest.restorers[n].reference)
+                apart = incomplete({n: by_key[cells[n]] for n in ranked})
                 conditions.append(condition)
-                lines.append(Line(metric, cells, ranked if metric not in task.unranked else ()))
+                ranked = ranked if metric not in task.unranked else ()
+                lines.append(Line(metric, cells, ranked, apart))
     return conditions, lines
 
 
@@ -224,7 +231,8 @@ def measured_row(
         labels=labels,
         values={n: scaled(task, line.metric, c.metrics[line.metric]) for n, c in cells.items()},
         digits=task.digits.get(line.metric, 1),
-        ranked=line.ranked,
+        ranked=line.competing,
+        counts={n: cells[n].images for n in line.incomplete},
         unit=scaled(task, line.metric, 1.0),
         facts=facts,
         cells=cells,

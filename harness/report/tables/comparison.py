@@ -177,6 +177,10 @@ def _legend(comparison: Comparison) -> list[str]:
                 f"p is Holm-corrected over {counted(comparison.tests, 'comparison')}; "
                 f"* below {ALPHA:.2g}"
             )
+            lines.append(
+                "the marks of a table are corrected over all of its differences: the two need not "
+                "agree"
+            )
         if few < FEW:
             lines.append(f"{few} images are few: their intervals are too narrow")
     else:

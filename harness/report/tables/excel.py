@@ -96,7 +96,8 @@ def _write_number(cell: Cell, row: Row, name: str, kind: str) -> None:
         cell.font = Font(color=_GREY)
         return
     marks, rank = row.marks.get(name, ""), row.rank(name)
-    cell.number_format = f'{digits}"{marks}"' if marks else digits
+    behind = row.count(name) + marks
+    cell.number_format = f'{digits}"{behind}"' if behind else digits
     cell.font = Font(bold=rank == 1, underline="single" if rank == 2 else None)
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource
 from harness.records.run_directory import RunDirectory
-from harness.report.tables.notes import run_notes
+from harness.records.study_names import (
+    located_study,
+    restorer_spec,
+    unresolvable_restorers,
+)
+from harness.report.tables.notes import run_notes, unranked_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
 from harness.study.study import Cell
 
@@ -27,8 +32,11 @@ def missing_notes(
     for source in joined.sources:
         head = f"{source.directory.path}: " if len(joined.sources) > 1 else ""
         notes += [f"{head}{note}" for note in _run_notes(layout, source)]
+    objects: dict[str, str] = {}
+    for source in joined.sources:
+        objects |= unresolvable_restorers(source.manifest, ())
     for block in blocks:
-        notes += _missing(layout, block, columns)
+        notes += _missing(layout, block, columns, objects)
     return tuple(notes)
 
 
@@ -50,10 +58,13 @@ def _run_notes(layout: PaperLayout, source: RunSource) -> tuple[str, ...]:
     cells = (c for c in source.manifest.cells if c.codec in ("", CODEC) and layout.takes(c))
     keys = {cell.key for cell in cells}
     keys |= {key for key in source.manifest.skipped if key.split("/")[0] in layout.tasks}
-    return run_notes(source.directory, source.manifest, source.results, keys)
+    notes = run_notes(source.directory, source.manifest, source.results, keys)
+    return (*notes, *unranked_notes(source.manifest, source.results))
 
 
-def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[str]:
+def _missing(
+    layout: PaperLayout, block: Block, columns: Sequence[str], objects: Mapping[str, str]
+) -> list[str]:
     """What was not measured of a block, by columns that lack the same QFs, and the command."""
     qfs = sorted({*QFS, *block.qfs})
     there = {(layout.column(name), qf) for name, qf in block.cells}
@@ -77,9 +88,27 @@ def _missing(layout: PaperLayout, block: Block, columns: Sequence[str]) -> list[
         for gaps, without in lacking.items()
     )
     restorers = [names[column] for without in lacking.values() for column in without]
-    command = _command(block, restorers, sorted({qf for gaps in lacking for qf in gaps}))
+    specs = {name: _spec(name, block, objects) for name in restorers}
     on = f"{layout.tasks[block.task]} on {block.dataset}"
-    return [f"–: not measured, {on}: {what}. To fill it: {command}"]
+    note = f"–: not measured, {on}: {what}."
+    unnamed = [name for name, spec in specs.items() if spec is None]
+    if unnamed:
+        listed = ", ".join(f"{name} ({objects.get(name, 'of another run')})" for name in unnamed)
+        note += f" No command names {listed}: give it to harness.evaluate, or its file, as before."
+    named = {name: spec for name, spec in specs.items() if spec is not None}
+    if named:
+        missing = ((gap, of) for gap, of in lacking.items() if any(names[c] in named for c in of))
+        qfs = sorted({qf for gap, _ in missing for qf in gap})
+        note += f" To fill it: {_command(block, list(named.values()), qfs)}"
+    return [note]
+
+
+def _spec(name: str, block: Block, objects: Collection[str]) -> str | None:
+    """What the command calls a restorer: its name or its file; None: it was a Python object."""
+    if name in objects:
+        return None
+    source = block.sources[0]
+    return restorer_spec(name, located_study(source.manifest, source.directory.path))
 
 
 def _restorers(layout: PaperLayout, block: Block, columns: Sequence[str]) -> dict[str, str]:
@@ -102,7 +131,7 @@ def _command(block: Block, restorers: Sequence[str] = (), qfs: Sequence[int] = (
     if not block.sources:
         return f"harness run --task {block.task} --qf {','.join(map(str, QFS))}"
     source = block.sources[0]
-    study = source.manifest.study
+    study = located_study(source.manifest, source.directory.path)
     words = ["harness", "run", "--task", block.task, "--dataset", study["dataset"]]
     for name in ("images", "masks", "classes", "split", "limit", "tile"):
         if study.get(name) is not None:

@@ -35,6 +35,7 @@ class Row:
         intervals: 95 % intervals as printed.
         marks: what is said of a difference: `SAME_AS_JPEG`, `SAME_AS_BEST`, both or nothing.
         texts: what is printed where it is no plain number.
+        counts: images of the numbers that are on fewer than the row, and do not compete.
         published: the paper's figures.
         unit: what 1 in the task's unit is as printed, 100 for a percentage.
         facts: what the numbers are of (``task``, ``metric``, ``qf``...), for the long form.
@@ -49,6 +50,7 @@ class Row:
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, float] = field(default_factory=dict)
     unit: float = 1.0
     facts: Mapping[str, str | int | None] = field(default_factory=dict)
@@ -75,10 +77,14 @@ class Row:
         if kind == MEASURED and column in self.texts:
             return self.texts[column]
         if kind != DIFFERENCE:
-            return printed(value, self.digits)
+            return printed(value, self.digits) + (self.count(column) if kind == MEASURED else "")
         if value is not None and math.isfinite(value):
             value = round(value, self.digits) + 0.0  # no negative zero
         return printed(value, self.digits, sign="+")
+
+    def count(self, column: str) -> str:
+        """How many images a number is on, where these are fewer than the row's; else nothing."""
+        return f" (n = {self.counts[column]})" if column in self.counts else ""
 
     def half(self, column: str) -> str:
         """Half the width of the interval, with its sign; nothing where there is none."""
@@ -88,11 +94,14 @@ class Row:
         return f"±{printed((high - low) / 2, self.digits)}"
 
     def rank(self, column: str) -> int:
-        """1 for the best, 2 for the second (ties share, as printed), 0 for the rest."""
+        """1 for the best, 2 for the second (ties share, as printed), 0 for the rest.
+
+        Infinity, the PSNR of images equal to their originals, is better than any number.
+        """
         if column not in self.ranked or column not in self.values:
             return 0
         values = [self.values[name] for name in self.ranked if name in self.values]
-        shown = {round(value, self.digits) for value in values if math.isfinite(value)}
+        shown = {round(value, self.digits) for value in values if not math.isnan(value)}
         first = sorted(shown, reverse=True)[:2]
         value = round(self.values[column], self.digits)
         return first.index(value) + 1 if len(first) == 2 and value in first else 0

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from harness.analysis.metrics import CellResult
+from harness.analysis.metrics import CellResult, counted, incomplete
 from harness.analysis.published_fidelity import published_notes
 from harness.analysis.sanity_check import sanity_notes
 from harness.images import fidelity
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
-from harness.study.study import Study
+from harness.study.study import Condition, Study
 
 _NEAREST = (
     "nearest: where a multi-model restorer has no checkpoint for a QF, it ran with that of the "
@@ -62,8 +62,8 @@ def run_notes(
         if result.expected > result.images + len(result.failed)
     ]
     notes += [*_undefined(results), *_mixed(results), *_earlier(results)]
-    notes += _failures(manifest, results)
-    notes += published_notes(manifest, results)
+    notes += [*_failures(manifest, results), *published_notes(manifest, results)]
+    notes += [*_lossless(manifest, results), *_truth(directory, results)]
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 
 
@@ -80,6 +80,67 @@ def _failures(manifest: Manifest, results: list[CellResult]) -> list[str]:
         f"{len(failures)} of {manifest.data_set.images} images failed and are not in the numbers "
         f"of their cells: {', '.join(shown[:5])}{more}"
     ]
+
+
+def unranked_notes(manifest: Manifest, results: Sequence[CellResult]) -> list[str]:
+    """Which numbers do not compete, because they are on other images than their row's.
+
+    Args:
+        manifest: of the run directory.
+        results: its cells, measured.
+    """
+    rows: dict[tuple[str, Condition], dict[str, CellResult]] = {}
+    for result in results:
+        if not manifest.restorers[result.cell.restorer].reference:
+            row = rows.setdefault((result.cell.task, result.condition), {})
+            row[result.cell.restorer] = result
+    apart = []
+    for row in rows.values():
+        images = len(frozenset().union(*(result.measured for result in row.values())))
+        short = incomplete(row)
+        apart += [(row[name].cell.key, n, images) for name, n in short.items() if n]
+    if not apart:
+        return []
+    key, count, images = apart[0]
+    if len(apart) == 1:
+        said = f"n: {key} is on {count} of the {images} images of its row, and not ranked"
+    else:
+        said = (
+            f"n: {len(apart)} cells are not on all images of their rows, and not ranked, such as "
+            f"{key}, on {count} of {images}"
+        )
+    return [said]
+
+
+def _lossless(manifest: Manifest, results: list[CellResult]) -> list[str]:
+    """Which images make a number infinite."""
+    infinite: dict[tuple[tuple[str, ...], int], list[str]] = {}
+    for result in results:
+        metrics = registry.tasks().get(result.cell.task).displayed_metrics
+        known = manifest.restorers[result.cell.restorer]
+        if not known.reference and any(result.metrics.get(m) == math.inf for m in metrics):
+            images = (tuple(sorted(result.lossless)), result.images)
+            infinite.setdefault(images, []).append(result.cell.key)
+    return [
+        f"∞: {counted(len(images), 'image')} of {total} {'is' if len(images) == 1 else 'are'} "
+        f"equal to the original in {', '.join(keys)}: {', '.join(images[:3])}"
+        + (", …" if len(images) > 3 else "")
+        for (images, total), keys in infinite.items()
+    ]
+
+
+def _truth(directory: RunDirectory, results: list[CellResult]) -> list[str]:
+    """What the tasks say of their ground truth, of the cell of each with most images."""
+    notes = []
+    for name in dict.fromkeys(result.cell.task for result in results):
+        of_task = [r for r in results if r.cell.task == name and r.images]
+        if not of_task:
+            continue
+        records = directory.records(max(of_task, key=lambda result: result.images).cell)
+        good = {image: record for image, record in records.items() if not record.failed}
+        task = registry.tasks().get(name)()
+        notes += [f"{name}: {n}" for n in task.truth_notes(good, directory.truth(name))]
+    return notes
 
 
 def _codec_notes(manifest: Manifest) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis.merge_runs import CODEC, Block, Joined, RunSource, join
-from harness.analysis.metrics import CellResult
+from harness.analysis.metrics import CellResult, incomplete
 from harness.analysis.resampling import DRAWS
 from harness.analysis.significance import Line, assess
 from harness.errors import UserError
@@ -170,7 +170,7 @@ def _rows(
         results = {column: result for column, (_, result) in line.cells.items()}
         ranked = tuple(c for c, r in results.items() if not known[r.cell.restorer].reference)
         keys = {column: source.key(r.cell) for column, (source, r) in line.cells.items()}
-        test = Line(line.metric, keys, ranked)
+        test = Line(line.metric, keys, ranked, incomplete({n: results[n] for n in ranked}))
         facts: dict[str, str | int | None] = {"table": layout.number, "task": line.block.task}
         if line.block.sources:
             facts |= {"dataset": line.block.dataset, "model": line.block.model}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from harness.report.tables.model import MEASURED, Row, Table
+from harness.text import markdown, one_line
 
 _BOLD, _UNDERLINE, _RESET = "\x1b[1m", "\x1b[4m", "\x1b[0m"
 _RANKS = "* best, + second of its row"
@@ -32,24 +33,31 @@ def render_text(table: Table, colour: bool = False, intervals: bool = True) -> s
     if table.ranked and not colour:
         legend.insert(0, _RANKS + _APART if "original" in table.columns else _RANKS)
     grid = _grid(table, colour, intervals) if table.head else []
-    parts = [list(table.heads), grid, legend, list(table.notes)]
+    heads, notes = map(one_line, table.heads), map(one_line, table.notes)
+    parts = [list(heads), grid, legend, list(notes)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def render_markdown(table: Table, intervals: bool = True) -> str:
     """The table as GitHub Markdown, best in bold, second underlined, intervals after values."""
     grouped = " · ".join(
-        f"{label}: {', '.join(map(table.heading, names))}" for label, names in table.groups if label
+        f"{label}: {', '.join(markdown(table.heading(n)) for n in names)}"
+        for label, names in table.groups
+        if label
     )
-    head = [*table.printed_head, *map(table.heading, table.columns)]
+    head = [*table.printed_head, *(markdown(table.heading(name)) for name in table.columns)]
     labels = len(table.printed_head) if table.narrow else 2  # a QF is a number
     lines = [_piped(head), "|" + "---|" * labels + "--:|" * (len(head) - labels)]
     for texts, kind, row in table.printed_lines():
         cells = [_marked_down(row, name, kind, intervals) for name in table.columns]
-        lines.append(_piped([*(text.replace("|", "\\|") for text in texts), *cells]))
+        lines.append(_piped([*map(markdown, texts), *cells]))
     above, legend, notes = (
         [f"{line}  " for line in part]
-        for part in (table.heads, table.legend_lines(intervals), table.notes)
+        for part in (
+            map(markdown, table.heads),
+            table.legend_lines(intervals),
+            map(markdown, table.notes),
+        )
     )
     groups = [f"{table.columns_called}{grouped}"] if grouped else []
     parts = [above, groups, lines if table.head else [], legend, notes]
@@ -68,6 +76,7 @@ def _grid(table: Table, colour: bool, intervals: bool) -> list[str]:
     cells: list[list[_Cell]] = []
     above: tuple[str, ...] = ()
     for label, kind, row in table.printed_lines():
+        label = tuple(map(one_line, label))
         labels.append(label if table.plain else _blanked(label, above))
         cells.append([_cell(row, name, kind, colour) for name in table.columns])
         above = label
@@ -75,7 +84,7 @@ def _grid(table: Table, colour: bool, intervals: bool) -> list[str]:
             labels.append(("",) * len(label))
             cells.append([_Cell(row.half(name)) for name in table.columns])
     widths = [max(map(len, column)) for column in zip(table.printed_head, *labels, strict=True)]
-    heads = [table.heading(name) for name in table.columns]
+    heads = [one_line(table.heading(name)) for name in table.columns]
     tails = [max((len(row[at].tail) for row in cells), default=0) for at in range(len(heads))]
     if not table.narrow:
         heads = [head + " " * tail for head, tail in zip(heads, tails, strict=True)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.assets.prefixes import unwrapped
 from harness.errors import UserError
 from restorers.checkpoints.format import read_tensors
 from restorers.common.colour import to_pixels, to_tensor
@@ -108,7 +109,8 @@ def load(path: Path) -> ARCNNNetwork:
     """
     network = ARCNNNetwork()
     try:
-        network.load_state_dict(read_tensors(path))
+        names = network.state_dict().keys()
+        network.load_state_dict(unwrapped(read_tensors(path), lambda t: t.keys() == names))
     except (UserError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
@@ -140,7 +142,8 @@ def restore(network: ARCNNNetwork, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     with torch.inference_mode():
         for top in range(0, height, rows):
             strip = padded[top : top + rows + 2 * MARGIN]
-            restored[top : top + rows] = to_pixels(network(to_tensor(strip)))
+            kept = pixels[top : top + rows]
+            restored[top : top + rows] = to_pixels(network(to_tensor(strip)), kept)
     return restored
 
 

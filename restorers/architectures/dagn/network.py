@@ -247,4 +247,4 @@ def restore(
         )
         logits = restored.qf_logits
         predicted = None if logits is None else float(expected_qf(logits)[0])
-        return to_pixels(restored.image), predicted
+        return to_pixels(restored.image, pixels), predicted

@@ -157,7 +157,7 @@ def restore(
         tile: how to cut the image; None: not at all.
     """
     restored, predicted = _run(network, to_tensor(pixels), qf, tile)
-    return to_pixels(restored), predicted
+    return to_pixels(restored, pixels), predicted
 
 
 def restore_luma(

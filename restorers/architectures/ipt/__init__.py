@@ -139,4 +139,4 @@ class IPT(PretrainedRestorer[IPTConfig, "IPTNetwork"]):
 
         with torch.inference_mode():
             image = to_tensor(compressed.pixels, next(network.parameters()).device)
-            return to_pixels(restore(network, image, network.stride))
+            return to_pixels(restore(network, image, network.stride), compressed.pixels)

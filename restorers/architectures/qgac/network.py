@@ -218,5 +218,5 @@ def restore(
     with torch.inference_mode():
         image = to_tensor(compressed.pixels, device)
         if tile is None:
-            return to_pixels(network(planes, image))
-        return to_pixels(network.tiled(planes, image, tile))
+            return to_pixels(network(planes, image), compressed.pixels)
+        return to_pixels(network.tiled(planes, image, tile), compressed.pixels)

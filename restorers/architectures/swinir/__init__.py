@@ -131,4 +131,4 @@ class SwinIR(PretrainedRestorer[SwinIRConfig, "SwinIRNetwork"]):
 
         with torch.inference_mode():
             image = to_tensor(compressed.pixels, next(network.parameters()).device)
-            return to_pixels(restore(network, image, tile))
+            return to_pixels(restore(network, image, tile), compressed.pixels)

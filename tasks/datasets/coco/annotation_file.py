@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import Json
-from tasks.datasets.coco.boxes import brief, check_boxes, complete, which
+from tasks.classes import composed
+from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice, which
 from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
 KEYS = ("images", "annotations", "categories")
+
+_IDS = ("id", "image_id", "category_id")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,29 @@ def load(path: Path) -> InstancesFile:
         entries = content[key]
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise UserError(f"{path} is no COCO instances file: {key} is no list of objects.")
-    return InstancesFile(**{key: content[key] for key in KEYS})
+    return InstancesFile(**{key: [_whole_ids(entry) for entry in content[key]] for key in KEYS})
+
+
+def _whole_ids(entry: Json) -> Json:
+    """An entry whose ids are integers where they are whole, as tables write them: 1.0 is 1."""
+    whole = {
+        name: int(entry[name])
+        for name in _IDS
+        if isinstance(entry.get(name), float) and entry[name].is_integer()
+    }
+    return {**entry, **whole} if whole else entry
+
+
+def _same_kind(notes: Sequence[Json], name: str, ids: Iterable[int | str]) -> list[Json]:
+    """Annotations that refer to 1 where the file lists "1", or the other way round, mended."""
+    listed = set(ids)
+    by_text = {str(key): key for key in listed}
+    return [
+        {**note, name: by_text[str(note[name])]}
+        if name in note and _key(note, name) not in listed and str(note[name]) in by_text
+        else note
+        for note in notes
+    ]
 
 
 def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
@@ -110,7 +135,7 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory,
             )
     _refuse_twins(path, "categories", "id", entries)
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
-    return tuple(CocoCategory(id=entry["id"], name=entry["name"]) for entry in ordered)
+    return tuple(CocoCategory(id=entry["id"], name=composed(entry["name"])) for entry in ordered)
 
 
 def checked(
@@ -134,18 +159,26 @@ def checked(
     """
     images = [_measured(image, image_size) for image in image_entries(path, content.images)]
     every = check_categories(path, content.categories)
-    placeholders = _placeholders(content)
+    notes = _same_kind(content.annotations, "category_id", (entry["id"] for entry in every))
+    placeholders = _placeholders(replace(content, annotations=notes))
     categories = tuple(entry for entry in every if entry["id"] not in placeholders)
     _refuse_twins(path, "categories", "name", categories)
-    notes = content.annotations
+    notes = _same_kind(notes, "image_id", (image.key for image in images))
     _check_references(path, notes, images, categories)
     by_key = {image.key: image for image in images}
-    notice = check_boxes(path, notes, by_key)
+    notice = check_boxes(path, notes, by_key, image_size)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
-    for note in complete(path, notes):
+    completed = complete(path, notes)
+    ignored = ignore_notice(path.name, completed)
+    for note in completed:
         number = by_key[note["image_id"]].id
         annotations[number].append({**note, "image_id": number})
-    return Instances(tuple(images), annotations, categories, notice)
+    return Instances(
+        images=tuple(images),
+        annotations=annotations,
+        categories=categories,
+        notice="\n".join(filter(None, (notice, ignored))),
+    )
 
 
 def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | None]) -> ImageEntry:

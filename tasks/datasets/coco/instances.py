@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.plugins import ImageRef, Json
 from tasks.datasets.coco.annotation_file import Instances, checked, load
 from tasks.datasets.coco.schema import CocoImage, ImageEntry
-from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.files import size_advice, size_text, upright_size
 from tasks.datasets.common.stored import FileDataSet
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class CocoInstances(FileDataSet):
     def listed(self) -> tuple[ImageRef, ...]:
         """Every image of the JSON, in the order of their ids."""
         names = (image.file_name for image in self.content.images)
-        return tuple(ImageRef(name, self.folder / name) for name in names)
+        return tuple(ImageRef(name, self.image_path(name)) for name in names)
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse images that are not of the size that the JSON says.
@@ -84,13 +84,7 @@ class CocoInstances(FileDataSet):
                 wrong.append((ref, size, (image.width, image.height)))
         if wrong:
             ref, size, stated = wrong[0]
-            turned = size == stated[::-1]
-            advice = (
-                "its EXIF orientation turns it, and every reader here follows that: store it "
-                "upright, without the tag"
-                if turned
-                else "use the images that the annotations were made for"
-            )
+            advice = size_advice(ref.path, size or (0, 0), stated)
             raise UserError(
                 f"{len(wrong)} of {len(refs)} images are not of the size that {self.annotations} "
                 f"says, {ref.path} first: it is {size_text(size or ())} and should be "
@@ -128,9 +122,13 @@ class CocoInstances(FileDataSet):
             "categories": list(self.content.categories),
         }
 
+    def image_path(self, file_name: str) -> Path:
+        """The file that a ``file_name`` means."""
+        return self.folder / file_name
+
     def image_size(self, file_name: str) -> tuple[int, int] | None:
         """Width and height by an image's header, None if it cannot be read."""
-        return upright_size(self.folder / file_name)
+        return upright_size(self.image_path(file_name))
 
     def voc_mask(self, image_id: str) -> NDArray[np.uint8]:
         """The VOC-labelled mask, see `tasks.datasets.coco.masks`.
@@ -141,7 +139,8 @@ class CocoInstances(FileDataSet):
         from tasks.datasets.coco.masks import voc_mask
 
         image = self._entries[image_id]
-        return voc_mask(self.content.annotations[image.id], image.width, image.height)
+        notes = self.content.annotations[image.id]
+        return voc_mask(notes, image.width, image.height, str(self.annotations))
 
     @cached_property
     def _entries(self) -> dict[str, ImageEntry]:

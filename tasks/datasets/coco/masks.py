@@ -24,6 +24,9 @@ CATEGORIES = (5, 2, 16, 9, 44, 6, 3, 17, 62, 21, 67, 18, 19, 4, 1, 64, 20, 63, 7
 LABELS = ("background", *VOC)
 """What the values of a mask mean."""
 
+_LEAST = 6
+"""Numbers of the smallest polygon."""
+
 VERSION = "1"
 """Bumped whenever a pixel of a mask can change."""
 
@@ -42,13 +45,27 @@ def drawable(categories: Sequence[CocoCategory], annotations: Sequence[Json]) ->
     )
 
 
-def voc_mask(annotations: Sequence[Json], width: int, height: int) -> NDArray[np.uint8]:
+def thin_polygons(annotations: Sequence[Json]) -> list[Json]:
+    """The annotations with a polygon of fewer than three points, which pycocotools takes wrong."""
+    return [note for note in annotations if _thin(note.get("segmentation"))]
+
+
+def _thin(outline: object) -> bool:
+    return isinstance(outline, list) and any(
+        isinstance(polygon, list) and len(polygon) < _LEAST for polygon in outline
+    )
+
+
+def voc_mask(
+    annotations: Sequence[Json], width: int, height: int, source: str = "the annotations file"
+) -> NDArray[np.uint8]:
     """The class mask of one image.
 
     Args:
         annotations: of this image, in COCO's format and with COCO's category ids.
         width: of the image, pixels.
         height: of the image, pixels.
+        source: the file that they are from, for messages.
 
     Returns:
         (height, width) uint8, index into `LABELS`, 255 where instances overlap.
@@ -60,7 +77,7 @@ def voc_mask(annotations: Sequence[Json], width: int, height: int) -> NDArray[np
     instances = np.zeros((height, width), np.int32)
     for note in annotations:
         if note["category_id"] in CATEGORIES:
-            inside = _filled(note, width, height)
+            inside = _filled(note, width, height, source)
             value = CATEGORIES.index(note["category_id"]) + 1
             mask = np.maximum(mask, inside * np.uint8(value))
             instances += inside
@@ -68,12 +85,15 @@ def voc_mask(annotations: Sequence[Json], width: int, height: int) -> NDArray[np
     return mask
 
 
-def _filled(note: Json, width: int, height: int) -> NDArray[np.bool_]:
+def _filled(note: Json, width: int, height: int, source: str) -> NDArray[np.bool_]:
     """The pixels of one instance: polygons, or a run-length encoding as crowds have."""
     from pycocotools import mask as coco
 
     outline = note["segmentation"]
+    fewest = min((len(part) // 2 for part in outline), default=0) if _thin(outline) else 0
     try:
+        if _thin(outline):
+            raise ValueError(f"a polygon needs 3 points, and one has {fewest}")
         packed = isinstance(outline, dict) and isinstance(outline["counts"], str | bytes)
         encoded = outline if packed else coco.frPyObjects(outline, height, width)
         inside: NDArray[np.bool_] = np.asarray(coco.decode(encoded)).astype(bool)
@@ -81,8 +101,8 @@ def _filled(note: Json, width: int, height: int) -> NDArray[np.bool_]:
             raise ValueError(f"it is of an image of {inside.shape[1]}×{inside.shape[0]}")
     except Exception as error:  # pycocotools takes what it is given and fails in any way
         raise UserError(
-            f"The outline of annotation {note.get('id')} is neither polygons nor a run-length "
-            f"encoding ({error}): mend it in the annotations file."
+            f"{source}: the outline of annotation {note.get('id')} is neither polygons nor a "
+            f"run-length encoding ({error}): mend it."
         ) from error
     if inside.ndim == 3:  # a mask for each polygon
         inside = np.asarray(inside.any(axis=2))

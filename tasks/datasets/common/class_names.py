@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from tasks.classes import canonical
+from tasks.classes import canonical, composed
 from tasks.datasets.common.files import read_text
 
 NAMES = ("classes.txt", "labelmap.txt")
@@ -36,14 +36,14 @@ def names_file(classes: str | None, *folders: Path) -> Path | None:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Class names, one a line; of a ``labelmap.txt`` what stands before the first colon.
+    """Class names in NFC, one a line; of a ``labelmap.txt`` what stands before the first colon.
 
     Empty lines and those that begin with ``#`` are passed over.
 
     Raises:
         UserError: it cannot be read, holds none or more than 255, or one twice.
     """
-    lines = [line.strip() for line in read_text(path, "the class names").splitlines()]
+    lines = [composed(line.strip()) for line in read_text(path, "the class names").splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
     if path.name == "labelmap.txt":
         names = [name.partition(":")[0].strip() for name in names]

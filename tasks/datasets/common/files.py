@@ -10,12 +10,6 @@ from pathlib import Path
 from harness.assets.cards import file_sha256
 from harness.errors import UserError
 
-_TURNED = (5, 6, 7, 8)
-"""Values of the EXIF orientation that exchange width and height."""
-
-_ORIENTATION = 0x0112
-"""The EXIF tag."""
-
 
 def present(paths: Iterable[Path]) -> set[Path]:
     """Those of ``paths`` that are there, by listing each folder once and asking no file."""
@@ -51,19 +45,39 @@ def contents_sha256(named: Iterable[tuple[str, Sequence[Path]]]) -> str:
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image as the harness reads it: its EXIF orientation applied.
+    """See `harness.plugins.upright_size`, which is not imported before it is needed."""
+    from harness.plugins.image_files import upright_size as size
 
-    Only the header is read. None if that fails: the run names such an image.
+    return size(path)
+
+
+def turned_by_tag(path: Path) -> bool:
+    """Whether an image has an EXIF orientation that exchanges its width and height."""
+    from harness.plugins.image_files import turned_by_tag as turned
+
+    return turned(path)
+
+
+def size_advice(image: Path, size: tuple[int, int], stated: tuple[int, int]) -> str:
+    """Why annotations may say another size than an image has, and what to do: half a sentence.
+
+    Args:
+        image: the file.
+        size: its width and height, upright.
+        stated: those of the annotations.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-    except Exception:  # Pillow's readers raise nearly anything on a damaged file
-        return None
-    return (height, width) if turned else (width, height)
+    if size != stated[::-1]:
+        return "use the images that the annotations were made for"
+    if not turned_by_tag(image):
+        return (
+            "width and height are exchanged in the annotations, and the image has no tag that "
+            "turns it: exchange them back, or use the images that the annotations were made for"
+        )
+    return (
+        "its EXIF orientation turns it, and every reader here follows that, so that width and "
+        "height are exchanged: take the tag away if the annotations are of the image as it is "
+        "stored, or else exchange the two in them"
+    )
 
 
 def read_text(path: Path, what: str) -> str:

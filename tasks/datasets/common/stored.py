@@ -63,6 +63,12 @@ class FileDataSet(DataSet):
             UserError: which, and why.
         """
 
+    def tell(self, *sentences: str) -> None:
+        """Add to `notice` what it does not say yet."""
+        said = self.notice.splitlines()
+        added = [sentence for sentence in dict.fromkeys(sentences) if sentence not in said]
+        self.notice = "\n".join([*said, *filter(None, added)])
+
     def files(self, ref: ImageRef) -> tuple[Path, ...]:
         """The files that an image's ground truth and pixels come from."""
         return (ref.path,)

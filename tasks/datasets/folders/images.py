@@ -12,20 +12,18 @@ from typing import ClassVar
 from harness.assets.cards import file_sha256
 from harness.errors import UserError
 from harness.plugins import DataSet, DataSetFormat, ImageRef
-
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"),
-    *(".webp", ".ppm", ".pgm", ".jp2"),
-)
-"""What counts as an image, in lower or upper case."""
+from tasks.classes import composed
+from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
+from tasks.datasets.folders.labels_beside import labels_beside, paired_folders
 
 
 class ImageFolder(DataSet, DataSetFormat):
     """The images in a folder and below it, for fidelity, and for classification if sorted so.
 
-    Files are told by their suffix (`SUFFIXES`); hidden ones (a leading dot in any part of the
-    path) are passed over. Ids are paths relative to the folder with ``/``, and images come in
-    the order of their ids, the same on every machine.
+    Files are told by their suffix (`SUFFIXES`), and linked folders are read too; hidden ones (a
+    leading dot in any part of the path) are passed over, and `notice` says what else is. Ids are
+    paths relative to the folder with ``/``, and images come in the order of their ids, the same on
+    every machine.
 
     Where every image lies in a sub-folder, the names of the first-level folders that hold images
     are the classes, in the order of their names (torchvision's ``ImageFolder``), and each image
@@ -35,6 +33,7 @@ class ImageFolder(DataSet, DataSetFormat):
         path: the folder; ``~`` is the home directory.
 
     Attributes:
+        listing: what is in the folder.
         fallback: it opens any folder, so it is asked after the formats that know their own; and
             knows no ground truth, so agreement stands in for it.
 
@@ -68,13 +67,26 @@ class ImageFolder(DataSet, DataSetFormat):
             what = "is a file" if self.path.exists() else "does not exist"
             raise UserError(f"{path} {what}: --dataset takes a data set's name or a folder.")
         self.name = self.path.name or str(self.path)
-        self._images = _images_below(self.path)
+        self.listing = list_images(self.path)
+        self._images = tuple(
+            ImageRef(id=key, path=file) for key, file in self.listing.images.items()
+        )
+        others = passed_over_notice(self.name, self.listing.passed_over)
         if not self._images:
-            raise UserError(f"No image in {path}: none of its files ends in {' '.join(SUFFIXES)}.")
+            raise UserError(
+                f"No image in {path}: none of its files ends in {' '.join(SUFFIXES)}."
+                + (f" {others}" if others else "")
+            )
         folders = {_folder(image.id) for image in self._images}
         if "" not in folders:
             self.tasks = ("classification", "fidelity")
             self.classes = tuple(sorted(folders))
+        self.notice = "\n".join(filter(None, (others, self._classes_notice(folders))))
+
+    @cached_property
+    def unread(self) -> str:  # type: ignore[override]
+        """What lies beside the images and looks like ground truth, and how to name it."""
+        return labels_beside(self.path, [image.id for image in self._images])
 
     def images(self) -> Sequence[ImageRef]:
         """All images, in the order of their ids."""
@@ -93,6 +105,35 @@ class ImageFolder(DataSet, DataSetFormat):
         read is marked so: the run then names it and counts it as failed.
         """
         return {"images": self._sha256}
+
+    def _classes_notice(self, folders: set[str]) -> str:
+        """What to tell about folders that are no classes; nothing where none was meant to be."""
+        if not folders - {""}:
+            return ""
+        pair = paired_folders(self.listing.images)
+        if pair is not None:
+            return (
+                f"{self.name}: the folders {pair[0]} and {pair[1]} hold pictures of the same names "
+                f"and are taken for classes; if {pair[1]} are masks, name --dataset "
+                f"{self.path / pair[0]} --masks {self.path / pair[1]}."
+            )
+        if "" not in folders:
+            empty = [name for name in self.listing.folders if "/" not in name]
+            empty = [name for name in empty if composed(name) not in folders]
+            if not empty:
+                return ""
+            return (
+                f"{self.name}: {len(empty)} of {len(folders) + len(empty)} folders hold no image "
+                f"and are no classes, {empty[0]} first."
+            )
+        strays = [image.id for image in self._images if not _folder(image.id)]
+        if len(folders) <= 2 or 2 * len(strays) >= len(self._images):
+            return ""
+        return (
+            f"{self.name}: {len(strays)} of {len(self._images)} images lie beside the folders, "
+            f"{strays[0]} first, so the {len(folders) - 1} folders are not taken for classes: if "
+            "they are, take these images away or put them into one."
+        )
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -113,20 +154,5 @@ class ImageFolder(DataSet, DataSetFormat):
 
 
 def _folder(image_id: str) -> str:
-    """The first-level folder of an image; empty for one that lies in none."""
-    return image_id.rpartition("/")[0].partition("/")[0]
-
-
-def _images_below(folder: Path) -> tuple[ImageRef, ...]:
-    images = []
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        # A link that leads nowhere is listed too, so that the run names it.
-        if path.suffix.lower() in SUFFIXES and not hidden and (path.is_file() or _dangling(path)):
-            images.append(ImageRef(id=relative.as_posix(), path=path))
-    return tuple(sorted(images, key=lambda image: image.id))
-
-
-def _dangling(path: Path) -> bool:
-    return path.is_symlink() and not path.exists()
+    """The first-level folder of an image, in NFC; empty for one that lies in none."""
+    return composed(image_id.rpartition("/")[0].partition("/")[0])

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.plugins import ImageRef
+from harness.plugins import ImageRef, upright
 from tasks.datasets.common.class_names import is_background
-from tasks.datasets.common.files import size_text, upright_size
+from tasks.datasets.common.files import size_text, turned_by_tag, upright_size
 from tasks.datasets.common.stored import FileDataSet
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MODES = ("P", "L", "1")
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
-    """The stored values of a mask: a palette's indices, or grey levels.
+    """The stored values of a mask: a palette's indices, or grey levels; EXIF orientation applied.
 
     Returns:
         (height, width) uint8.
@@ -37,7 +37,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         UserError: it cannot be read, or has colours instead of values.
     """
     with _opened(path, load=True) as image:
-        return np.asarray(image).astype(np.uint8)
+        return np.asarray(upright(image)).astype(np.uint8)
 
 
 def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -52,22 +52,25 @@ def check_pairs(pairs: Sequence[tuple[Path, Path]]) -> None:
     wrong = []
     for image, mask in pairs:
         with _opened(mask, load=False) as opened:
-            size: tuple[int, int] = opened.size
+            size = upright_size(mask) or opened.size
         expected = upright_size(image)
         if expected not in (None, size):
             wrong.append((image, expected, mask, size))
     if wrong:
         image, expected, mask, size = wrong[0]
-        turned = expected == size[::-1]
-        why = " once its EXIF orientation is applied, as every reader here does" if turned else ""
+        why = ""
+        if expected == size[::-1]:
+            why = ", so width and height are exchanged"
+            if turned_by_tag(image):
+                why = " once its EXIF orientation is applied, as every reader here does" + why
         raise UserError(
             f"{len(wrong)} of {len(pairs)} masks are of another size than their images, {mask} "
             f"first: it is {size_text(size)}, and {image} is {size_text(expected or ())}{why}."
         )
 
 
-def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> int:
-    """The largest value of some masks, but for 255; every pixel is read.
+def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> tuple[int, bool]:
+    """The largest value of some masks, but for 255, and whether any is 0; every pixel is read.
 
     Args:
         masks: files.
@@ -78,11 +81,11 @@ def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> i
         UserError: a value has no label; all masks hold 0 and 255 alone, so that nothing counts
             but background.
     """
-    highest, ignored = 0, False
+    highest, ignored, zero = 0, False, False
     for path in masks:
         with _opened(path, load=True) as image:
             values = _values(image)
-        ignored = ignored or IGNORED in values
+        ignored, zero = ignored or IGNORED in values, zero or 0 in values
         largest = max((value for value in values if value != IGNORED), default=0)
         if labels and largest >= len(labels):
             raise UserError(
@@ -96,7 +99,7 @@ def check_values(masks: Sequence[Path], labels: Sequence[str], whole: bool) -> i
             f"The {len(masks)} masks of {masks[0].parent} hold no values but 0 and 255, and 255 "
             "means ignored: write the classes as 1, 2, …."
         )
-    return highest
+    return highest, zero
 
 
 def _values(image: Image.Image) -> list[int]:
@@ -107,12 +110,10 @@ def _values(image: Image.Image) -> list[int]:
 
 def _opened(path: Path, load: bool) -> Image.Image:
     """A mask, opened and found to be one; its pixels too, if they are to be loaded."""
-    from PIL import Image
+    from harness.plugins.opening import load_image, open_image
 
     try:
-        image = Image.open(path)
-        if load:
-            image.load()
+        image = load_image(path.read_bytes()) if load else open_image(path)
     except OSError as error:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error
@@ -161,4 +162,5 @@ class NamedMasks(FileDataSet):
         """
         masks = [self.mask_path(ref.id) for ref in refs]
         whole = len(refs) == len(self.listed)
-        self._highest = check_values(masks, self._labels, whole)
+        self._highest, zero = check_values(masks, self._labels, whole)
+        self.unused = frozenset() if zero else frozenset({0})

@@ -16,7 +16,9 @@ from tasks.datasets.common.class_names import (
     read_names,
     without_background,
 )
-from tasks.datasets.folders.images import SUFFIXES, ImageFolder
+from tasks.datasets.common.file_names import alike, mended_notice
+from tasks.datasets.common.listing import SUFFIXES, files_below, passed_over_notice
+from tasks.datasets.folders.images import ImageFolder
 from tasks.datasets.folders.mask_files import NamedMasks, check_pairs, read_mask
 
 if TYPE_CHECKING:
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif")
+"""What a mask may be, in lower or upper case: kinds that keep every value as it is."""
+
+
 class MaskFolder(NamedMasks, DataSetFormat):
     """Images and masks of the same relative path but for the suffix.
 
-    A mask is a PNG with a palette (whose indices count, whatever the colours) or in grey; 255 is
-    ignored. Masks without an image are passed over.
+    A mask is a PNG (or of another kind of `MASKS`, where they have a folder of their own) with a
+    palette, whose indices count whatever the colours, or in grey; 255 is ignored. Masks without an
+    image are passed over, and `notice` counts them.
 
     Args:
         path: the folder of the images, and what is below it.
@@ -87,16 +94,39 @@ class MaskFolder(NamedMasks, DataSetFormat):
             UserError: there is none, or one without a mask.
         """
         masks = set(self._masks.values())
-        images = [ref for ref in ImageFolder(self.path).images() if ref.path not in masks]
+        folder = ImageFolder(self.path)
+        images = [ref for ref in folder.images() if ref.path not in masks]
         if not images:
             raise UserError(f"No image in {self.path} besides the masks of {self.masks}.")
+        self._mend_names([_stem(ref.id) for ref in images])
         lonely = [ref for ref in images if _stem(ref.id) not in self._masks]
         if lonely:
             raise UserError(
                 f"{len(lonely)} of the {len(images)} images of {self.path} have no mask in "
-                f"{self.masks}, {lonely[0].id} first: its mask would be {_stem(lonely[0].id)}.png."
+                f"{self.masks}, {lonely[0].id} first: its mask would be {_stem(lonely[0].id)}.png"
+                f"{self._similar(_stem(lonely[0].id))}."
             )
+        used = {self.mask_path(ref.id) for ref in images}
+        unused = [path for path in self._masks.values() if path not in used]
+        relative = [path.relative_to(self.masks).as_posix() for path in unused]
+        passed_over = {**folder.listing.passed_over, "masks without an image": relative}
+        self.tell(passed_over_notice(self.name, passed_over))
         return tuple(images)
+
+    def _mend_names(self, stems: Sequence[str]) -> None:
+        """Pair masks and images whose names differ in capitals or Unicode's form alone."""
+        free = [stem for stem in self._masks if stem not in stems]
+        pairs = alike([stem for stem in stems if stem not in self._masks], free)
+        for stem, other in pairs.items():
+            self._masks[stem] = self._masks.pop(other)
+        mended = {f"{stem}.png": f"{other}.png" for stem, other in pairs.items()}
+        self.tell(mended_notice(self.name, mended, len(stems)))
+
+    def _similar(self, stem: str) -> str:
+        """What to say where a mask's name has something more than the image's, as ``a_mask``."""
+        longer = [path for name, path in self._masks.items() if name.startswith(stem)]
+        near = longer or [path for path in files_below(self.masks) if path.stem == Path(stem).name]
+        return f", and there is {near[0].name}" if near else ""
 
     def check(self, refs: Sequence[ImageRef]) -> None:
         """Refuse masks that do not fit their images or the class names.
@@ -129,18 +159,19 @@ class MaskFolder(NamedMasks, DataSetFormat):
 
 
 def _masks_below(folder: Path, images: Path) -> dict[str, Path]:
-    """The PNGs below a folder by their relative path without suffix; not the images' own.
+    """The masks below a folder by their relative path without suffix; not the images' own.
 
     Raises:
         UserError: two are of one path, as ``a.png`` and ``a.PNG``.
     """
+    # In one folder, what is no PNG is an image.
+    shared = images == folder or images in folder.parents or folder in images.parents
+    suffixes = MASKS[:1] if shared else MASKS
     masks: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in relative.parts)
+    for path in files_below(folder):
         beside = folder in images.parents and images in path.parents
-        if path.suffix.lower() == ".png" and not hidden and not beside:
-            other = masks.setdefault(_stem(relative.as_posix()), path)
+        if path.suffix.lower() in suffixes and not beside:
+            other = masks.setdefault(_stem(path.relative_to(folder).as_posix()), path)
             if other is not path:
                 raise UserError(f"{other} and {path.name} are masks of one image: take one away.")
     return masks

@@ -14,8 +14,9 @@ from tasks.classes import VOC
 from tasks.datasets.common.class_names import is_background, names_file, read_names
 from tasks.datasets.common.files import present
 from tasks.datasets.folders.mask_files import NamedMasks
-from tasks.datasets.voc.layout import BOXES, MASKS, VocLayout, read_list, truth_folder
-from tasks.datasets.voc.lists import in_all, list_stems
+from tasks.datasets.voc.files import BOXES, MASKS, read_list, truth_folder
+from tasks.datasets.voc.layout import VocLayout
+from tasks.datasets.voc.lists import in_all, list_stems, lists_notice
 
 ARCHIVE = Download(
     url="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
@@ -154,6 +155,7 @@ class VocFolder(VocLayout, NamedMasks, DataSetFormat):
             if offered
         )
         self.stems, self.notice = in_all(self.name, lists)
+        self.tell(*lists_notice(self.name, self.root, split, lists).splitlines())
         file = names_file(classes, self.root)
         names = self._names_of_boxes() if file is None else read_names(file)
         self.classes = tuple(name for name in names if not is_background(name))
@@ -177,7 +179,7 @@ class VocFolder(VocLayout, NamedMasks, DataSetFormat):
         """The names in the XML files; with masks, VOC's where all are VOC's."""
         if not self.boxes:
             return ()
-        names = {thing.name for stem in self.stems for thing in self._things[stem]}
+        names = {thing.name for stem in self.stems for thing in self._things(stem)}
         return VOC if self.masks and names <= set(VOC) else tuple(sorted(names))
 
     def _names_of_masks(self, file: Path, names: tuple[str, ...]) -> tuple[str, ...]:

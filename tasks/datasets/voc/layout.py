@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -16,22 +16,22 @@ from tasks.datasets.coco.schema import (
     coco_json,
     numbered_categories,
 )
-from tasks.datasets.common.files import present, read_text, upright_size
+from tasks.datasets.common.files import present, upright_size
 from tasks.datasets.common.stored import FileDataSet
-from tasks.datasets.folders.images import SUFFIXES
 from tasks.datasets.folders.mask_files import check_pairs, read_mask
-from tasks.datasets.voc.annotation_file import VERSION, AnnotatedObject, check_things, read_things
+from tasks.datasets.voc.annotation_file import (
+    VERSION,
+    AnnotatedObject,
+    AnnotationFile,
+    check_things,
+    read_annotation,
+)
+from tasks.datasets.voc.box_notices import box_notices
+from tasks.datasets.voc.files import BOXES, MASKS, images_in, truth_file, truths_in
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-MASKS = "Segmentation"
-BOXES = "Main"
-"""What `ImageSets` calls the two kinds of ground truth."""
-
-_TRUTH = {MASKS: ("SegmentationClass", ".png"), BOXES: ("Annotations", ".xml")}
 
 
 class VocLayout(FileDataSet):
@@ -93,8 +93,13 @@ class VocLayout(FileDataSet):
         if self.masks:
             check_pairs([(ref.path, self.mask_path(ref.id)) for ref in refs])
         if self.boxes:
+            sizes = {ref.id: upright_size(ref.path) for ref in refs}
+            files = {ref.id: self._files[ref.id] for ref in refs}
+            # First, because fractions may look like boxes of other faults.
+            notices = box_notices(self.name, files, sizes)
             for ref in refs:
-                self._check_boxes(ref)
+                self._check_boxes(ref, sizes[ref.id])
+            self.tell(*notices)
 
     def files(self, ref: ImageRef) -> tuple[Path, ...]:
         """The image, its mask and its XML."""
@@ -139,7 +144,7 @@ class VocLayout(FileDataSet):
                     harness_id=image_id,
                 )
             )
-            for thing in self._things[image_id]:
+            for thing in self._things(image_id):
                 notes.append(
                     CocoAnnotation(
                         id=len(notes) + 1,
@@ -152,73 +157,50 @@ class VocLayout(FileDataSet):
                 )
         return coco_json(images, notes, numbered_categories(self.classes))
 
-    def _check_boxes(self, ref: ImageRef) -> None:
-        xml, things = self._xml_path(ref.id), self._things[ref.id]
+    def _check_boxes(self, ref: ImageRef, size: tuple[int, int] | None) -> None:
+        xml, things = self._xml_path(ref.id), self._things(ref.id)
         strange = [thing.name for thing in things if thing.name not in self.classes]
         if strange:
             raise UserError(
                 f"{xml}: an object is of the class '{strange[0]}', which is none of "
                 f"{self.name}'s: {', '.join(self.classes)}."
             )
-        check_things(xml, things, upright_size(ref.path))
+        check_things(xml, self._files[ref.id], size)
 
     def mask_path(self, image_id: str) -> Path:
         """The file of an image's mask."""
-        return truth_file(self.root, MASKS, image_id)
+        return self._truth_path(MASKS, image_id)
 
     def _xml_path(self, stem: str) -> Path:
-        return truth_file(self.root, BOXES, stem)
+        return self._truth_path(BOXES, stem)
+
+    def _truth_path(self, kind: str, stem: str) -> Path:
+        usual = truth_file(self.root, kind, stem)
+        return self._truths[kind].get(stem, usual)
+
+    @cached_property
+    def _truths(self) -> Mapping[str, Mapping[str, Path]]:
+        return {kind: truths_in(self.root, kind) for kind in (MASKS, BOXES)}
 
     @cached_property
     def _numbers(self) -> dict[str, tuple[int, ImageRef]]:
         return {ref.id: (number, ref) for number, ref in enumerate(self.listed, start=1)}
 
+    def _things(self, stem: str) -> tuple[AnnotatedObject, ...]:
+        return self._files[stem].things
+
     @cached_property
-    def _things(self) -> Mapping[str, tuple[AnnotatedObject, ...]]:
-        return _Things(self.root)
+    def _files(self) -> Mapping[str, AnnotationFile]:
+        return _AnnotationFiles(self._xml_path)
 
 
-class _Things(dict[str, tuple[AnnotatedObject, ...]]):
-    """The objects of each image, read when first asked for."""
+class _AnnotationFiles(dict[str, AnnotationFile]):
+    """The XML file of each image, read when first asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, path_of: Callable[[str], Path]) -> None:
         super().__init__()
-        self._root = root
+        self._path_of = path_of
 
-    def __missing__(self, stem: str) -> tuple[AnnotatedObject, ...]:
-        self[stem] = read_things(truth_file(self._root, BOXES, stem))
+    def __missing__(self, stem: str) -> AnnotationFile:
+        self[stem] = read_annotation(self._path_of(stem))
         return self[stem]
-
-
-def images_in(root: Path) -> dict[str, tuple[Path, ...]]:
-    """The images in ``JPEGImages`` by their id, the name without the suffix; no other files."""
-    folder = root / "JPEGImages"
-    by_id: dict[str, tuple[Path, ...]] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            by_id[path.stem] = (*by_id.get(path.stem, ()), path)
-    return by_id
-
-
-def truth_folder(root: Path, kind: str) -> Path:
-    """The folder of the masks or of the XML files."""
-    return root / _TRUTH[kind][0]
-
-
-def truth_file(root: Path, kind: str, stem: str) -> Path:
-    """The mask or the XML file of an image."""
-    folder, suffix = _TRUTH[kind]
-    return root / folder / f"{stem}{suffix}"
-
-
-def read_list(path: Path) -> tuple[str, ...]:
-    """The ids of an image list: the first word of each line.
-
-    Raises:
-        UserError: it cannot be read, or is empty.
-    """
-    lines = read_text(path, "the list of images").splitlines()
-    ids = tuple(dict.fromkeys(line.split()[0] for line in lines if line.split()))
-    if not ids:
-        raise UserError(f"The list of images {path} is empty.")
-    return ids

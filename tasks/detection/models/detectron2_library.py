@@ -16,6 +16,7 @@ import yaml
 from harness.errors import UserError
 from tasks.classes import COCO
 from tasks.detection.models.detectron2_weights import IncompatibleKeys, check_fit, refuse_code
+from tasks.weights.torch_files import check_numbers
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
@@ -123,6 +124,7 @@ def predictor(config: CfgNode, weights: Path, published: bool = False) -> Defaul
             "its checkpointer wrote, or the state_dict alone."
         ) from error
     check_fit(checkpointer.odd, weights, published)
+    check_numbers(made.model, weights)
     _try(made)
     return made
 

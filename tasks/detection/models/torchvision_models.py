@@ -66,9 +66,9 @@ class TorchvisionDetector(PublishedModel[Detections], Detector):
             from torchvision.models import get_model_weights
 
             from tasks.detection.models.network import settle
-            from tasks.weights.torch_files import fill, read_state_dict
+            from tasks.weights.torch_files import fill, named_as, read_state_dict
 
-            weights = read_state_dict(self._file)
+            weights = named_as(read_state_dict(self._file), lambda names: _HEAD in names)
             _check_outputs(weights, self._file, type(self).name)
             module = _built(type(self).name, self.frozen)
             fill(module, weights, self._file, type(self).name)

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, ImageError, UserError
-from harness.plugins import RGB, Json
+from harness.plugins import RGB, Json, check_finite
 from tasks.segmentation.models.segmenter import numbered
-from tasks.weights.torch_files import fill, read_checkpoint
+from tasks.weights.torch_files import fill, named_as, read_checkpoint
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -44,6 +44,7 @@ class MMSegNetwork:
 
     def __init__(self, config: Config, weights: Path, what: str, any_classes: bool = False) -> None:
         tensors, meta = read_checkpoint(weights)
+        tensors = named_as(tensors, lambda names: any(map(_HEAD.match, names)))
         model = config.model
         heads = [value for name, value in tensors.items() if _HEAD.match(name)]
         if any_classes and heads:
@@ -91,6 +92,8 @@ class MMSegNetwork:
             )[0]
         if "pred_sem_seg" not in answer:
             raise HarnessError("the mmsegmentation model predicts no classes")
+        if "seg_logits" in answer:
+            check_finite(answer.seg_logits.data.numpy(), "the network")
         classes: NDArray[np.uint8] = answer.pred_sem_seg.data[0].to(torch.uint8).numpy()
         return classes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugins import RGB, ClassMap, Segmenter
+from harness.plugins import RGB, ClassMap, Segmenter, check_finite
 from tasks.scenes import CLASSES
 from tasks.weights.checkpoints import WEIGHTS
 from tasks.weights.embedded import Embedded
@@ -41,6 +41,7 @@ class PSPNetScenes(Embedded[ClassMap], Segmenter):
 
         Raises:
             UserError: the weights are missing or are not the file their card describes.
+            ImageError: the network gives what is no number.
         """
         import numpy as np
         import torch
@@ -49,5 +50,6 @@ class PSPNetScenes(Embedded[ClassMap], Segmenter):
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
         with torch.inference_mode():
             logits = module(tensor.float() / 255.0)
+        check_finite(logits.numpy(), "the network")
         classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
         return classes

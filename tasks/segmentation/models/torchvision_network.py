@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
 
 from harness.errors import ImageError
-from harness.plugins import RGB
+from harness.plugins import RGB, check_finite
 from tasks.segmentation.models.segmenter import numbered
-from tasks.weights.torch_files import fill, read_checkpoint
+from tasks.weights.torch_files import fill, named_as, read_checkpoint
 
 _LONGEST = 16
 """Times the short side: what is longer would take many gigabytes at a short side of 520."""
@@ -34,6 +34,7 @@ class TorchvisionNetwork:
 
     def __init__(self, name: str, weights: Path, head: str) -> None:
         tensors, _ = read_checkpoint(weights)
+        tensors = named_as(tensors, lambda names: head in names)
         rows = len(tensors[head]) if head in tensors else 21
         auxiliary = any(key.startswith("aux_classifier.") for key in tensors)
         options = {"aux_loss": True} if auxiliary else {}
@@ -49,7 +50,8 @@ class TorchvisionNetwork:
         """The class map, (height, width), of an image, (height, width, 3) RGB.
 
         Raises:
-            ImageError: one side is more than 16 times the other.
+            ImageError: one side is more than 16 times the other, or the network gives what is no
+                number.
         """
         height, width = image.shape[:2]
         if max(height, width) > _LONGEST * min(height, width):
@@ -64,5 +66,6 @@ class TorchvisionNetwork:
             logits = F.interpolate(
                 logits, size=(height, width), mode="bilinear", align_corners=False
             )
+            check_finite(logits.numpy(), "the network")
             classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
         return classes

@@ -183,7 +183,7 @@ def modules():
     [
         (lambda image: image[:, :, 1:], "own gave a tensor of (1, 3, 29, 36)"),
         (lambda image: image[:, :1], "own gave a tensor of (1, 1, 30, 36)"),
-        (lambda image: image / 0, "own gave values that are no numbers"),
+        (lambda image: image / 0, "values that are no numbers (NaN or infinite)"),
         (lambda image: {}, "own gave dict; a module must return a tensor"),
         (lambda image: image * 255, "if its white is 255, say harness.restorer(..., scale=255)"),
     ],

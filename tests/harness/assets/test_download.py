@@ -253,3 +253,58 @@ def test_of_two_downloads_at_once_the_second_is_refused(web, target):
         first.join()
     assert target.read_bytes() == DATA
     nothing_but(target.parent, "net.pth")
+
+
+def test_no_more_than_the_known_size_is_taken(web, target):
+    web.endless = True
+    with pytest.raises(HarnessError, match="sends more than the 1000000 bytes"):
+        get(web, target, size=1_000_000)
+    web.endless = False
+    assert not target.exists()
+    nothing_but(target.parent)
+
+
+def test_without_a_size_a_stated_limit_holds(web, target, monkeypatch):
+    monkeypatch.setattr(transfer, "LARGEST", 10_000)
+    with pytest.raises(HarnessError, match="without a known size at most"):
+        get(web, target)
+    web.endless = True
+    with pytest.raises(HarnessError, match="sends more than the 10000 bytes"):
+        get(web, target)
+    web.endless = False
+
+
+def test_a_download_that_trickles_is_ended_and_what_came_is_kept(web, target, monkeypatch):
+    monkeypatch.setattr(transfer, "PATIENCE", -1e9)
+    with pytest.raises(HarnessError, match="too slow: .* goes on where it stopped"):
+        get(web, target, sha256=SHA256)
+    assert target.with_name("net.pth.part").stat().st_size > 0
+    monkeypatch.undo()
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    get(web, target, sha256=SHA256)
+    assert target.read_bytes() == DATA
+
+
+def test_a_server_that_breaks_for_ever_is_given_up(web, target, monkeypatch):
+    monkeypatch.setattr(download, "RESTARTS", 5)
+    web.cut = [70_000] * 50
+    with pytest.raises(HarnessError, match="the connection closed after"):
+        get(web, target)
+    assert len(web.asked) == 5
+
+
+def test_an_empty_answer_is_an_error(web, target):
+    web.files["net.pth"] = b""
+    with pytest.raises(HarnessError, match="gave an empty file"):
+        get(web, target)
+    assert not target.exists()
+
+
+def test_a_redirect_to_elsewhere_is_refused(web, target):
+    web.lead["net.pth"] = web.url("other").replace("127.0.0.1", "localhost")
+    with pytest.raises(HarnessError, match="sends on to http://localhost"):
+        get(web, target)
+    web.files["other"] = DATA
+    web.lead["net.pth"] = web.url("other")
+    get(web, target)
+    assert target.read_bytes() == DATA

@@ -1,6 +1,7 @@
 """What fails on an image is in its record; the rest goes on."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -64,6 +65,27 @@ def test_a_restorer_that_fails_on_one_image_leaves_the_others_alone(world, direc
     failed = held["detection/shaky-q10"]["1.png"]["error"]
     assert failed == "restorer shaky failed on 1.png: RuntimeError: out of memory"
     assert not any("error" in r for r in held["detection/fake-q10"].values())
+
+
+@pytest.mark.parametrize("part", ["restorer", "model"])
+def test_a_plugin_that_exits_fails_on_that_image_alone(world, directory, part):
+    plan = world.plan(qfs=(10,))
+    whole = world.fake if part == "restorer" else plan.tasks["detection"].model
+    name = "restore" if part == "restorer" else "predict"
+    work, calls = getattr(whole, name), []
+
+    def exits_once(given):
+        calls.append(1)
+        if len(calls) == 2:
+            sys.exit(0)
+        return work(given)
+
+    setattr(whole, name, exits_once)
+    outcome = local.run(plan, directory, workers=1)
+
+    assert len(outcome.failed) == 1
+    assert next(iter(outcome.failed.values())).endswith(": it called sys.exit(0)")
+    assert len(calls) >= 4
 
 
 def test_an_image_too_large_for_the_codec_is_recorded_as_failed_and_the_rest_goes_on(

@@ -16,6 +16,7 @@ from harness.images.fidelity import luma_fidelity, to_luma
 from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
 from harness.plugins import Restored
+from harness.records import verify
 from harness.records.run_directory import RunDirectory
 from harness.study.plan import make_plan
 from harness.study.study import Study
@@ -271,3 +272,35 @@ def test_one_cell_is_full_after_the_other_and_its_number_is_told(world, director
         (4 * (place + 1), f"fidelity/{key}: PSNR {psnr[f'fidelity/{key}']:.2f} (4 images)")
         for place, key in enumerate(["jpeg-q10", "arcnn-q10", "jpeg-q20", "arcnn-q20"])
     ]
+
+
+@pytest.mark.parametrize("lost", ["both", "manifest"])
+def test_a_run_without_its_manifest_keeps_its_records(world, directory, lost):
+    plan = world.plan()
+    local.run(plan, directory)
+    numbers = plan_numbers(directory, plan)
+    directory.manifest_path.unlink()
+    if lost == "both":
+        directory.copy_path.unlink()
+
+    outcome = local.run(world.plan(), RunDirectory(directory.path))
+
+    assert outcome.computed == 0
+    assert plan_numbers(RunDirectory(directory.path), plan) == numbers
+
+
+def test_what_verify_takes_out_is_computed_again(world, directory):
+    plan = world.plan()
+    local.run(plan, directory)
+    numbers = plan_numbers(directory, plan)
+    spoilt = directory.record_file(plan.cells[-1])
+    records = spoilt.read()
+    spoilt.replace(records.values())
+    lines = spoilt.plain.read_bytes()
+    spoilt.plain.write_bytes(lines.replace(b'"bpp":', b'"bpp":1', 1))
+
+    verify.repair(directory, verify.verify(directory))
+    outcome = local.run(world.plan(), RunDirectory(directory.path))
+
+    assert outcome.computed == 1
+    assert plan_numbers(RunDirectory(directory.path), plan) == numbers

@@ -1,4 +1,5 @@
 import struct
+import subprocess
 import warnings
 import zlib
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from harness.errors import ImageError, UserError
 from harness.images.io import read_image, write_png
+from harness.plugins.image_files import upright_size
 
 RNG = np.random.default_rng(7)
 COLOUR = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -281,3 +283,23 @@ def test_only_images_are_written_and_only_as_png(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="Cannot write"):
         write_png(COLOUR, tmp_path / "file" / "a.png")
+
+
+def test_a_file_that_would_start_a_program_is_not_opened(tmp_path, monkeypatch):
+    """An EPS file under the name of a JPEG makes Pillow run Ghostscript."""
+    path = tmp_path / "photograph.jpg"
+    Image.new("RGB", (8, 8)).save(path, "EPS")
+    ran = []
+    monkeypatch.setattr(subprocess, "check_call", lambda *given, **_: ran.append(given))
+    monkeypatch.setattr(subprocess, "Popen", lambda *given, **_: ran.append(given))
+    with pytest.raises(ImageError, match="not an image of a known format"):
+        read_image(path)
+    assert upright_size(path) is None
+    assert not ran
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"])
+def test_content_decides_whatever_the_name(tmp_path, format):
+    path = tmp_path / "photograph.jpg"
+    Image.new("RGB", (9, 7), (200, 200, 200)).save(path, format)
+    assert read_image(path).shape == (7, 9, 3)

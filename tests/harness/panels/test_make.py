@@ -158,9 +158,10 @@ def test_another_version_than_the_runs_is_named(copy):
     manifest = manifest_json(copy)
     for cell in manifest["cells"]:
         if cell["restorer"] == "jpeg":
-            old = copy.record_file(CellEntry.model_validate(cell)).compact
+            old = copy.record_file(CellEntry.model_validate(cell))
             cell["inputs"]["torch"], cell["fingerprint"] = "1.0", "0" * 64
-            old.rename(copy.record_file(CellEntry.model_validate(cell)).compact)
+            copy.record_file(CellEntry.model_validate(cell)).replace(old.read().values())
+            old.delete()
     write_manifest(copy, {k: v for k, v in manifest.items() if k != "format"})
 
     make_panels(copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent)

@@ -65,11 +65,12 @@ def test_finished_cells_alone_become_compact_and_read_the_same(run):
 
 def test_the_same_records_in_another_order_make_the_same_file(run):
     run.compact()
-    one, other = (run.record_file(cell(run, name)) for name in ("jpeg", "arcnn"))
-    other.replace([one.read()[image] for image in "bca"])
-    assert other.compact_if(lambda _: True, IDS)
+    file = run.record_file(cell(run, "jpeg"))
+    written = file.compact.read_bytes()
+    file.replace([file.read()[image] for image in "bca"])
+    assert file.compact_if(lambda _: True, IDS)
 
-    assert one.compact.read_bytes() == other.compact.read_bytes()
+    assert file.compact.read_bytes() == written
 
 
 def test_compaction_throws_no_cache_away(run):
@@ -100,7 +101,8 @@ def test_what_is_added_to_a_compact_file_makes_it_plain(run):
     run.close()
 
     assert files(run)["jpeg"] == [".jsonl"]
-    assert run.records(cell(run, "jpeg")) == before | {"d": fidelity_record("d", 40.0)}
+    expected = before | {"d": fidelity_record("d", 40.0)}
+    assert run.record_file(cell(run, "jpeg")).read() == expected
 
 
 def test_failed_images_are_dropped_from_a_compact_file(run):
@@ -168,7 +170,7 @@ def test_a_damaged_compact_file_is_named_with_the_way_out(run):
     path = run.record_file(cell(run, "jpeg")).compact
     path.write_bytes(path.read_bytes()[:-20])
 
-    with pytest.raises(HarnessError, match=r"jpeg-q10\..*\.xz is damaged .*Delete it and run"):
+    with pytest.raises(HarnessError, match=r"jpeg-q10\..*\.xz is damaged .*verify --repair. takes"):
         run.records(cell(run, "jpeg"))
 
 

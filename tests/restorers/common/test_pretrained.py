@@ -55,7 +55,10 @@ class Toy(PretrainedRestorer):
     def run(self, network, compressed, tile):
         assert not network.training
         with torch.inference_mode():
-            return Restored(to_pixels(network(to_tensor(compressed.pixels))), predicted_qf=7.0)
+            return Restored(
+                to_pixels(network(to_tensor(compressed.pixels)), compressed.pixels),
+                predicted_qf=7.0,
+            )
 
 
 class Blind(Toy):

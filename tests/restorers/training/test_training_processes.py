@@ -40,8 +40,9 @@ dagn.train(yaml.safe_load(Path(recipe).read_text()), Path(directory), print)
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Their own, so that no image is held out of them."""
-    return write(tmp_path_factory.mktemp("processes") / "train", [tinted(i) for i in range(4)])
+    """Their own, and no copies of others, so that no image is held out of them."""
+    folder = tmp_path_factory.mktemp("processes") / "train"
+    return write(folder, [tinted(10 + i) for i in range(4)])
 
 
 def launch(command, folder):

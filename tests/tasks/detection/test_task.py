@@ -65,9 +65,16 @@ def test_classes_the_detector_lacks_are_named():
         Detection().fit(Named([]), Boxes(VOC))
 
 
-@pytest.mark.parametrize("label", [0, -1, 4])
-def test_a_label_that_is_no_class_is_refused(label):
+@pytest.mark.parametrize(
+    ("label", "sentence"),
+    [
+        (0, "'a' with the label 0; it names 3 classes"),
+        (-1, "'a' with 1 rows of the label -1, which look like padding"),
+        (4, "'a' with the label 4; it names 3 classes"),
+    ],
+)
+def test_a_label_that_is_no_class_is_refused(label, sentence):
     task = Detection()
     task.fit(Named(["a", "b", "c"]), Boxes(["b"]))
-    with pytest.raises(HarnessError, match=f"'a' with the label {label}; it names 3 classes"):
+    with pytest.raises(HarnessError, match=sentence):
         labels(task, [1, label])

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.scenes.batches import SceneBatches, turned, turned_boxes
+from tasks.scenes.batches import (
+    LEAST_VISIBLE,
+    SceneBatches,
+    View,
+    recoloured,
+    turned,
+    turned_boxes,
+)
 from tasks.scenes.data_set import ScenesTrain
 
 BOOLS = st.booleans()
@@ -61,30 +68,50 @@ def test_a_batch_is_what_a_network_wants(data_set):
     assert len(shapes) > 1
 
 
-@pytest.mark.slow
-def test_augmentation_keeps_the_finest_detail(data_set):
-    """No blur, noise or compression: turned back, an image is the original times a gain."""
-    batch = SceneBatches(data_set, 1, seed=2)(0)
-    image = batch.images[0]
-    originals = [np.asarray(_read(r.path)) / 255.0 for r in data_set.images()]
-    best = min(_distance(image, original) for original in originals)
-    assert best < 2e-3
+def test_boxes_are_where_a_view_shows_their_pixels():
+    image = np.zeros((120, 160, 3), np.uint8)
+    boxes = np.asarray([[30, 20, 70, 60], [90, 80, 130, 110]], np.float32)
+    for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
+        image[y0:y1, x0:x1, k] = 255
+    dice = np.random.default_rng(3)
+    seen = 0
+    for _ in range(60):
+        view = View.drawn(dice, 120, 160)
+        shown = view.of(image)
+        kept, places = view.of_boxes(boxes)
+        for k, place in zip(kept, places, strict=True):
+            rows, columns = np.nonzero(shown[:, :, k] > 127)
+            extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+            # A reduced image is pasted at a whole pixel, and its side is rounded.
+            assert np.abs(np.subtract(extent, place)).max() <= 1.5
+            seen += 1
+        for k in {0, 1} - set(kept):
+            share = (shown[:, :, k] > 127).sum() / (1200 + 400 * (k == 0)) / view.scale**2
+            assert share < LEAST_VISIBLE + 0.1
+    assert seen > 60
 
 
-def _read(path):
-    from PIL import Image
+def test_a_view_of_the_mask_ignores_the_ground_and_has_no_new_class():
+    mask = np.full((120, 160), 7, np.uint8)
+    small = View(0.75, -20.0, -10.0, 160, 120)
+    shown = small.of_mask(mask)
+    assert set(np.unique(shown)) == {7, 255}
+    assert (shown == 7).sum() == 120 * 90
+    assert (View(1.5, 10.0, 10.0, 160, 120).of_mask(mask) == 7).all()
 
-    with Image.open(path) as file:
-        return file.copy()
 
-
-def _distance(image, original):
-    """Largest difference after the best turn and per-channel gain; infinite for another size."""
-    found = np.inf
-    for transform in np.ndindex(2, 2, 2):
-        other = turned(original, tuple(bool(t) for t in transform))
-        if other.shape == image.shape:
-            usable = (other.max(2) < 0.7) & (other.min(2) > 0.05)
-            gain = np.median(image[usable] / other[usable], axis=0)
-            found = min(found, np.abs(image - other * gain)[usable].max())
-    return found
+def test_a_view_of_everything_and_new_colours_keep_the_finest_detail():
+    """No blur, noise or compression: every pixel's new value depends on its old one alone."""
+    image = np.random.default_rng(0).integers(90, 160, (48, 64, 3)).astype(np.uint8)
+    image[::2] = image[0]
+    whole = View(1.0, 0.0, 0.0, 64, 48).of(image)
+    assert np.array_equal(whole, image)
+    coloured = recoloured(whole, np.random.default_rng(5))
+    assert np.array_equal(coloured[::2], np.broadcast_to(coloured[0], coloured[::2].shape))
+    design = np.c_[image.reshape(-1, 3), np.ones(48 * 64)]
+    values = coloured.reshape(-1, 3)
+    inside = ((values > 0) & (values < 1)).all(1)
+    fit = design @ np.linalg.lstsq(design[inside], values[inside], rcond=None)[0]
+    assert inside.sum() > 1000
+    assert np.abs(fit - values)[inside].max() < 1e-6
+    assert np.abs(coloured - image / 255.0).mean() > 0.01

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import scipy.stats
-from runs import fidelity_run, psnrs
+from runs import edit_lines, fidelity_run, of_luma, psnrs
 
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
@@ -143,11 +143,7 @@ def test_a_gate_judges_the_headline_metric_unless_told(tmp_path):
 def test_of_luma_alone_it_judges_the_psnr_of_luma(tmp_path):
     base, worse = noisy(-1.0)
     sides = two(tmp_path, {10: base}, {10: worse})
-    for path in tmp_path.rglob("*.jsonl"):
-        text = path.read_text()
-        for name in ("psnr", "ssim", "psnr_b"):
-            text = text.replace(f'"{name}"', f'"{name}_y"')
-        path.write_text(text)
+    edit_lines(tmp_path, of_luma)
     found = compare(*sides)
 
     assert [row.metric for row, _ in judge(found, 0.5).failed] == ["PSNR-Y"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from figure_runs import make_run
 from matplotlib.collections import LineCollection
-from runs import table_run
+from runs import edit_lines, of_luma, table_run
 
 from harness.analysis.bd import bd_frame
 from harness.analysis.bootstrap import load_bootstrap
@@ -189,11 +189,8 @@ def test_another_qf_can_be_asked_for(material):
 def test_of_luma_alone_the_psnr_of_luma_is_drawn(tmp_path):
     values = {("jpeg", 10): 30.5, ("jpeg", 20): 32.5, ("arcnn", 10): 32.0, ("arcnn", 20): 34.0}
     run = table_run(tmp_path / "run", "fidelity", "", values)
-    for path in run.path.rglob("*.jsonl"):
-        text = path.read_text().replace('"bpp"', '"seconds": {"restore": 0.1}, "bpp"')
-        for name in ("psnr", "ssim", "psnr_b"):
-            text = text.replace(f'"{name}"', f'"{name}_y"')
-        path.write_text(text)
+    timed = '"seconds": {"restore": 0.1}, "bpp"'
+    edit_lines(run.path, lambda text: of_luma(text.replace('"bpp"', timed)))
     material = FigureData(run, draws=DRAWS)
     panel = ("fidelity", "jpeg")
 

@@ -122,6 +122,11 @@ def test_detail_adds_every_metric(directory):
     assert {"mIoU", "aAcc", "mAcc", "IoU/background", "IoU/thing"} <= metrics
 
 
+def run_notes(table):
+    """The notes but for the one that these masks, all of one class, have."""
+    return tuple(note for note in table.notes if "one class" not in note)
+
+
 def test_failed_and_missing_images_are_counted_in_the_notes(directory):
     manifest = manifest_json(directory)
     manifest["data_set"]["images"] = 5
@@ -146,7 +151,7 @@ def test_a_cell_without_weights_is_a_dash_and_says_why(directory):
 
     assert table.rows[1].text("arcnn") == "–"
     assert "empty: arcnn has no checkpoint for QF 20." in table.notes
-    assert build_table(directory, {"segmentation/arcnn-q10"}).notes == ()
+    assert run_notes(build_table(directory, {"segmentation/arcnn-q10"})) == ()
 
 
 def test_an_undefined_number_is_a_dash_and_says_so(directory, monkeypatch):
@@ -155,7 +160,9 @@ def test_an_undefined_number_is_a_dash_and_says_so(directory, monkeypatch):
     table = build_table(directory, {"segmentation/jpeg-q20"})
 
     assert [row.text("jpeg") for row in table.rows] == ["–"]
-    assert table.notes == ("undefined: mIoU has no value over the images of segmentation/jpeg-q20",)
+    assert run_notes(table) == (
+        "undefined: mIoU has no value over the images of segmentation/jpeg-q20",
+    )
 
 
 def test_the_metric_cache_follows_the_records(directory):
@@ -207,12 +214,12 @@ def test_a_cell_without_any_record_yet_is_said(directory):
 
 
 def test_cells_measured_with_another_version_than_the_rest_are_said(directory):
-    assert not build_table(directory).notes
+    assert not run_notes(build_table(directory))
     manifest = manifest_json(directory)
     manifest["cells"][1]["inputs"] = {"torch": "2.15", "qf": 10}
     write_manifest(directory, manifest)
 
-    assert build_table(directory).notes == (
+    assert run_notes(build_table(directory)) == (
         "mixed: the cells of segmentation were not measured with the same torch; "
         "run the whole study again to compare them",
     )

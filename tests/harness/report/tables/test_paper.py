@@ -87,7 +87,9 @@ def test_what_was_not_measured_is_named_with_a_command_that_a_study_can_be_read_
     study = read_study(None, flags)
     assert study.dataset == "path/to/live1"
     assert study.qf == (10, 20, 30, 40)
-    assert set(study.restorers) >= {"jpeg", "dagn", "mine_50%"}
+    assert set(study.restorers) >= {"jpeg", "dagn"}
+    assert "mine_50%" not in study.restorers  # neither registered nor a file of the study
+    assert "No command names mine_50%" in gap
 
 
 def test_a_cell_that_cannot_be_there_is_not_asked_for(live1):
