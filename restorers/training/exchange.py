@@ -60,11 +60,13 @@ def cost_of_exchange(
         ]
         guides = [network.guidance(image) for image in padded]
         losses = []
-        for index, (image, original) in enumerate(zip(padded, originals, strict=True)):
+        for index, (image, given, original) in enumerate(
+            zip(padded, compressed, originals, strict=True)
+        ):
             own, other = guides[index], guides[(index + 1) % len(guides)]
             height, width = original.shape[:2]
             right, wrong = (
-                psnr(original, to_pixels(network.decode(image, guidance))[:height, :width])
+                psnr(original, to_pixels(network.decode(image, guidance), given)[:height, :width])
                 for guidance in (own, exchanged(own, other, module))
             )
             losses.append(right - wrong)
