@@ -84,6 +84,9 @@ def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
         request: what to do.
         say: told what is being done, a line at a time.
 
+    Returns:
+        The table. Ctrl-C while networks are timed ends that; a note names those without a time.
+
     Raises:
         UserError: an unknown restorer or size, one without a network, no CUDA device.
     """
@@ -103,10 +106,7 @@ def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
             "calls after a warm-up, from tensors to a tensor, with random weights: neither time "
             "nor memory depends on their values."
         )
-        rate = measured_rate(request.device, threads)
-        for index, row in enumerate(rows):
-            rows[index], note = _timed(row, request, threads, rate, say)
-            notes += note
+        notes += _time_all(rows, request, threads, say)
     published = {}
     if request.side == REFERENCE_SIDE and all(row.size == REFERENCE_SIZE for row in rows):
         published = read_published()
@@ -166,6 +166,27 @@ def _counted(name: str, restorer: type[Restorer], preset: str, side: int) -> Cos
         warnings.simplefilter("ignore")  # of the networks' own libraries
         cost = restorer.cost(preset, side, side)
     return CostRow(name, preset, cost.parameters, cost.macs, cost.macs_by_output)
+
+
+def _time_all(
+    rows: list[CostRow], request: CostRequest, threads: int, say: Callable[[str], None]
+) -> list[str]:
+    """Put times into the rows; what there is to say of them.
+
+    An interruption ends the timing, not the table: what was timed until then stays.
+    """
+    notes: list[str] = []
+    index = 0
+    try:
+        rate = measured_rate(request.device, threads)
+        for index, row in enumerate(rows):
+            rows[index], note = _timed(row, request, threads, rate, say)
+            notes += note
+    except KeyboardInterrupt:
+        rest = ", ".join(row.restorer for row in rows[index:])
+        notes.append(f"Interrupted: not timed are {rest}.")
+        say(notes[-1])
+    return notes
 
 
 def _timed(

@@ -108,6 +108,23 @@ def test_a_network_that_fails_leaves_its_cells_empty_and_says_why(world, monkeyp
     assert "fbcnn not timed: out of memory." in found.notes
 
 
+def test_an_interruption_keeps_what_was_timed_and_names_the_rest(world, monkeypatch):
+    calls = []
+
+    def measure(job):
+        calls.append(job.restorer)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return Timing(7.0, None, job.repeats)
+
+    monkeypatch.setattr(harness.tools.cost, "measure", measure)
+
+    found, _ = table(budget=1e6)
+
+    assert [row.milliseconds for row in found.rows] == [7.0, None]
+    assert "Interrupted: not timed are fbcnn." in found.notes
+
+
 def test_without_time_nothing_runs(world):
     found, said = table(timed=False)
 
