@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +22,19 @@ def list_(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A restorer, model, data set, ... or run directory.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A restorer, model, data set, ..., a run directory, or `licences`."),
+    ],
 ) -> None:
     """Show what is known about a name, its cards included, or about a run directory."""
-    from harness.tools.describe import show_lines
+    if name in ("licences", "licenses"):
+        from harness.tools.licences import licence_lines as lines
+    else:
+        from harness.tools.describe import show_lines
 
-    write("\n".join(show_lines(name)).rstrip() + "\n")
+        lines = partial(show_lines, name)
+    write("\n".join(lines()).rstrip() + "\n")
 
 
 def train(

@@ -77,7 +77,10 @@ def run(
         typer.Option("--output", help="Run directory; results/runs/<study> by default."),
     ] = None,
     study: Annotated[
-        Path | None, typer.Option("--study", help="A study as YAML; flags are laid over it.")
+        Path | None,
+        typer.Option(
+            "--study", help="A study as YAML, or `embedded`, `table_v`; flags are laid over it."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seeds every generator.")] = None,
     show_study: Annotated[

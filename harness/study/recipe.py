@@ -8,23 +8,19 @@ from pathlib import Path
 import yaml
 
 from harness.assets.disk import writing
+from harness.assets.shipped import shipped_file
 from harness.errors import UserError
 from harness.plugins import Json, registry
 from harness.study.study import stable_hash
 
 
 def find_recipe(name: str) -> Path:
-    """A recipe by path, or by name under ``configs/train``.
+    """A recipe by path, or by name among those that are shipped.
 
     Raises:
         UserError: there is none (the known ones are named).
     """
-    for path in (Path(name), Path("configs") / "train" / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    known = sorted(path.stem for path in (Path("configs") / "train").glob("*.yaml"))
-    listed = ", ".join(known) or "none here; run from the project's folder"
-    raise UserError(f"No training recipe '{name}'. Recipes in configs/train: {listed}.")
+    return shipped_file(name, "configs/train", "training recipe")
 
 
 def read_recipe(path: Path) -> Json:

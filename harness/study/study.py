@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from harness.assets.shipped import shipped_file
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def read_study(path: Path | None, flags: Mapping[str, object]) -> Study:
     """The study of a YAML file with the flags that were given laid over it.
 
     Args:
-        path: a YAML mapping of `Study` fields, or None.
+        path: a YAML mapping of `Study` fields, or the name of one that is shipped, or None.
         flags: values by field; None and empty lists mean the flag was not given.
 
     Raises:
@@ -138,6 +139,8 @@ def read_study(path: Path | None, flags: Mapping[str, object]) -> Study:
     """
     values: dict[str, object] = {}
     if path is not None:
+        if not path.suffix:
+            path = shipped_file(str(path), "configs", "study")
         try:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:

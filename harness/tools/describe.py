@@ -80,7 +80,7 @@ def show_lines(name: str) -> Iterator[str]:
         yield f"  declared by {entry.origin} as {entry.target}"
         yield ""
         yield from ("  " + line for line in (inspect.getdoc(thing) or "").splitlines())
-        for card in _cards(thing):
+        for card in cards_of(thing):
             yield ""
             yield from card_yaml(read_card(card)).splitlines()
         yield ""
@@ -92,8 +92,8 @@ def _all_entries() -> Iterator[registry.Entry]:
             yield from entries.declarations(name)
 
 
-def _cards(thing: object) -> list[Path]:
-    """The cards of what can have some."""
+def cards_of(thing: object) -> list[Path]:
+    """The cards of a restorer, a data set or a vision model; nothing else has any."""
     from harness.plugins import DataSet, Restorer, VisionModel
 
     if isinstance(thing, type) and issubclass(thing, Restorer | DataSet | VisionModel):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from harness.assets.shipped import shipped_folder
 from harness.errors import UserError
 from harness.records.schema import CellEntry
 
@@ -160,8 +161,8 @@ def roman_number(text: str) -> str:
     return plain
 
 
-FOLDER = Path(__file__).parents[3] / "results" / "reference"
-"""The published figures; a checkout has them, a wheel has not."""
+FOLDER = shipped_folder("results/reference")
+"""The published figures."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,6 @@ def read_figures(number: str, folder: Path = FOLDER) -> PublishedFigures:
 def figures_missing(path: Path) -> str:
     """What to say where the published figures are not at hand."""
     return (
-        f"The paper's figures are not here: {path} is part of a checkout, not of an installed "
-        "package. Leave out --published, or install with 'pip install -e' from a checkout."
+        f"The paper's figures are not here: there is no {path}. Leave out --published, or "
+        "install the harness again."
     )

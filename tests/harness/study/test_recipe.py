@@ -88,7 +88,7 @@ def test_a_bad_recipe_is_named(tmp_path, text):
 def test_an_unknown_recipe_is_answered_with_the_known_ones(monkeypatch):
     monkeypatch.chdir(ROOT)
 
-    with pytest.raises(UserError, match=r"No training recipe 'none'. .*faster_rcnn_scenes"):
+    with pytest.raises(UserError, match=r"No training recipe 'none': .*faster_rcnn_scenes"):
         recipes.find_recipe("none")
 
 
