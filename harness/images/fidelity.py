@@ -10,6 +10,7 @@ The deblocking literature compresses and scores luma alone instead: `to_luma`, `
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ LUMA_VERSION = "2"
 
 _PEAK = 255.0
 _WINDOW, _SIGMA = 11, 1.5
-_BAND = 64  # rows of windows computed at once
+_BAND = 64  # rows computed at once, a multiple of _BLOCK: a large photograph costs no gigabytes
 _C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 _BLOCK = 8
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601
@@ -52,7 +53,7 @@ def fidelity(reference: RGB, image: RGB) -> dict[str, float]:
     return {
         "psnr": _decibel(mse),
         "ssim": _mean_ssim(reference, image),
-        "psnr_b": _decibel(mse + _blocking_effect(_rounded_luma(image))),
+        "psnr_b": _decibel(mse + _blocking_effect(image, _rounded_luma)),
     }
 
 
@@ -62,10 +63,13 @@ def to_luma(image: RGB) -> RGB:
     An image of three equal channels is taken for luma already, as the deblocking literature takes
     its grey images (Classic5) as they are.
     """
-    plane = image[..., 0]
-    if not (image == plane[..., None]).all():
-        plane = _rounded_luma(image).astype(np.uint8)
-    return np.repeat(plane[..., None], 3, axis=2)
+    bands = list(_bands(image))
+    if all((image[rows] == image[rows, :, :1]).all() for rows in bands):
+        return np.repeat(image[..., :1], 3, axis=2)
+    luma = np.empty_like(image)
+    for rows in bands:
+        luma[rows] = _rounded_luma(image[rows])[..., None]
+    return luma
 
 
 def luma_fidelity(reference: RGB, image: RGB) -> dict[str, float]:
@@ -82,14 +86,16 @@ def luma_fidelity(reference: RGB, image: RGB) -> dict[str, float]:
         ValueError: see `fidelity`.
     """
     _check(reference, image)
-    # A third is never half of one, so the nearest integer is the only one.
-    mean = ((2 * image.sum(axis=2, dtype=np.int32, keepdims=True) + 3) // 6).astype(np.uint8)
+    mean = np.empty_like(image[..., :1])
+    for rows in _bands(image):
+        # A third is never half of one, so the nearest integer is the only one.
+        mean[rows] = (2 * image[rows].sum(axis=2, dtype=np.int32, keepdims=True) + 3) // 6
     plane = reference[..., :1]
     mse = _mse(plane, mean)
     return {
         "psnr_y": _decibel(mse),
         "ssim_y": _mean_ssim(plane, mean),
-        "psnr_b_y": _decibel(mse + _blocking_effect(mean[..., 0].astype(np.float64))),
+        "psnr_b_y": _decibel(mse + _blocking_effect(mean, _first_channel)),
     }
 
 
@@ -136,7 +142,7 @@ def psnr_b(reference: RGB, image: RGB) -> float:
         ValueError: see `fidelity`.
     """
     _check(reference, image)
-    return _decibel(_mse(reference, image) + _blocking_effect(_rounded_luma(image)))
+    return _decibel(_mse(reference, image) + _blocking_effect(image, _rounded_luma))
 
 
 def _rounded_luma(image: RGB) -> NDArray[np.float64]:
@@ -145,14 +151,26 @@ def _rounded_luma(image: RGB) -> NDArray[np.float64]:
     return luma
 
 
+def _first_channel(image: RGB) -> NDArray[np.float64]:
+    return image[..., 0].astype(np.float64)
+
+
+def _bands(image: RGB) -> Iterator[slice]:
+    """The rows of an image, a few at a time."""
+    return (slice(top, top + _BAND) for top in range(0, image.shape[0], _BAND))
+
+
 def _decibel(mse: float) -> float:
     return math.inf if mse <= 0 else 10 * math.log10(_PEAK**2 / mse)
 
 
 def _mse(reference: RGB, image: RGB) -> float:
     """Mean squared error over all samples, exact up to the division."""
-    difference = np.subtract(reference, image, dtype=np.int32).ravel()
-    return float(np.square(difference).sum(dtype=np.int64)) / difference.size
+    total = 0
+    for rows in _bands(image):
+        difference = np.subtract(reference[rows], image[rows], dtype=np.int32)
+        total += int(np.square(difference).sum(dtype=np.int64))
+    return total / image.size
 
 
 def _mean_ssim(reference: RGB, image: RGB) -> float:
@@ -161,8 +179,7 @@ def _mean_ssim(reference: RGB, image: RGB) -> float:
         return math.nan
     if reference is image:  # the uncompressed image beside itself
         return 1.0
-    # One channel of a band of rows at a time: arrays that stay in the cache are three times as
-    # fast as whole ones, and a large photograph does not cost gigabytes.
+    # One channel of a band at a time: arrays that stay in the cache are three times as fast.
     total, count = 0.0, 0
     for top in range(0, height - _WINDOW + 1, _BAND):
         rows = slice(top, top + _BAND + _WINDOW - 1)
@@ -195,7 +212,7 @@ def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     return blurred[margin:-margin, margin:-margin]
 
 
-def _blocking_effect(luma: NDArray[np.float64]) -> float:
+def _blocking_effect(image: RGB, luma_of: Callable[[RGB], NDArray[np.float64]]) -> float:
     """Blocking effect factor of luma (Yim & Bovik 2011, eq. 8-12), in squared grey levels.
 
     The mean squared step across the borders of 8×8 blocks less that everywhere else, in both
@@ -204,16 +221,22 @@ def _blocking_effect(luma: NDArray[np.float64]) -> float:
     less that for the rest: those there are only where 8 divides both sides. 0 where a side is
     shorter than a block (the weight would exceed 1 and end at infinity), and where the counts say
     that there is no border.
+
+    Args:
+        image: (height, width, channels).
+        luma_of: gives rows of it as luma in whole grey levels, so that every sum is exact.
     """
-    height, width = (int(side) for side in luma.shape)
+    height, width = (int(side) for side in image.shape[:2])
     if min(height, width) < _BLOCK:
         return 0.0
     border_sum = other_sum = 0.0
-    for plane in (luma, luma.T):
-        steps = np.square(plane[1:] - plane[:-1])
-        across = float(steps[_BLOCK - 1 :: _BLOCK].sum())
+    for rows in _bands(image):
+        luma = luma_of(image[rows.start : rows.stop + 1])  # and the row below, to step to
+        down = np.square(luma[1:] - luma[:-1])
+        right = np.square(np.diff(luma[:_BAND], axis=1))
+        across = float(down[_BLOCK - 1 :: _BLOCK].sum() + right[:, _BLOCK - 1 :: _BLOCK].sum())
         border_sum += across
-        other_sum += float(steps.sum()) - across
+        other_sum += float(down.sum() + right.sum()) - across
     border_count = height * (width / _BLOCK - 1) + width * (height / _BLOCK - 1)
     if border_count <= 0:
         return 0.0

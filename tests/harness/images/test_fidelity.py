@@ -1,5 +1,6 @@
 import csv
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -191,12 +192,42 @@ def test_ssim_is_its_definition(shape):
     )
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (17, 23), (24, 9), (8, 40)])
+@pytest.mark.parametrize(
+    "shape", [(16, 16), (17, 23), (24, 9), (8, 40), (64, 9), (65, 10), (130, 17)]
+)
 @pytest.mark.parametrize("qf", [5, 30])
 def test_psnr_b_is_its_definition(shape, qf):
     x = smooth(*shape)
     y = Jpeg().compress(x, qf).pixels
     assert psnr_b(x, y) == pytest.approx(naive_psnr_b(x, y), abs=1e-9)
+
+
+@pytest.mark.parametrize("height", [63, 64, 65, 128, 150])
+def test_whole_images_and_their_bands_say_the_same(height):
+    x = noise((height, 40), height)
+    y = perturbed(x, 20)
+
+    mse = np.mean((x.astype(float) - y) ** 2)
+    mean = np.rint(y.mean(axis=2)).astype(np.uint8)
+    grey = to_luma(x)
+    error = np.mean((grey[..., 0].astype(float) - mean) ** 2)
+
+    assert psnr(x, y) == pytest.approx(10 * math.log10(255**2 / mse), abs=1e-12)
+    assert (to_luma(x)[..., 0] == np.rint(16 + x @ np.array(LUMA))).all()
+    assert luma_fidelity(grey, y)["psnr_y"] == pytest.approx(10 * math.log10(255**2 / error))
+
+
+@pytest.mark.parametrize("measure", [fidelity, luma_fidelity])
+def test_memory_does_not_grow_with_height(measure):
+    x = noise((1600, 1500), 0)
+    y = perturbed(x, 3)
+
+    tracemalloc.start()
+    measure(to_luma(x), y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 4 * x.nbytes  # as float64 the two images alone are 16 times an image
 
 
 def test_psnr_of_a_known_error():
