@@ -34,6 +34,7 @@ class JpegReference(Restorer):
     """No restoration: the decoded file, which every restorer has to beat."""
 
     name = "jpeg"
+    thread_safe = True
 
     def fingerprint(self, qf: int) -> dict[str, str]:
         """The same at every ``qf``: what the codec did is the codec's fingerprint."""

@@ -11,7 +11,8 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.plugins import Task, registry
+from harness.assets.reading import load_json
+from harness.plugins import Task, reference_metrics, registry
 from harness.plugins.record import Record
 from harness.records.atomic import finite
 from harness.records.run_directory import RunDirectory
@@ -35,6 +36,7 @@ class CellResult:
         bpp: mean bits per pixel of the images in the number.
         measured: ids of the images in the number.
         lossless: those whose pixels are equal to the originals', so that their PSNR is infinite.
+        tiled: those that were restored in tiles because memory ran out.
     """
 
     cell: CellEntry
@@ -45,6 +47,7 @@ class CellResult:
     bpp: float
     measured: frozenset[str] = frozenset()
     lossless: tuple[str, ...] = ()
+    tiled: tuple[str, ...] = ()
 
     @property
     def condition(self) -> Condition:
@@ -90,6 +93,7 @@ def measure(directory: RunDirectory, keys: Collection[str] | None = None) -> lis
                 bpp=bpp,
                 measured=frozenset(good),
                 lossless=tuple(i for i, r in good.items() if math.inf in r.fidelity.values()),
+                tiled=tuple(i for i, r in good.items() if r.tile is not None),
             )
         )
     return results
@@ -125,7 +129,7 @@ def _metrics(
     """The task's metrics, from the cache when it is of the same ``state``."""
     path = directory.path / "metrics" / f"{cell.key}.{cell.fingerprint[:12]}.json"
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-        cached = json.loads(path.read_text(encoding="utf-8"))
+        cached = load_json(path.read_text(encoding="utf-8"))
         if cached["state"] == state:
             return {name: float(value) for name, value in cached["metrics"].items()}
     metrics: dict[str, float] = task.metrics(records, directory.truth(cell.task))
@@ -146,6 +150,8 @@ def write_cache(path: Path, content: bytes) -> None:
 def cell_state_hash(directory: RunDirectory, cell: CellEntry, version: str) -> str:
     """A hash of all that a cell's metrics are computed from, for caches of them."""
     digest = hashlib.sha256(version.encode())
+    if reference_metrics():
+        digest.update(b"by the reference implementation")
     digest.update(directory.record_file(cell).content_hash().encode())
     truth = directory.truth_path(cell.task)
     if truth.is_file():

@@ -45,6 +45,7 @@ class _AdoptedRestorer(Restorer):
         self.name, self.multi_model = given.name, given.multi_model
         self.year, self.reference = given.year, given.reference
         self.needs_jpeg = getattr(given, "needs_jpeg", False)
+        self.thread_safe = getattr(given, "thread_safe", False)
 
     def prepare(self, qf: int) -> None:
         self._given.prepare(qf)

@@ -16,8 +16,9 @@ from harness.api.parts import Part
 from harness.api.process_state import preserve_process_state
 from harness.api.restorers import ReadyRestorer
 from harness.api.run import Run
+from harness.assets.programs import trusting
 from harness.engine import MAX_EQUAL_FAILURES
-from harness.errors import UserError
+from harness.errors import UserError, no_exit
 from harness.records.run_directory import RunDirectory
 from harness.study.overrides import Overrides
 from harness.study.study import Study, read_study
@@ -54,13 +55,8 @@ class Fields(TypedDict, total=False):
 
 
 _KEYWORDS = (
-    "output",
-    "workers",
-    "gate",
-    "fail_fast",
-    "retry_failed",
-    "max_equal_failures",
-    "progress",
+    *("output", "workers", "gate", "fail_fast", "retry_failed"),
+    *("max_equal_failures", "max_failures", "progress", "trust_code"),
 )
 
 
@@ -73,7 +69,9 @@ def evaluate(
     fail_fast: bool = False,
     retry_failed: bool = False,
     max_equal_failures: int = MAX_EQUAL_FAILURES,
+    max_failures: int | str | None = None,
     progress: bool | None = None,
+    trust_code: bool = False,
     **fields: Unpack[Fields],
 ) -> Run:
     """Measure a study, or what is missing of it, as ``harness run`` does.
@@ -83,7 +81,8 @@ def evaluate(
 
     Nothing goes to standard output, and nothing is downloaded. It may be called from any thread,
     from a running event loop (which waits), and again and again; two calls at the same moment
-    take turns.
+    take turns. The models run in this very process, whose objects they may be: what hangs or
+    crashes here is not ended and gone on without, as ``harness run`` does it.
 
     Args:
         study: a `Study`, a mapping of its fields, or the path of a YAML file.
@@ -96,8 +95,11 @@ def evaluate(
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; what it lacks is
             left for the next call, and a notice says so. 0: never.
+        max_failures: raise when more images than that failed, by number or as a share such as
+            ``"5%"``; what is computed is kept.
         progress: tell on standard error what goes on: a bar on a terminal, a line every 15 seconds
             elsewhere. None: in an interactive session (a notebook, a prompt), not in a script.
+        trust_code: run TorchScript files, which are programs and may do anything to your files.
         **fields: fields of the study, laid over ``study``: ``task``, ``qf``, ``dataset``,
             ``restorers``, ``limit``... What stands in ``restorers`` is a name, a function of an
             RGB image, a `torch.nn.Module`, a `harness.restorer`, or a `harness.plugins.Restorer`;
@@ -130,7 +132,7 @@ def evaluate(
     _warn_of_unknown_code(overrides)
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
-    with preserve_process_state(), _logging(shown):
+    with preserve_process_state(), _logging(shown), trusting(trust_code), no_exit():
         plans = make_plans(merged, where, gate, overrides)
         parts: list[Part] = []
         notices: list[str] = []
@@ -153,13 +155,14 @@ def evaluate(
                 workers=workers,
                 gate=gate,
                 max_equal_failures=most,
+                max_failures=None if max_failures is None else str(max_failures),
             )
             if shown:
                 sys.stderr.writelines(f"{sentence}\n" for sentence in outcome.stopped)
             forget_cells(directory, unrepeatable)
             keys = frozenset({cell.key for cell in plan.cells} | set(plan.skipped))
             parts.append(Part(directory, keys))
-            notices += [*plan_notices, *outcome.stopped]
+            notices += [*plan_notices, *outcome.notices, *outcome.stopped]
             failed |= outcome.failed
             computed += outcome.computed
             images += len(plan.images)
@@ -175,14 +178,16 @@ def evaluate(
         notices=tuple(dict.fromkeys(notices)),
         failed=failed,
         overrides=overrides,
+        trust_code=trust_code,
     )
 
 
-def open(path: str | os.PathLike[str]) -> Run:
+def open(path: str | os.PathLike[str], *, trust_code: bool = False) -> Run:
     """The numbers of a run directory that is there already; nothing is run.
 
     Args:
         path: a run directory, or the folder of several whose tasks differ, as ``auto`` makes it.
+        trust_code: let panels run the TorchScript files and the Python configs that it names.
 
     Raises:
         UserError: it is none.
@@ -191,12 +196,12 @@ def open(path: str | os.PathLike[str]) -> Run:
     inner = sorted(directory.path.glob("*/manifest.json"))
     if directory.manifest_path.exists() or not inner:
         directory.manifest()
-        return Run((Part(directory),))
+        return Run((Part(directory),), trust_code=trust_code)
     parts = [Part(RunDirectory(manifest.parent)) for manifest in inner]
     tasks = [task for part in parts for task in {cell.task for cell in part.cells}]
     if len(tasks) > len(set(tasks)):
         directory.manifest()  # raises: it is none, and names those in it
-    return Run(tuple(parts))
+    return Run(tuple(parts), trust_code=trust_code)
 
 
 def _file_and_values(study: Any, fields: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:

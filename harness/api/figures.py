@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from harness.api.arguments import to_names, to_path, whole
 from harness.api.parts import DRAWS, RunParts
 from harness.api.process_state import preserve_process_state
+from harness.assets.programs import trusting
 from harness.errors import UserError
 from harness.report.panel_index import Panel, PanelKey
 
@@ -178,7 +179,7 @@ class PicturedRun(RunParts):
         )
         where = part.directory.path / "panels" if folder is None else to_path(folder, "folder")
         options = PanelOptions(where, overrides=self.overrides)
-        with _warning() as say:
+        with _warning() as say, trusting(self.trust_code):
             panels = Panels(make_panels(part.directory, request, options, say))
         panels.folder = where
         return panels
@@ -216,7 +217,7 @@ class PicturedRun(RunParts):
         first: list[PanelKey] = []
         note = ""
         if count:
-            with _warning() as say:
+            with _warning() as say, trusting(self.trust_code):
                 first, note = panels_for_page(part.directory, count, say, overrides=self.overrides)
                 if note:
                     say(note)

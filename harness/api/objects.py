@@ -59,7 +59,7 @@ def split_objects(values: dict[str, Any]) -> tuple[dict[str, Any], Overrides]:
                 raise UserError(f"Two {task} models given: {models[task].name} and {model.name}.")
             models[task] = adopt_model(model)
     plain = {key: _plain(value) for key, value in values.items()}
-    return plain, Overrides(restorers, data_set, models)
+    return plain, Overrides(restorers, data_set, models, called=True)
 
 
 def check_models(study: Study, overrides: Overrides) -> None:

@@ -54,6 +54,7 @@ class RunParts:
     notices: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     overrides: Overrides = field(default=NO_OVERRIDES, compare=False)
+    trust_code: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         """What was measured, and where the records are."""

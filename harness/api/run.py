@@ -27,6 +27,7 @@ class Run(ComparedRun, PicturedRun):
         notices: what was to be said before the numbers.
         failed: image id to the sentence saying why it is in no number, over all parts.
         overrides: what was given as objects, not by name, as it was then; panels run it again.
+        trust_code: panels may run TorchScript files again.
     """
 
     def table(self, detail: bool = False, draws: int = DRAWS) -> ShownFrame:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_validator
 
 from harness.assets.disk import writing
+from harness.assets.reading import load_yaml, open_regular
 from harness.errors import UserError
 
 
@@ -49,7 +50,7 @@ def settings() -> dict[str, str]:
     """
     path = settings_path()
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = load_yaml(path)
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError, ValueError) as error:
@@ -151,7 +152,7 @@ def read_card(path: Path) -> Card:
         UserError: the file is missing, is no YAML, or does not fit the schema.
     """
     try:
-        return Card.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Card.model_validate(load_yaml(path))
     except OSError as error:
         raise UserError(
             f"No card at {path}: {error.strerror}. Restore the file, or train it again "
@@ -182,9 +183,13 @@ def write_card(card: Card, path: Path) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file, lower-case hex."""
+    """The sha256 of a file, lower-case hex.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

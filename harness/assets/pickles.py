@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import pickle
 import re
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.assets.programs import is_torchscript, torch_would_run
 from harness.errors import UserError
 
 
@@ -37,6 +39,7 @@ def load_pickle(path: Path, stand_ins: bool = False) -> Any:
     """
     import torch
 
+    refuse_programs(path)
     try:
         with _stand_ins(path) if stand_ins else contextlib.nullcontext():
             # Mapped where the format allows it: reading the names then costs nothing.
@@ -49,6 +52,24 @@ def load_pickle(path: Path, stand_ins: bool = False) -> Any:
         raise UserError(_refusal(path, str(error))) from error
     except Exception as error:  # damaged files fail in torch in many ways
         raise UserError(_damaged(path)) from error
+
+
+def refuse_programs(path: Path) -> None:
+    """Refuse what torch reads by other means, some of its releases whatever they are told.
+
+    Raises:
+        UserError: the file is a TorchScript archive, or a tar archive of torch's first years.
+    """
+    if is_torchscript(path) or torch_would_run(path):
+        raise UserError(
+            f"{path} is TorchScript, a program, and no weights alone, so it is not loaded here: "
+            "ask for its state_dict. Whoever trusts it runs it by its path alone, --trust-code."
+        )
+    if path.is_file() and tarfile.is_tarfile(path):
+        raise UserError(
+            f"{path} is of before torch 0.2 (a tar archive), whose reading could run code, so it "
+            "is not loaded. Load it where you trust it, and save it again with torch.save."
+        )
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.assets.offline import enforce, offline
+from harness.assets.programs import trust_code
+from harness.assets.reading import PIXELS_VARIABLE, max_pixels
 from harness.errors import HarnessError, UserError
 from harness.text import csv, printable, styled
 
@@ -37,7 +39,8 @@ def common_options(arguments: list[str]) -> tuple[list[str], bool]:
         The other arguments, and whether tracebacks are wanted.
 
     Raises:
-        UserError: ``--data-root`` names no folder; it may not be there yet.
+        UserError: ``--data-root`` names no folder; it may not be there yet. ``--max-pixels`` is no
+            number.
     """
     rest: list[str] = []
     debug, waiting = False, iter(arguments)
@@ -47,6 +50,12 @@ def common_options(arguments: list[str]) -> tuple[list[str], bool]:
             debug = True
         elif argument == "--offline":
             enforce()
+        elif argument == "--trust-code":
+            trust_code()
+        elif name == "--max-pixels":
+            # What is missing is no number.
+            os.environ[PIXELS_VARIABLE] = (value if equals else next(waiting, "")) or "?"
+            max_pixels()
         elif name == "--data-root":
             folder = value if equals else next(waiting, "")
             if not folder:

@@ -22,7 +22,8 @@ from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.table import table
 from harness.cli.verify import verify
-from harness.errors import HarnessError
+from harness.engine.heartbeats import UNWATCHED, Watch
+from harness.errors import HarnessError, no_exit
 
 app = typer.Typer(
     name="harness",
@@ -43,6 +44,14 @@ def _main(
     offline: Annotated[
         bool, typer.Option("--offline", help="Open no network connection, whatever happens.")
     ] = False,
+    trust_code: Annotated[
+        bool,
+        typer.Option("--trust-code", help="Run TorchScript files: programs, not weights alone."),
+    ] = False,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option("--max-pixels", help="Refuse larger images; 178956970 by default, 0: none."),
+    ] = None,
     data_root: Annotated[
         Path | None, typer.Option("--data-root", help="Folder of the data sets; $HARNESS_DATA.")
     ] = None,
@@ -80,19 +89,24 @@ def _leave(code: int) -> None:
     sys.exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], watch: Watch) -> int:
     """Carry the command out; its exit code."""
     # Typer converts every argument by pydantic, whose import takes longer than listing does.
     plain = len(arguments) <= 2 and not any(word.startswith("-") for word in arguments)
     if plain and arguments[:1] == ["list"]:
         assets.list_(*arguments[1:])
         return 0
-    code = app(arguments, prog_name="harness", standalone_mode=False)
+    with no_exit():
+        code = app(arguments, prog_name="harness", standalone_mode=False, obj=watch)
     return code if isinstance(code, int) else 0
 
 
-def main() -> None:
-    """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted."""
+def main(watch: Watch = UNWATCHED) -> None:
+    """Run the command. Exit 0; 2 for the user's mistakes; 1 for failures; 130 when interrupted.
+
+    Args:
+        watch: told by ``harness run`` where it is.
+    """
     debug = "--debug" in sys.argv
     signal.signal(signal.SIGTERM, _interrupt)
     for stream in (sys.stdout, sys.stderr):
@@ -102,7 +116,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch(vision)?(\.|$)")
     try:
         arguments, debug = common_options(sys.argv[1:])
-        _leave(_run(arguments))
+        _leave(_run(arguments, watch))
     except HarnessError as error:
         if debug:
             raise

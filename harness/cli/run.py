@@ -11,6 +11,7 @@ import typer
 from harness.cli.console import check_format, print_table, say, write
 from harness.cli.options import DRAWS, Detail, Draws, Format
 from harness.engine import MAX_EQUAL_FAILURES
+from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _TASKS = "detection, segmentation, classification, fidelity."
 
 
 def run(
+    context: typer.Context,
     task: Annotated[
         list[str] | None,
         typer.Option("--task", metavar="NAMES", help=_TASKS),
@@ -86,6 +88,10 @@ def run(
     show_study: Annotated[
         bool, typer.Option("--show-study", help="Print the merged study and stop.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what there is to compute and how long it takes."),
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
     ] = False,
@@ -101,6 +107,24 @@ def run(
             help="N images in a row that fail alike stop a cell; 0: never.",
         ),
     ] = MAX_EQUAL_FAILURES,
+    max_failures: Annotated[
+        str | None,
+        typer.Option(
+            "--max-failures",
+            metavar="N|SHARE",
+            help="Stop when more images than that failed: 10, or 5%.",
+        ),
+    ] = None,
+    image_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--image-timeout",
+            min=0,
+            metavar="SECONDS",
+            help="An image that takes longer has failed; 0: never. Ten times the slowest so far, "
+            "a minute at least.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
@@ -121,6 +145,7 @@ def run(
 
     NAMES and NUMBERS are comma-separated lists, or the option is repeated.
     """
+    from harness.engine.failures import allowed_failures
     from harness.study.study import read_study, study_yaml
 
     flags = {
@@ -151,13 +176,20 @@ def run(
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         max_equal_failures=max_equal_failures,
+        max_failures=max_failures,
         workers=workers,
         gate=not no_sanity_check,
         detail=detail,
         format=format,
         draws=draws,
     )
-    run_studies(merged, options)
+    if dry_run:
+        _forecast(merged, options)
+        return
+    allowed_failures(max_failures, 1)  # a mistake is said before anything is loaded
+    watch = context.find_object(Watch) or UNWATCHED
+    watch.limit(image_timeout)
+    run_studies(merged, options, watch)
 
 
 @dataclass(frozen=True)
@@ -169,6 +201,7 @@ class RunOptions:
         fail_fast: stop at the first image that fails.
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; 0: never.
+        max_failures: stop when more images than that failed, see `harness.engine.local.run`.
         workers: images at a time.
         gate: hold the vision models against their published scores.
         detail: print every metric.
@@ -180,6 +213,7 @@ class RunOptions:
     fail_fast: bool
     retry_failed: bool
     max_equal_failures: int
+    max_failures: str | None
     workers: int | None
     gate: bool
     detail: bool
@@ -187,7 +221,22 @@ class RunOptions:
     draws: int
 
 
-def run_studies(study: Study, options: RunOptions) -> None:
+def _forecast(study: Study, options: RunOptions) -> None:
+    """Print what a study would take, or the several that ``auto`` makes of it."""
+    from harness.engine.workers import default_workers
+    from harness.records.run_directory import RunDirectory
+    from harness.study.planned_runs import make_plans
+    from harness.tools.forecast import forecast, forecast_lines
+
+    for plan, notices, path in make_plans(study, options.output, options.gate):
+        for notice in notices:
+            say(notice)
+        directory = RunDirectory(path)
+        told = forecast(plan, directory, options.workers or default_workers())
+        write("\n".join(forecast_lines(plan, directory, told)) + "\n")
+
+
+def run_studies(study: Study, options: RunOptions, watch: Watch = UNWATCHED) -> None:
     """Run a study, or the several that ``auto`` makes of it, and print a table for each.
 
     Raises:
@@ -197,14 +246,16 @@ def run_studies(study: Study, options: RunOptions) -> None:
 
     failed = []
     for plan, notices, path in make_plans(study, options.output, options.gate):
-        for notice in notices:
-            say(notice)
-        failed += _run(plan, path, options)
+        if f"notices {path}" not in watch.past.kept:  # a process before this one died
+            for notice in notices:
+                say(notice)
+            watch.keep(f"notices {path}", True)
+        failed += _run(plan, path, options, watch)
     if failed:
         raise UserError(failed[0])
 
 
-def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
+def _run(plan: Plan, path: Path, options: RunOptions, watch: Watch) -> list[str]:
     """Run one study and print its table; what to say of failed images."""
     from harness.engine.local import run
     from harness.engine.progress import ConsoleProgress, error_console
@@ -222,6 +273,8 @@ def _run(plan: Plan, path: Path, options: RunOptions) -> list[str]:
             workers=options.workers,
             gate=options.gate,
             max_equal_failures=options.max_equal_failures,
+            max_failures=options.max_failures,
+            watch=watch,
         )
     except KeyboardInterrupt:
         say(f"Stopped. Records are kept in {directory.path}; the same command goes on from there.")

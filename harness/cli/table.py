@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -59,6 +60,14 @@ def table(
     standalone: Annotated[
         bool, typer.Option("--standalone", help="With --format latex: a whole document.")
     ] = False,
+    reference_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--reference-metrics",
+            envvar="HARNESS_REFERENCE_METRICS",
+            help="Score boxes by pycocotools itself: the same figures, more slowly.",
+        ),
+    ] = False,
     detail: Detail = False,
     draws: Draws = DRAWS,
     format: Annotated[
@@ -69,6 +78,8 @@ def table(
     ] = None,
 ) -> None:
     """Print the table of a run directory, or a table of the paper, from records alone."""
+    if reference_metrics:
+        os.environ["HARNESS_REFERENCE_METRICS"] = "1"
     directories = directories or []
     _check(format, output, number, published, detail, time, standalone, directories)
     if summary:

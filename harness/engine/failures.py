@@ -33,6 +33,8 @@ def failure_sentence(who: str, image_id: str, error: BaseException) -> str:
         return f"{who} failed on {image_id}: it called sys.exit({error.code!r:.80})"
     kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     reason = " ".join(str(error).split())  # torch's messages have several lines
+    if isinstance(error, MemoryError) and not reason:
+        reason = "memory ran out; --workers 1 needs the least"
     return f"{who} failed on {image_id}: {kind}{reason}"
 
 
@@ -66,16 +68,53 @@ def check_restored(name: str, original: RGB, restored: Restored) -> None:
         )
 
 
+def allowed_failures(most: str | None, images: int) -> int | None:
+    """The images that may fail; None: all.
+
+    Args:
+        most: a number, or a share of the images such as ``5%``.
+        images: how many there are.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if most is None:
+        return None
+    try:
+        if most.endswith("%"):
+            share = float(most[:-1]) / 100
+            if 0 <= share <= 1:
+                return math.floor(share * images)
+        elif (number := int(most)) >= 0:
+            return number
+    except ValueError:
+        pass
+    raise UserError(
+        f"--max-failures {most!r:.40} is neither a number of images nor a share of them: 10, or 5%."
+    )
+
+
 class Failures:
-    """Why images failed: of each all reasons, one for every restorer and every kind of failure."""
+    """Why images failed: of each all reasons, one for every restorer and every kind of failure.
+
+    Attributes:
+        last: the sentence that came last.
+    """
 
     def __init__(self) -> None:
         self._reasons: dict[str, dict[tuple[str, str], str]] = {}
+        self.last = ""
+
+    @property
+    def images(self) -> int:
+        """How many failed."""
+        return len(self._reasons)
 
     def add(self, cell: Cell, record: Record) -> None:
         """Take notice of a record; of one that did not fail there is nothing to say."""
         if record.error is None:
             return
+        self.last = record.error
         reasons = self._reasons.setdefault(record.image, {})
         if record.error not in reasons.values():
             # The same at several QFs is said once.
@@ -104,7 +143,7 @@ class EqualFailures:
     def count(self, cell: Cell, record: Record, image: ImageRef) -> None:
         """Take notice of a record, in the order in which they come."""
         if record.error is None:
-            self._rows.pop(cell, None)
+            self.end_row(cell)
             return
         sentence = record.error.replace(str(image.path), "").replace(image.id, "")
         sentence = _NUMBER.sub("", sentence)
@@ -113,6 +152,10 @@ class EqualFailures:
         self._rows[cell] = sentence, length
         if length == self.most:
             self.stopped[cell] = record.error
+
+    def end_row(self, cell: Cell) -> None:
+        """An image went through."""
+        self._rows.pop(cell, None)
 
     def sentence(self, cell: Cell, left: int) -> str:
         """What the user must know of a cell that was stopped.

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import partial
 
-from harness.analysis.metrics import counted, headline, measure, printed, scaled
 from harness.analysis.sanity_check import check
 from harness.engine import MAX_EQUAL_FAILURES
-from harness.engine.failures import EqualFailures, Failures
+from harness.engine.failures import EqualFailures, allowed_failures
+from harness.engine.heartbeats import UNWATCHED, Watch
+from harness.engine.ledger import Ledger, Outcome
 from harness.engine.manifest import check_same_study, write_manifest
 from harness.engine.progress import Progress, Silent
 from harness.engine.workers import Job, default_workers, process_images
-from harness.errors import HarnessError, ImageError
-from harness.plugins import registry
+from harness.errors import HarnessError
 from harness.records.run_directory import RunDirectory
 from harness.study.plan import Plan
 from harness.study.study import Cell, Condition
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run did.
-
-    Attributes:
-        total: records of the plan's cells.
-        computed: records added by this run.
-        failed: image id to why it failed, over all cells of the plan.
-        reasons: the same, a sentence for each restorer's failure.
-        stopped: a sentence for each cell that was given up.
-    """
-
-    total: int
-    computed: int
-    failed: dict[str, str]
-    stopped: tuple[str, ...] = ()
-    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run(
@@ -51,6 +28,8 @@ def run(
     workers: int | None = None,
     gate: bool = True,
     max_equal_failures: int = MAX_EQUAL_FAILURES,
+    max_failures: str | None = None,
+    watch: Watch = UNWATCHED,
 ) -> Outcome:
     """Compute the records that are missing; nothing when the study is complete.
 
@@ -67,12 +46,15 @@ def run(
             never on a subset.
         max_equal_failures: so many images in a row that fail alike stop a cell: what it lacks is
             left for the next run. 0: never.
+        max_failures: stop when more images than that failed: a number, or a share such as ``5%``.
+        watch: told where the workers are, so that the process can be ended where one hangs.
 
     Raises:
-        UserError: the directory holds another study or is being written to.
+        UserError: the directory holds another study or is being written to, or ``max_failures``
+            is none.
         ImageError: an image failed and ``fail_fast`` is set.
-        HarnessError: the disk is full, or the sanity check, which what it needs may be too damaged
-            for; everything recorded stays.
+        HarnessError: too many images failed, the disk is full, or the sanity check, which what it
+            needs may be too damaged for; everything recorded stays.
     """
     progress = progress or Silent()
     check_same_study(plan, directory)  # before the lock leaves a file in a stranger's directory
@@ -80,55 +62,75 @@ def run(
         check_same_study(plan, directory)  # another run may have begun here in between
         directory.sweep()
         write_manifest(plan, directory, gate)
-        if retry_failed:
+        if retry_failed and f"records before {directory.path}" not in watch.past.kept:
             for cell in plan.cells:
                 directory.drop_failed(cell)
-        done = {cell: directory.resume(cell) for cell in plan.cells}
-        failed = Failures()
-        for cell, kept in done.items():
-            for record in kept.values():
-                failed.add(cell, record)
-        total = len(plan.cells) * len(plan.images)
-        held = sum(len(records) for records in done.values())
-        progress.start(total, held)
-        failures = EqualFailures(max_equal_failures)
-        images = {image.id: image for image in plan.images}
-        computed: Counter[Cell] = Counter()
+        most = allowed_failures(max_failures, len(plan.images))
+        ledger = Ledger(plan, directory, progress, fail_fast, most, max_equal_failures, watch)
+        walk = _Walk(plan, ledger, watch, workers or default_workers())
         try:
+            ledger.start()
+            ledger.give_up(watch.past.given_up)
             for phase in _phases(plan, gate):
-                missing = _missing(plan, phase, done)
-                records = process_images(
-                    plan, missing, workers or default_workers(), failures.stopped
-                )
-                with closing(records):  # its threads are done before the lock goes
-                    for cell, record in records:
-                        if cell in failures.stopped:  # it was under way then
-                            continue
-                        if record.error is not None:
-                            if fail_fast:
-                                raise ImageError(f"{record.error} (stopped by --fail-fast)")
-                            failed.add(cell, record)
-                        directory.append(cell, record)
-                        computed[cell] += 1
-                        failures.count(cell, record, images[record.image])
-                        progress.advance()
-                        if len(done[cell]) + computed[cell] == len(images):
-                            progress.tell(partial(describe_cell, directory, cell))
+                walk.alone(phase)
+                walk.rest(phase)
                 if plan.gates and gate:
-                    _sanity_check(plan, directory, failures)
+                    _sanity_check(plan, directory, ledger.failures)
         finally:
             progress.stop()
         directory.compact()
-    left = {cell: len(images) - len(done[cell]) - computed[cell] for cell in failures.stopped}
-    stopped = tuple(failures.sentence(cell, left[cell]) for cell in failures.stopped if left[cell])
-    reasons = failed.sentences()
-    return Outcome(
-        total=total,
-        computed=computed.total(),
-        failed={image: "; ".join(sentences) for image, sentences in reasons.items()},
-        stopped=stopped,
-        reasons=reasons,
-    )
+    return ledger.outcome()
+
+
+class _Walk:
+    """Has the images computed, and what comes of it recorded."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, watch: Watch, workers: int) -> None:
+        self._plan, self._ledger, self._watch = plan, ledger, watch
+        self._run = str(ledger.directory.path)
+        most = watch.past.workers
+        self._workers = workers if most is None else min(workers, most)
+
+    def alone(self, phase: list[Cell]) -> None:
+        """Compute the images that were at work when a process died, one at a time."""
+        images = {image.id: image for image in self._plan.images}
+        done = self._ledger.done
+        jobs = []
+        for suspect in self._watch.past.alone:
+            keys = set(suspect.cells) if suspect.run == self._run else set()
+            cells = [c for c in phase if c.key in keys and suspect.image not in done[c]]
+            if cells:
+                jobs.append((images[suspect.image], cells))
+        for cell, image in self._compute(jobs, 1):
+            done[cell].add(image)
+
+    def rest(self, phase: list[Cell]) -> None:
+        """Compute all others."""
+        for _ in self._compute(_missing(self._plan, phase, self._ledger.done), self._workers):
+            pass
+
+    def _compute(self, jobs: list[Job], workers: int) -> Iterator[tuple[Cell, str]]:
+        """Record the jobs' images; yields the cell and image of each record."""
+        records = process_images(
+            plan=self._plan,
+            jobs=jobs,
+            workers=workers,
+            stopped=self._ledger.failures.stopped,
+            run=self._run,
+            watch=self._watch,
+            tell_waiting=self._tell_waiting,
+            tell=self._ledger.notice,
+        )
+        with closing(records):  # its threads are done before the lock goes
+            for cell, record in records:
+                self._ledger.take(cell, record)
+                yield cell, record.image
+
+    def _tell_waiting(self, images: list[str]) -> None:
+        named = ", ".join(images)
+        self._ledger.progress.tell(
+            lambda: f"Waiting for what is being computed: {named}. Ctrl-C once more leaves it."
+        )
 
 
 def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) -> None:
@@ -178,14 +180,3 @@ def _missing(plan: Plan, cells: list[Cell], done: Mapping[Cell, Container[str]])
 
 def _conditions(cells: list[Cell]) -> list[Condition]:
     return list(dict.fromkeys(cell.condition for cell in cells))
-
-
-def describe_cell(directory: RunDirectory, cell: Cell) -> str:
-    """The number of a cell that is full: ``detection/jpeg-q10: mAP 12.3 (128 images)``."""
-    result = measure(directory, [cell.key])[0]
-    task = registry.tasks().get(cell.task)
-    name = headline(task, result.metrics)
-    number = scaled(task, name, result.metrics.get(name, math.nan))
-    failed = f", {len(result.failed)} failed" if result.failed else ""
-    shown = printed(number, task.digits.get(name, 1))
-    return f"{cell.key}: {name} {shown} ({counted(result.images, 'image')}{failed})"

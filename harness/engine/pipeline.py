@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from harness.engine.failures import check_restored, failure_sentence, raise_if_general
+from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.errors import PART_FAILURES, HarnessError, ImageError
 from harness.images import fidelity
 from harness.images.io import read_image
@@ -45,14 +46,18 @@ class Prepared:
     references: dict[str, object] = field(default_factory=dict)
 
 
-def prepare(plan: Plan, image: ImageRef, conditions: Collection[Condition]) -> Prepared:
+def prepare(
+    plan: Plan, image: ImageRef, conditions: Collection[Condition], watch: Watch = UNWATCHED
+) -> Prepared:
     """Read ``image``, take its luma if the study says so, and compress it for ``conditions``.
 
     Args:
         plan: the study.
         image: which one.
         conditions: codecs and QFs; None, the uncompressed image, is there in any case.
+        watch: told of every step.
     """
+    watch.step("reading", ())
     began = time.perf_counter()
     try:
         original = read_image(image.path)
@@ -65,6 +70,7 @@ def prepare(plan: Plan, image: ImageRef, conditions: Collection[Condition]) -> P
         if condition is None:
             continue
         codec, qf = condition
+        watch.step(f"codec {codec}", plan.keys[condition], original.size // 3)
         began = time.perf_counter()
         try:
             ready.compressed[condition] = plan.codecs[codec].compress(original, qf)
@@ -75,13 +81,16 @@ def prepare(plan: Plan, image: ImageRef, conditions: Collection[Condition]) -> P
     return ready
 
 
-def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[tuple[Cell, Record]]:
+def process(
+    plan: Plan, ready: Prepared, wanted: Collection[Cell], watch: Watch = UNWATCHED
+) -> Iterator[tuple[Cell, Record]]:
     """The records of one image for the ``wanted`` cells.
 
     Args:
         plan: the study.
         ready: what `prepare` made.
         wanted: the cells that still miss this image.
+        watch: told of every step.
 
     Yields:
         A cell and its record. A failed step gives records with ``error`` instead of an
@@ -95,12 +104,13 @@ def process(plan: Plan, ready: Prepared, wanted: Collection[Cell]) -> Iterator[t
         mine = [cell for cell in wanted if cell.restorer == name]
         for condition in dict.fromkeys(cell.condition for cell in mine):
             cells = [cell for cell in mine if cell.condition == condition]
-            yield from _restored(plan, ready, restorer, condition, cells)
+            yield from _restored(plan, ready, restorer, cells, watch)
 
 
 def _restored(
-    plan: Plan, ready: Prepared, restorer: Restorer, condition: Condition, cells: list[Cell]
+    plan: Plan, ready: Prepared, restorer: Restorer, cells: list[Cell], watch: Watch
 ) -> Iterator[tuple[Cell, Record]]:
+    condition = cells[0].condition  # of all
     if ready.original is None or condition in ready.errors:
         failed = Record(ready.image.id, error=ready.errors[condition])
         yield from ((cell, failed) for cell in cells)
@@ -108,7 +118,9 @@ def _restored(
     original = ready.original
     seconds = {"read": ready.seconds[None]}
     compressed = None if condition is None else ready.compressed[condition]
-    predicted_qf = None
+    predicted_qf = tile = None
+    who = f"restorer {restorer.name}"
+    watch.step(who, [cell.key for cell in cells], original.size // 3)
     try:
         if compressed is None:
             pixels = original
@@ -118,10 +130,10 @@ def _restored(
             writable = replace(compressed, pixels=compressed.pixels.copy())
             restored = as_restored(_timed(seconds, "restore", lambda: restorer.restore(writable)))
             check_restored(restorer.name, original, restored)
-            pixels, predicted_qf = restored.pixels, restored.predicted_qf
+            pixels, predicted_qf, tile = restored.pixels, restored.predicted_qf, restored.tile
     except PART_FAILURES as error:  # any restorer may fail on any image; the others go on
         raise_if_general(error)
-        message = failure_sentence(f"restorer {restorer.name}", ready.image.id, error)
+        message = failure_sentence(who, ready.image.id, error)
         yield from ((cell, Record(ready.image.id, error=message)) for cell in cells)
         return
     height, width = original.shape[:2]
@@ -134,10 +146,16 @@ def _restored(
         bytes=size,
         bpp=8 * size / (height * width),
         predicted_qf=None if predicted_qf is None else float(predicted_qf),
+        tile=tile,
         fidelity=_timed(seconds, "fidelity", lambda: score(original, pixels)),
     )
     for cell in cells:
+        watch.step(_model_name(cell), [cell.key], original.size // 3)
         yield cell, _predicted(plan, cell, pixels, ready, record, dict(seconds))
+
+
+def _model_name(cell: Cell) -> str:
+    return f"{cell.task} model {cell.model}" if cell.model else cell.task
 
 
 def _predicted(
@@ -163,8 +181,7 @@ def _predicted(
         _check_outcome(cell.task, measured)
     except PART_FAILURES as error:  # as above: named, recorded, and the other cells go on
         raise_if_general(error)
-        who = f"{cell.task} model {cell.model}" if cell.model else cell.task
-        return replace(record, error=failure_sentence(who, image.id, error))
+        return replace(record, error=failure_sentence(_model_name(cell), image.id, error))
     return replace(record, outcome=dict(measured), seconds=seconds)
 
 

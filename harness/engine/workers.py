@@ -14,9 +14,12 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Container, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
+from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.engine.pipeline import Prepared, prepare, process
+from harness.engine.thread_safety import ThreadSafety
 from harness.plugins import ImageRef, Record
 from harness.study.plan import Plan
 from harness.study.study import Cell, Condition
@@ -26,6 +29,9 @@ Job = tuple[ImageRef, list[Cell]]
 MOST_WORKERS = 8
 """Images at a time unless the user says more: each holds a model's activations in memory."""
 
+
+_SOON = 0.5
+"""Seconds that one may wait for images at work without being told."""
 
 KEPT_BYTES = 128 << 20
 """Pixels of prepared images that are kept for the next restorer."""
@@ -39,7 +45,14 @@ def default_workers() -> int:
 
 
 def process_images(
-    plan: Plan, jobs: Sequence[Job], workers: int, stopped: Container[Cell] = ()
+    plan: Plan,
+    jobs: Sequence[Job],
+    workers: int,
+    stopped: Container[Cell] = (),
+    run: str = "",
+    watch: Watch = UNWATCHED,
+    tell_waiting: Callable[[list[str]], None] = lambda images: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Generator[tuple[Cell, Record], None, None]:
     """The records of the jobs, as they come.
 
@@ -48,6 +61,10 @@ def process_images(
         jobs: images with the cells that miss them.
         workers: images at a time.
         stopped: cells for which nothing more is computed; the caller may add some meanwhile.
+        run: the run directory, for ``watch``.
+        watch: told where the workers are.
+        tell_waiting: told the images that are waited for, where the caller leaves early.
+        tell: told where a restorer is not thread-safe, so that one image at a time is computed.
 
     Yields:
         A cell and a record. Records of one image in one cell come once; images come in no
@@ -65,19 +82,27 @@ def process_images(
     todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         todo.put(job)
-    crew = _Crew(plan, todo, stopped)
+    crew = _Crew(plan, todo, stopped, run, watch)
+    at_once = min(workers, len(jobs))
+    if at_once > 1:
+        crew.safety = ThreadSafety(plan, run, watch, crew.tell)
     team = [
         threading.Thread(target=crew.work, name=f"worker-{number}", daemon=True)
-        for number in range(min(workers, len(jobs)))
+        for number in range(at_once)
     ]
     try:
         with kept_memory():
             for worker in team:
                 worker.start()
             try:
-                yield from crew.results(len(team))
+                yield from crew.results(len(team), tell)
             finally:
                 crew.stop.set()
+                soon = time.monotonic() + _SOON
+                for worker in team:
+                    worker.join(max(0.0, soon - time.monotonic()))
+                if images := crew.images_at_work():
+                    tell_waiting(images)
                 for worker in team:
                     worker.join()
     finally:
@@ -87,12 +112,23 @@ def process_images(
 class _Crew:
     """What the workers share."""
 
-    def __init__(self, plan: Plan, todo: queue.SimpleQueue[Job], stopped: Container[Cell]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        todo: queue.SimpleQueue[Job],
+        stopped: Container[Cell],
+        run: str,
+        watch: Watch,
+    ) -> None:
         self._plan = plan
         self._todo = todo
         self._stopped = stopped
-        self._prepared = _PreparedImages(plan)
-        self._done: queue.SimpleQueue[tuple[Cell, Record] | BaseException | None] = (
+        self._run = run
+        self._watch = watch
+        self._at_work: dict[str, str] = {}
+        self._prepared = _PreparedImages(plan, watch)
+        self.safety: ThreadSafety | None = None
+        self._done: queue.SimpleQueue[tuple[Cell, Record] | str | BaseException | None] = (
             queue.SimpleQueue()
         )
         self.stop = threading.Event()
@@ -108,12 +144,13 @@ class _Crew:
                 cells = [cell for cell in missing if cell not in self._stopped]
                 if not cells:
                     continue
-                conditions = tuple(dict.fromkeys(cell.condition for cell in cells))
-                ready = self._prepared.get(image, conditions)
-                for item in process(self._plan, ready, cells):
-                    self._done.put(item)
-                    if self.stop.is_set():
-                        break
+                if self.safety is None:
+                    self._compute(image, cells)
+                    continue
+                self.safety.see(image, cells)
+                with self.safety.turn():
+                    if not self.stop.is_set():
+                        self._compute(image, cells)
         except queue.Empty:
             pass
         except BaseException as error:  # told to the main thread, which raises it
@@ -121,7 +158,34 @@ class _Crew:
         finally:
             self._done.put(None)
 
-    def results(self, workers: int) -> Iterator[tuple[Cell, Record]]:
+    def _compute(self, image: ImageRef, cells: list[Cell]) -> None:
+        worker = threading.current_thread().name
+        self._at_work[worker] = image.id
+        try:
+            restorers = " ".join(dict.fromkeys(cell.restorer for cell in cells))
+            self._watch.begin(self._run, image.id, [cell.key for cell in cells], restorers)
+            conditions = tuple(dict.fromkeys(cell.condition for cell in cells))
+            ready = self._prepared.get(image, conditions)
+            well = []
+            for cell, record in process(self._plan, ready, cells, self._watch):
+                self._done.put((cell, record))
+                if not record.failed:
+                    well.append(cell.key)
+                if self.stop.is_set():
+                    break
+            self._watch.end(well)
+        finally:
+            del self._at_work[worker]
+
+    def tell(self, sentence: str) -> None:
+        """Have the main thread tell it."""
+        self._done.put(sentence)
+
+    def images_at_work(self) -> list[str]:
+        """Their ids."""
+        return sorted(set(self._at_work.values()))
+
+    def results(self, workers: int, tell: Callable[[str], None]) -> Iterator[tuple[Cell, Record]]:
         """What the workers put, until the last one is done."""
         while workers:
             item = self._done.get()
@@ -129,6 +193,8 @@ class _Crew:
                 workers -= 1
             elif isinstance(item, BaseException):
                 raise item
+            elif isinstance(item, str):
+                tell(item)
             else:
                 yield item
 
@@ -136,8 +202,9 @@ class _Crew:
 class _PreparedImages:
     """Images read and compressed, kept from one restorer to the next as far as memory allows."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, watch: Watch) -> None:
         self._plan = plan
+        self._watch = watch
         self._lock = threading.Lock()
         self._conditions: tuple[Condition, ...] = ()
         self._images: dict[str, Prepared] = {}
@@ -148,7 +215,7 @@ class _PreparedImages:
         with self._lock:
             if conditions == self._conditions and image.id in self._images:
                 return self._images[image.id]
-        ready = prepare(self._plan, image, conditions)
+        ready = prepare(self._plan, image, conditions, self._watch)
         if ready.original is None:
             return ready
         size = ready.original.nbytes * (1 + len(ready.compressed))

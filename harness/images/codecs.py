@@ -19,6 +19,7 @@ from PIL import Image, features
 from harness.errors import UserError
 from harness.images.jpeg import Jpeg
 from harness.plugins.codec import Codec, Compressed, check_image, checked_qf
+from harness.plugins.opening import open_own
 from harness.plugins.types import RGB
 
 
@@ -74,7 +75,7 @@ class PillowCodec(Codec):
         options = self.options(image, qf)
         Image.fromarray(np.ascontiguousarray(image)).save(buffer, self.format, **options)
         data = buffer.getvalue()
-        with Image.open(BytesIO(data), formats=[self.format]) as decoded:
+        with open_own(data, self.format) as decoded:
             pixels = np.array(decoded, dtype=np.uint8)
         return Compressed(data, pixels, self.name, qf, {})
 

@@ -13,6 +13,7 @@ from PIL import Image, features
 
 from harness.errors import UserError
 from harness.plugins.codec import Codec, Compressed, check_image, checked_qf
+from harness.plugins.opening import open_own
 from harness.plugins.types import RGB
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -58,7 +59,7 @@ class Jpeg(Codec):
                 buffer, "JPEG", quality=qf, subsampling=self.subsampling
             )
         data = buffer.getvalue()
-        with Image.open(BytesIO(data), formats=["JPEG"]) as decoded:
+        with open_own(data, "JPEG") as decoded:
             # A copy, because what Pillow lends is read-only and torch wants to own its input.
             pixels = np.array(decoded.convert("RGB") if grey else decoded, dtype=np.uint8)
             tables = {

@@ -12,6 +12,7 @@ from harness.analysis.metrics import printed
 from harness.panels.labels import KINDS, PALE, extent, font, shorten, wrap
 from harness.panels.overlay import draw_sign, mark_area
 from harness.plugins import registry
+from harness.plugins.opening import open_image
 from harness.records.atomic import write_atomic
 from harness.report.panel_index import Panel, View
 
@@ -196,7 +197,7 @@ def _draw_view(
     """A view's picture with what is drawn on it, and under it the detail."""
     from PIL import Image, ImageDraw
 
-    with Image.open(folder / view.picture) as opened:
+    with open_image(folder / view.picture) as opened:
         picture = opened.convert("RGB")
     whole = picture.resize(grid.picture, Image.Resampling.LANCZOS)
     x, y, wide, high = panel.crop or (0, 0, 0, 0)
@@ -206,7 +207,7 @@ def _draw_view(
         area = (round(x * across), round(y * down), *corner)
         mark_area(ImageDraw.Draw(whole), area, max(grid.tile // 220, 1))
     if view.overlay is not None:
-        with Image.open(folder / view.overlay) as opened:
+        with open_image(folder / view.overlay) as opened:
             overlay = opened.convert("RGBA").resize(grid.picture, Image.Resampling.LANCZOS)
         whole.paste(overlay, (0, 0), overlay)
     canvas.paste(whole, (at[0] + (grid.tile - grid.picture[0]) // 2, at[1]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.assets.programs import UntrustedError, code_trusted
 from harness.errors import UserError
 from harness.panels.select import UNDONE
 from harness.plugins import registry
@@ -38,13 +38,15 @@ def replan(
         overrides: objects that stand for names of the study.
 
     Raises:
-        UserError: something the run was made with is not here any more.
+        UserError: something the run was made with is not here any more, or is a program.
     """
     assert condition is not None
     manifest = directory.manifest()
     study = read_study(None, {**located_study(manifest, directory.path), **moved})
     codec, qf = condition
     tasks, models = _with_models(study, tasks)
+    if not overrides.called and "model" not in moved:
+        _check_configs(models, directory)
     update = {"task": tasks, "model": models, "codec": (codec,), "qf": (qf,)}
     needed = study.model_copy(update=update)
     try:
@@ -69,6 +71,20 @@ def replan(
 
 
 _FROM_PYTHON = "hand it to harness.evaluate as before, and call run.panels() on what it returns."
+
+
+def _check_configs(models: Sequence[str], directory: RunDirectory) -> None:
+    """Refuse configs that are Python code where a run directory, not the user, names them.
+
+    Raises:
+        UntrustedError: nobody said that it may run.
+    """
+    code = [spec for spec in models if spec.partition(":")[0].endswith(".py")]
+    if code and not code_trusted():
+        raise UntrustedError(
+            f"{directory.path} names the vision model {code[0]}, a config that is Python code. If "
+            "you trust it: --trust-code, or name it yourself with --model."
+        )
 
 
 def _exists(path: str) -> bool:
@@ -119,9 +135,13 @@ def _spec(
     if name in study.restorers or name in overrides:
         return name
     for spec in study.restorers:
-        with contextlib.suppress(UserError):  # the weights of another one may be missing
+        try:
             if name in select_restorers(study.model_copy(update={"restorers": (spec,)})).restorers:
                 return spec
+        except UntrustedError:
+            raise
+        except UserError:  # the weights of another one may be missing
+            continue
     raise UserError(
         f"the restorer {name} can no longer be loaded from what {directory.path} says of it "
         f"({', '.join(study.restorers)}): put its weights back, or leave it out with --restorers."

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from harness.analysis.metrics import scaled
+from harness.assets.reading import load_json
 from harness.engine.pipeline import Prepared, prepare
 from harness.errors import HarnessError
 from harness.images.io import write_png
@@ -52,7 +53,7 @@ def read_view(folder: Path, at: Path, restorer: str, cells: dict[str, CellEntry]
     """
     try:
         text = (folder / at / _VIEWS / f"{file_name(restorer)}.json").read_text(encoding="utf-8")
-        view = view_from_json(json.loads(text))
+        view = view_from_json(load_json(text))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     fingerprint = cells[restorer].fingerprint if restorer in cells else ""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from harness.plugins.restorer import as_restored as as_restored
     from harness.plugins.task import Sample as Sample
     from harness.plugins.task import Task as Task
+    from harness.plugins.task import reference_metrics as reference_metrics
     from harness.plugins.types import RGB as RGB
     from harness.plugins.types import ClassMap as ClassMap
     from harness.plugins.types import ClassScores as ClassScores
@@ -83,6 +84,7 @@ _HOMES = {
     "own_score": "expected",
     "published_score": "expected",
     "read_image": "image_files",
+    "reference_metrics": "task",
     "upright": "image_files",
     "upright_size": "image_files",
 }

@@ -16,6 +16,7 @@ Evaluation, training, masks and panels all read by it. The policy of `read_image
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from PIL.ExifTags import Base
 from PIL.Image import Transpose
 from PIL.TiffImagePlugin import TiffImageFile
 
+from harness.assets.reading import max_pixels, read_regular
 from harness.errors import ImageError
 from harness.plugins.opening import load_image, open_image
 
@@ -43,6 +45,12 @@ _ORIENTATION = {  # EXIF value -> what turns the stored image upright
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+_BYTES = 8
+"""Of a pixel at most: RGBA of 16 bits."""
+
+_HEADERS = 64 << 20
+"""Bytes of a file besides its pixels: profiles, texts."""
+
 _EXCHANGING = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
@@ -62,7 +70,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: the file is missing, unreadable, empty, no image, damaged, too large
-            (`PIL.Image.MAX_IMAGE_PIXELS`, twice), or of a mode that has no fixed range.
+            (`harness.plugins.opening.max_pixels`), or of a mode that has no fixed range.
     """
     data = _read_bytes(path)
     try:
@@ -74,11 +82,6 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise ImageError(
             f"Cannot read image {path}: it is not an image of a known format; "
             "convert it to PNG or take it out of the data set."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"Cannot read image {path}: it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} "
-            "pixels, which looks like a decompression bomb; shrink or crop it."
         ) from error
     except Exception as error:  # Pillow's readers raise nearly anything on a damaged file
         raise ImageError(
@@ -132,12 +135,17 @@ def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise ImageError(f"Cannot read image {path}: it is a folder; name an image file.")
     try:
-        data = path.read_bytes()
+        most = max_pixels()
+        data = read_regular(path, None if most is None else _BYTES * most + _HEADERS)
     except FileNotFoundError as error:
         raise ImageError(
             f"Cannot read image {path}: no such file; check the path or fetch the data again."
         ) from error
     except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG):
+            raise ImageError(
+                f"Cannot read image {path}: {error.strerror}; put an image in its place."
+            ) from error
         raise ImageError(
             f"Cannot read image {path}: {_reason(error)}; check the file's rights."
         ) from error

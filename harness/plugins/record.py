@@ -21,6 +21,7 @@ class Record:
         bytes: size of the compressed file; of the uncompressed pixels where nothing compressed.
         bpp: the same in bits per pixel.
         predicted_qf: the quality factor that the restorer takes the file to have.
+        tile: side of the tiles that it was restored in because memory ran out, pixels.
         fidelity: of the restored image to the original, by metric (``psnr`` in dB, ``ssim``...).
         outcome: what the task makes of the prediction (`Task.outcome`); None where it failed.
         seconds: wall time by stage: read, compress, restore, fidelity, predict, outcome.
@@ -33,6 +34,7 @@ class Record:
     bytes: int | None = None
     bpp: float | None = None
     predicted_qf: float | None = None
+    tile: int | None = None
     fidelity: Mapping[str, float] = field(default_factory=dict)
     outcome: Json | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Record:
     def to_json(self) -> Json:
         """What is written down: the fields that are known, in the order they come about."""
         known: Json = {"image": self.image}
-        for name in ("height", "width", "bytes", "bpp", "predicted_qf"):
+        for name in ("height", "width", "bytes", "bpp", "predicted_qf", "tile"):
             if getattr(self, name) is not None:
                 known[name] = getattr(self, name)
         if self.fidelity:
@@ -88,6 +90,7 @@ class Record:
             bytes=written.get("bytes"),
             bpp=None if bpp is None else float(bpp),
             predicted_qf=None if qf is None else float(qf),
+            tile=written.get("tile"),
             fidelity={name: float(score) for name, score in written.get("fidelity", {}).items()},
             outcome=written.get("outcome"),
             seconds={stage: float(time) for stage, time in written.get("seconds", {}).items()},

@@ -20,10 +20,14 @@ class Restored:
         pixels: the restored image.
         predicted_qf: the quality factor that the restorer takes the file to have; None if it
             predicts none. It is kept in the record.
+        tile: side of the tiles that the image was cut into because memory ran out, pixels; None
+            where it was restored as the fingerprint says. It is kept in the record, too, and
+            tables say how many there are.
     """
 
     pixels: RGB
     predicted_qf: float | None = None
+    tile: int | None = None
 
 
 def as_restored(given: RGB | Restored) -> Restored:
@@ -60,6 +64,11 @@ class Restorer(ABC):
         needs_jpeg: it only understands files of a codec that says ``jpeg``: it reads the file's
             coefficients, or the quality factor is more to it than a number for the record. False
             unless it says.
+        thread_safe: its author promises that several images at a time give what one gives. One
+            that does not say so is tried before its first image, where several workers are used.
+        thread_safe: its author promises that several images at a time give what one at a time
+            gives. One that does not say so is tried before its first image, where there are
+            several workers.
     """
 
     name: str = ""
@@ -67,6 +76,7 @@ class Restorer(ABC):
     year: int = 9999
     reference: bool = False
     needs_jpeg: bool = False
+    thread_safe: bool = False
 
     @classmethod
     def make(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from harness.assets.disk import writing
+from harness.assets.pickles import refuse_programs
 from harness.errors import UserError
 
 
@@ -180,8 +181,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a `Loop` saved: ``step``, ``state`` by name, ``rng``; every tensor on the CPU.
 
     Raises:
-        UserError: it cannot be read, or is something else.
+        UserError: it cannot be read, is a program, or is something else.
     """
+    refuse_programs(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:

@@ -7,10 +7,10 @@ against forgery: who can write the file can write the hash.
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import blake2b
 
+from harness.assets.reading import load_json
 from harness.plugins.types import Json
 
 _STAMP = re.compile(rb',"check":"([0-9a-f]{16})"\}$')
@@ -42,7 +42,7 @@ def read_stamped(line: bytes, cell: str) -> Json:
         line = line[: stamp.start()] + b"}"
         if checksum(line, cell) != stamp[1].decode():
             raise ValueError("its checksum is another one: changed, or of another cell")
-    value = json.loads(line)
+    value = load_json(line)
     if not isinstance(value, dict):
         raise ValueError("it is no JSON object")
     return value

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.reading import load_json
 from harness.plugins.types import Json
 from harness.records.checksums import checksum
 
@@ -74,7 +75,7 @@ def decompress(data: bytes, cell: str) -> list[Json]:
     """
     try:
         text = lzma.decompress(data)
-        header, *columns = map(json.loads, text.splitlines())
+        header, *columns = map(load_json, text.splitlines())
         check = header.pop("check", None)
         if check is not None:
             body = text[text.index(b"\n") + 1 :]
@@ -103,7 +104,7 @@ def read_content_hash(path: Path) -> str:
         ValueError: it is no compact file.
     """
     try:
-        return str(json.loads(read_header(path))["content"])
+        return str(load_json(read_header(path))["content"])
     except (lzma.LZMAError, EOFError, LookupError, TypeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.assets.disk import writing
+from harness.assets.reading import load_json
 from harness.errors import HarnessError, UserError
 from harness.plugins.record import Record
 from harness.plugins.types import Json
@@ -79,7 +80,7 @@ class RunDirectory:
             HarnessError: it is damaged, or names files outside the directory.
         """
         try:
-            written = json.loads((path or self.manifest_path).read_text(encoding="utf-8"))
+            written = load_json((path or self.manifest_path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             inner = [str(path.parent) for path in sorted(self.path.glob("*/manifest.json"))]
             raise UserError(
@@ -185,7 +186,7 @@ class RunDirectory:
             wanted = self._manifest_read().truth.get(task)
             if wanted and hashlib.sha256(text).hexdigest() != wanted:
                 raise ValueError("it is not what the manifest has the hash of")
-            return dict(json.loads(text))
+            return dict(load_json(text))
         except (OSError, ValueError, EOFError, zlib.error) as error:
             raise HarnessError(
                 f"{path} is damaged: {error}. Delete it and run the study again: it is rewritten."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.assets.reading import load_json
 from harness.errors import HarnessError
 from harness.plugins.types import Json
 from harness.records.atomic import write_atomic
@@ -121,7 +122,7 @@ def read_index(folder: Path) -> tuple[Panel, ...]:
     """
     path = folder / NAME
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = load_json(path.read_text(encoding="utf-8"))
         if not isinstance(index, dict) or index.get("format") != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
         return tuple(_PANEL.validate_python(panel) for panel in index["panels"])

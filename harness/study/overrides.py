@@ -23,11 +23,13 @@ class Overrides:
         restorers: by the name the study calls them.
         data_set: None: the one the study names.
         models: by their task.
+        called: the study's names are the caller's words, and not those of a run directory.
     """
 
     restorers: Mapping[str, Restorer] = field(default_factory=dict)
     data_set: DataSet | None = None
     models: Mapping[str, VisionModel] = field(default_factory=dict)
+    called: bool = False
 
     def found(self) -> tuple[DataSet, list[str]] | None:
         """The data set and what the user should be told about it, if it is the caller's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.errors import UserError
 from harness.plugins import (
@@ -27,7 +28,7 @@ from harness.study.plugin_checks import (
 )
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
-from harness.study.study import Cell, Study
+from harness.study.study import Cell, Condition, Study
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,14 @@ class Plan:
             "limit": self.study.limit,
             "seed": self.study.seed,
         }
+
+    @cached_property
+    def keys(self) -> Mapping[Condition, tuple[str, ...]]:
+        """The keys of the cells by codec and QF."""
+        keys: dict[Condition, list[str]] = {}
+        for cell in self.cells:
+            keys.setdefault(cell.condition, []).append(cell.key)
+        return {condition: tuple(of) for condition, of in keys.items()}
 
     @property
     def models(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from harness.assets.disk import writing
+from harness.assets.reading import load_yaml
 from harness.assets.shipped import shipped_file
 from harness.errors import UserError
 from harness.plugins import Json, registry
@@ -30,7 +31,7 @@ def read_recipe(path: Path) -> Json:
         UserError: it is no such mapping.
     """
     try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe = load_yaml(path)
     except (OSError, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"Cannot read the recipe {path}: {reason}.") from error
@@ -60,7 +61,7 @@ def train(path: Path, output: Path | None, report: Callable[[str], None]) -> Pat
     directory = output or Path("results") / "training" / str(recipe["name"])
     held = directory / "recipe.yaml"
     if held.is_file() and _started(directory):
-        if stable_hash(yaml.safe_load(held.read_text(encoding="utf-8"))) != stable_hash(recipe):
+        if stable_hash(load_yaml(held)) != stable_hash(recipe):
             raise UserError(
                 f"{directory} holds the training of another recipe. "
                 "Choose another --output, or delete it to start afresh."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from harness.assets.reading import load_yaml
 from harness.assets.shipped import shipped_file
 from harness.errors import UserError
 
@@ -142,7 +143,7 @@ def read_study(path: Path | None, flags: Mapping[str, object]) -> Study:
         if not path.suffix:
             path = shipped_file(str(path), "configs", "study")
         try:
-            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+            loaded = load_yaml(path)
         except OSError as error:
             raise UserError(f"Cannot read the study {path}: {error.strerror}.") from error
         except (yaml.YAMLError, ValueError) as error:  # ValueError: 2020-13-45, or not UTF-8

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.assets.cards import file_sha256
 from harness.assets.disk import writing
+from harness.assets.reading import load_json
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -139,10 +140,10 @@ def read_header(path: Path) -> Header | None:
             length = int.from_bytes(file.read(8), "little")
             if not 0 < length < 100_000_000:
                 return None
-            metadata = json.loads(file.read(length)).get("__metadata__", {})
+            metadata = load_json(file.read(length)).get("__metadata__", {})
         if metadata.get("format") != FORMAT:
             return None
-        return Header(str(metadata["restorer"]), json.loads(metadata["config"]))
+        return Header(str(metadata["restorer"]), load_json(metadata["config"]))
     except (OSError, ValueError, KeyError, AttributeError):
         return None
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.plugins import RGB, Compressed, Restored, Restorer
+from harness.plugins import RGB, Compressed, Restored, Restorer, as_restored
 from restorers.checkpoints.format import fill, read_header, read_tensors
 from restorers.checkpoints.sources import PUBLISHED, SHIPPED, Cards, CheckpointSource, File, Files
 from restorers.common.architecture import Architecture, Config, Network
-from restorers.common.tiling import Tile, Tiling, enough_memory
+from restorers.common.tiling import Tile, Tiling, enough_memory, ran_out
 
 KNOWN_QF = "known_qf"
 """The variant that tells a blind network the quality factor."""
@@ -53,6 +54,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
     paper: ClassVar[str] = ""
     version: ClassVar[str] = "1"
     default: ClassVar[str] = "small"
+    thread_safe = True  # tests/abuse/test_thread_safety.py holds it
     blind: ClassVar[bool] = False
     tiling: ClassVar[Tiling] = Tiling()
 
@@ -151,6 +153,14 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
             tile: how to cut it; None: whole.
         """
 
+    def spoiled_border(self, network: Network) -> int | None:
+        """Pixels next to a border of a tile that what lies beyond can change, at most.
+
+        None, the default: nobody knows, or it is too many. Then nothing is cut unless it is asked
+        for (`Restorer.make`), or larger than ``tiling`` says.
+        """
+        return None
+
     def prepare(self, qf: int) -> None:
         """Load and check the checkpoint for ``qf``, once.
 
@@ -212,9 +222,27 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         self.prepare(compressed.qf)
         network = self._networks[self._key(compressed.qf)]
         height, width, _ = compressed.pixels.shape
-        tile = self.tiling.choose(height, width, self.tile)
+        tile, as_usual = self.tiling.choose(height, width, self.tile), True
+        border = self.spoiled_border(network)
+        if self.tile is None and border is not None:
+            # Smaller tiles are as good where they change nothing, and are said where they are used.
+            for smaller in self.tiling.smaller(height, width, tile, border):
+                try:
+                    return self._restored(network, compressed, tile, as_usual)
+                except (MemoryError, RuntimeError) as error:
+                    if not ran_out(error):
+                        raise
+                tile, as_usual = smaller, False
         with enough_memory(tile):
-            return self.run(network, compressed, tile)
+            return self._restored(network, compressed, tile, as_usual)
+
+    def _restored(
+        self, network: Network, compressed: Compressed, tile: Tile | None, as_usual: bool
+    ) -> RGB | Restored:
+        restored = self.run(network, compressed, tile)
+        if as_usual or tile is None:
+            return restored
+        return replace(as_restored(restored), tile=tile.side)
 
     def _key(self, qf: int) -> int | None:
         """Which checkpoint serves ``qf``: that QF, or None for the one for all."""

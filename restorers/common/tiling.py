@@ -73,6 +73,20 @@ class Tiling:
             return None
         return tile if max(height, width) > tile.side else None
 
+    def smaller(self, height: int, width: int, tile: Tile | None, border: int) -> list[Tile]:
+        """Tiles to try where memory ran out, in turn: those that change no more than sums' order.
+
+        Args:
+            height: of the image, pixels.
+            width: of the image, pixels.
+            tile: how it was cut; None: not at all.
+            border: pixels that a border of a tile spoils, at most.
+        """
+        below = min(max(height, width), tile.side if tile else self.side + 1)
+        sides = [self.side * quarter // 8 for quarter in (8, 6, 4, 3, 2)]
+        tiles = [Tile(side, min(self.overlap, side // 2)) for side in sides]
+        return [t for t in tiles if self.least <= t.side < below and t.margin >= border]
+
     def describe(self, asked: int | None) -> str:
         """For fingerprints; arguments and errors as `choose`'s."""
         tile = self._tile(asked)
@@ -106,6 +120,14 @@ class Unneeded(Tiling):
         return "none needed"
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether it says that there was not enough memory."""
+    if isinstance(error, MemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(reason in said for reason in _NO_MEMORY)
+
+
 @contextmanager
 def enough_memory(tile: Tile | None) -> Iterator[None]:
     """Turn a failed allocation into a sentence that says what helps.
@@ -119,10 +141,7 @@ def enough_memory(tile: Tile | None) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        ran_out = isinstance(error, MemoryError) or any(
-            reason in str(error).lower() for reason in _NO_MEMORY
-        )
-        if not ran_out:
+        if not ran_out(error):
             raise
         side = max(SMALLEST, (tile.side if tile else 1024) // 2)
         whole = f"in tiles of {tile.side} pixels" if tile else "whole"

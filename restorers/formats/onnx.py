@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.assets.onnx_files import read_onnx
 from harness.errors import UserError
 from restorers.common.tiling import SMALLEST
 from restorers.formats.base import Loaded, NetworkFile, short
@@ -12,9 +13,6 @@ from restorers.formats.base import Loaded, NetworkFile, short
 if TYPE_CHECKING:
     import onnxruntime
     from torch import Tensor
-
-ELSEWHERE = b"\x0a\x08location\x12"
-"""How a file begins to name another one that holds its weights (``StringStringEntryProto``)."""
 
 
 class OnnxRestorer(NetworkFile):
@@ -60,18 +58,11 @@ class OnnxRestorer(NetworkFile):
         """The network with one thread: images are walked several at a time."""
         import onnxruntime
 
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise UserError(f"Cannot read the weights {self.path}: {error.strerror}.") from error
-        if ELSEWHERE in data:
-            raise UserError(
-                f"{self.path} keeps its weights in another file, whose change would go unnoticed: "
-                "save it as one file, with onnx.save(onnx.load(path), new_path)."
-            )
+        data = read_onnx(self.path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no class in common but this one

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.assets.prefixes import prefix_hint, unwrapped
+from harness.assets.programs import is_torchscript
 from harness.errors import UserError
 from harness.plugins import Restorer
 from restorers.checkpoints.format import read_header
 from restorers.checkpoints.sources import OneFile
 from restorers.formats.base import Loaded, NetworkFile, short
-from restorers.formats.torchscript import is_archive
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor, ModelDescriptor
@@ -43,7 +43,7 @@ class Spandrel(NetworkFile):
         suffix = path.suffix.lower()
         if suffix == ".safetensors":
             return read_header(path) is None
-        return suffix in SUFFIXES and not is_archive(path)
+        return suffix in SUFFIXES and not is_torchscript(path)
 
     @classmethod
     def open(cls, path: Path, *, nearest_qf: bool = False, tile: int | None = None) -> Restorer:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from pathlib import Path
 from typing import ClassVar
 
+from harness.assets.programs import check_trusted, is_torchscript
 from harness.errors import ImageError, UserError
 from restorers.formats.base import Loaded, NetworkFile
 
-SUFFIXES = (".pt", ".pth", ".ts", ".torchscript")
+SUFFIXES = (".pt", ".pth", ".ckpt", ".ts", ".torchscript")
 
 
 class TorchScriptRestorer(NetworkFile):
     """A scripted or traced network.
 
     It takes (1, 3, H, W) float32 RGB in 0..1 of any H and W, and gives back the same, or a tuple
-    that begins with it.
+    that begins with it. It is a program: see `harness.assets.programs`.
     """
 
     kind: ClassVar[str] = "torchscript"
@@ -25,15 +25,20 @@ class TorchScriptRestorer(NetworkFile):
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
-        """Whether the file is a TorchScript archive (`is_archive`), or has a suffix of its own."""
+        """Whether the file is a TorchScript archive, or has a suffix of its own."""
         suffix = path.suffix.lower()
-        return suffix in (".ts", ".torchscript") or (suffix in SUFFIXES and is_archive(path))
+        return suffix in (".ts", ".torchscript") or (suffix in SUFFIXES and is_torchscript(path))
 
     def load(self) -> Loaded:
-        """See `NetworkFile`."""
+        """See `NetworkFile`.
+
+        Raises:
+            UserError: the user does not trust it, or it is damaged.
+        """
         import torch
         from torch import Tensor
 
+        check_trusted(self.path)
         try:
             with warnings.catch_warnings():  # torch would rather have files of another kind
                 warnings.simplefilter("ignore", FutureWarning)
@@ -68,13 +73,3 @@ def _described(answer: object) -> str:
         kinds = ", ".join(type(part).__name__ for part in answer)
         return f"a {type(answer).__name__} of {kinds or 'nothing'}"
     return f"a {type(answer).__name__}"
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file is a TorchScript archive: a zip with constants and code beside the weights."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
-    return any(name.endswith("/constants.pkl") for name in names)

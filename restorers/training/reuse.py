@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from harness.assets.pickles import load_pickle
+from harness.assets.reading import load_yaml
 from harness.errors import UserError
 from harness.plugins.training_loop import read_checkpoint
 from restorers.architectures.dagn.autoencoders import AutoEncoder
@@ -89,7 +90,7 @@ def _adopt_released(auto: AutoEncoder, path: Path, name: str) -> Path:
 def _steps(run: Path, stage: str) -> int | None:
     """How many steps the other training's recipe gives the stage; None if it does not say."""
     try:
-        recipe = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
+        recipe = load_yaml(run / "recipe.yaml")
         return int(recipe[stage]["steps"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         return None

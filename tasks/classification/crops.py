@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assets.cards import cache_root, file_sha256
+from harness.assets.reading import load_json
 from harness.errors import UserError
 from tasks.scenes import CLASSES
 from tasks.scenes import VERSION as RENDERER
@@ -157,7 +158,7 @@ def digest(images: Iterable[CropEntry]) -> str:
 def _read_index(folder: Path) -> CropIndex | None:
     """The index of a complete folder; None where it is missing or was changed since."""
     try:
-        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        content = load_json((folder / INDEX).read_text(encoding="utf-8"))
         index = CropIndex(
             sha256=content["sha256"],
             images=tuple(CropEntry(**entry) for entry in content["images"]),

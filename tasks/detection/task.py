@@ -49,6 +49,12 @@ class Detection(Task[Detections]):
                 "would count as never found. Name a model that was trained for them, or leave "
                 "them out of the annotations."
             )
+        odd = [number for number in data_set.categories if not 0 <= number < 2**63]
+        if odd:
+            raise UserError(
+                f"The data set {data_set.name} numbers {len(odd)} of its classes outside 0 to "
+                f"2^63 - 1, {odd[0]} first, and such a box would be no class's: number them from 1."
+            )
         self._categories = np.full(len(model.classes) + 1, -1, np.int64)
         for ours, theirs in matches.items():
             self._categories[theirs + 1] = data_set.categories[ours]

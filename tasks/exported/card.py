@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.assets.cards import Card, cache_root, check_file, file_sha256, locate_file, megabytes
+from harness.assets.reading import load_yaml
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.classes import COCO, COCO_IDS, VOC
@@ -109,7 +110,7 @@ def read_model_card(path: Path) -> DetectorFile | SegmenterFile | ClassifierFile
         UserError: it cannot be read, or a field is missing, unknown or wrong.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = load_yaml(path)
     except OSError as error:
         raise UserError(f"Cannot read the model card {path}: {error.strerror}.") from error
     except (yaml.YAMLError, ValueError) as error:

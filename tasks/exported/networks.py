@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.assets.onnx_files import read_onnx
+from harness.assets.programs import check_trusted
 from harness.errors import UserError
 from tasks.exported.card import ModelFile
 from tasks.exported.geometry import placement
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
 # torch's engine for quantised networks is one setting of the whole process.
 _ENGINE_LOCK = threading.Lock()
-
-_ELSEWHERE = b"\x0a\x08location\x12"
-"""How an ONNX file begins to name another that holds its weights (``StringStringEntryProto``)."""
 
 
 class ExportedNetwork(ABC):
@@ -62,6 +61,7 @@ class TorchScriptNetwork(ExportedNetwork):
         import torch
         import torchvision  # noqa: F401 - detectors call its nms and roi_align
 
+        check_trusted(path)
         with _ENGINE_LOCK:
             self.take_engine()
             try:
@@ -132,16 +132,12 @@ class OnnxNetwork(ExportedNetwork):
             raise UserError(
                 f"{path} needs ONNX Runtime, which is not installed: pip install onnxruntime."
             ) from error
-        data = path.read_bytes()
-        if _ELSEWHERE in data:
-            raise UserError(
-                f"{path} keeps its weights in another file, whose change would go unnoticed: "
-                "save it as one file, with onnx.save(onnx.load(path), new_path)."
-            )
+        data = read_onnx(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
         options.log_severity_level = 3
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
                 data, options, providers=["CPUExecutionProvider"]

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.assets.cards import cache_root, file_sha256
+from harness.assets.reading import load_json
 from harness.errors import UserError
 
 INDEX = "index.json"
@@ -94,7 +95,7 @@ def prepared(split: str, count: int, version: str) -> tuple[Path, SceneIndex]:
 def _read_index(folder: Path) -> SceneIndex | None:
     """The index of a complete folder; None where it is missing or was changed since."""
     try:
-        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        content = load_json((folder / INDEX).read_text(encoding="utf-8"))
         index = SceneIndex(
             sha256=content["sha256"],
             images=tuple(SceneEntry(**entry) for entry in content["images"]),

@@ -22,7 +22,10 @@ from restorers.formats.onnx import OnnxRestorer
 from restorers.formats.spandrel import Spandrel
 from restorers.formats.torchscript import TorchScriptRestorer
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script`"),
+    pytest.mark.usefixtures("trusted_code"),
+]
 
 NO_NUMBERS = r"values that are no numbers \(NaN or infinite\), the first"
 

@@ -19,7 +19,10 @@ from restorers.checkpoints.format import Header, save
 from restorers.formats.onnx import OnnxRestorer
 from restorers.formats.torchscript import TorchScriptRestorer
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script`"),
+    pytest.mark.usefixtures("trusted_code"),
+]
 
 
 def restore(network, folder, size=(16, 24)):

@@ -17,7 +17,10 @@ from harness.report.tables.paper_layouts import LAYOUTS
 from harness.report.tables.text import render_text
 from tasks.auto import choose
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script`"),
+    pytest.mark.usefixtures("trusted_code"),
+]
 
 
 class Brighter(nn.Module):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.analysis.metrics import printed
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ImageError
 from harness.plugins import registry
 from harness.report.page.prose import plural
 from harness.report.panel_index import Panel, PanelKey, View
@@ -96,19 +96,21 @@ def _encode(
 
 
 def _encode_picture(path: Path, quality: int | None) -> str:
-    from PIL import Image, UnidentifiedImageError, features
+    from PIL import UnidentifiedImageError, features
+
+    from harness.plugins.opening import load_image
 
     try:
         data = path.read_bytes()
         if not features.check("webp"):
             return data_uri("image/png", data)
         buffer = io.BytesIO()
-        with Image.open(io.BytesIO(data)) as picture:
+        with load_image(data) as picture:
             if quality is None:
                 picture.save(buffer, "WEBP", lossless=True, exact=False, method=3)
             else:
                 picture.save(buffer, "WEBP", quality=quality, method=4)
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, UnidentifiedImageError, ImageError) as error:
         raise HarnessError(
             f"The panel picture {path} cannot be read: {error}. "
             "Make the panels again, or leave them out with --no-panels."

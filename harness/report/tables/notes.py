@@ -63,7 +63,7 @@ def run_notes(
     ]
     notes += [*_undefined(results), *_mixed(results), *_earlier(results)]
     notes += [*_failures(manifest, results), *published_notes(manifest, results)]
-    notes += [*_lossless(manifest, results), *_truth(directory, results)]
+    notes += [*_tiled(results), *_lossless(manifest, results), *_truth(directory, results)]
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 
 
@@ -110,6 +110,17 @@ def unranked_notes(manifest: Manifest, results: Sequence[CellResult]) -> list[st
             f"{key}, on {count} of {images}"
         )
     return [said]
+
+
+def _tiled(results: list[CellResult]) -> list[str]:
+    """Which images were restored in another way than the others, for want of memory."""
+    return [
+        f"tiles: memory ran out for {len(result.tiled)} of {counted(result.images, 'image')} of "
+        f"{result.cell.key}, such as {result.tiled[0]}: restored in tiles that change nothing but "
+        "the order of sums, so by one level at most; --tile restores all alike"
+        for result in results
+        if result.tiled
+    ]
 
 
 def _lossless(manifest: Manifest, results: list[CellResult]) -> list[str]:

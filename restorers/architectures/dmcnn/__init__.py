@@ -100,6 +100,10 @@ class DMCNN(PretrainedRestorer[DMCNNConfig, "DMCNNNetwork"]):
         """See `PretrainedRestorer`: from coefficients and pixels."""
         return network(example.planes, example.image)
 
+    def spoiled_border(self, network: DMCNNNetwork) -> int:
+        """See `PretrainedRestorer`: of the pixel branch at published size, the larger one."""
+        return 93
+
     def run(self, network: DMCNNNetwork, compressed: Compressed, tile: Tile | None) -> RGB:
         """See `PretrainedRestorer`."""
         from restorers.architectures.dmcnn.network import restore

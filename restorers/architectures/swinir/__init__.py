@@ -122,6 +122,11 @@ class SwinIR(PretrainedRestorer[SwinIRConfig, "SwinIRNetwork"]):
             path, SwinIRConfig.from_tensors, build, "SwinIR for JPEG in its authors' layout"
         )
 
+    def spoiled_border(self, network: SwinIRNetwork) -> int:
+        """See `PretrainedRestorer`: half a window a layer, and the convolutions."""
+        layers = sum(len(group.residual_group.blocks) for group in network.layers)
+        return 7 + -(-7 * layers // 2)
+
     def run(self, network: SwinIRNetwork, compressed: Compressed, tile: Tile | None) -> RGB:
         """See `PretrainedRestorer`."""
         import torch

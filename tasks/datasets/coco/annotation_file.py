@@ -5,21 +5,30 @@ What pycocotools itself does not mind, but makes a wrong number, is refused.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.assets.reading import load_json, read_regular
 from harness.errors import UserError
 from harness.plugins import Json
 from tasks.classes import composed
-from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice, which
+from tasks.datasets.coco.boxes import brief, check_boxes, complete, ignore_notice
+from tasks.datasets.coco.ids import (
+    LARGEST,
+    check_references,
+    placeholders,
+    refuse_twins,
+    renumbering,
+    same_kind,
+    whole_ids,
+)
 from tasks.datasets.coco.schema import CocoCategory, ImageEntry, InstancesFile
 
 KEYS = ("images", "annotations", "categories")
 
-_IDS = ("id", "image_id", "category_id")
+MOST_CATEGORIES = 100_000
+"""Categories of a file; the arrays of the metric are as long."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +41,14 @@ class Instances:
             ``area`` (square pixels).
         categories: in the order of their ids.
         notice: what the user should know about the boxes, or nothing.
+        renumbered: the file's category ids are negative, or beyond 64 bits: here they are 1, 2, ….
     """
 
     images: tuple[ImageEntry, ...]
     annotations: Mapping[int, list[Json]]
     categories: tuple[CocoCategory, ...]
     notice: str
+    renumbered: bool = False
 
 
 def load(path: Path) -> InstancesFile:
@@ -47,10 +58,10 @@ def load(path: Path) -> InstancesFile:
         UserError: it cannot be read, is no JSON or no COCO instances file.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = load_json(read_regular(path))
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not JSON ({error}): give a COCO instances file.") from error
     lacking = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if lacking:
@@ -62,35 +73,14 @@ def load(path: Path) -> InstancesFile:
         entries = content[key]
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise UserError(f"{path} is no COCO instances file: {key} is no list of objects.")
-    return InstancesFile(**{key: [_whole_ids(entry) for entry in content[key]] for key in KEYS})
-
-
-def _whole_ids(entry: Json) -> Json:
-    """An entry whose ids are integers where they are whole, as tables write them: 1.0 is 1."""
-    whole = {
-        name: int(entry[name])
-        for name in _IDS
-        if isinstance(entry.get(name), float) and entry[name].is_integer()
-    }
-    return {**entry, **whole} if whole else entry
-
-
-def _same_kind(notes: Sequence[Json], name: str, ids: Iterable[int | str]) -> list[Json]:
-    """Annotations that refer to 1 where the file lists "1", or the other way round, mended."""
-    listed = set(ids)
-    by_text = {str(key): key for key in listed}
-    return [
-        {**note, name: by_text[str(note[name])]}
-        if name in note and _key(note, name) not in listed and str(note[name]) in by_text
-        else note
-        for note in notes
-    ]
+    return InstancesFile(**{key: [whole_ids(entry) for entry in content[key]] for key in KEYS})
 
 
 def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
     """The images of a file in the order of their ids, as pycocotools and detectron2 take them.
 
-    Ids that are no integers are replaced by 1, 2, … in the order of the file; ``key`` keeps them.
+    Ids that are no integers of 64 bits are replaced by 1, 2, … in the order of the file; ``key``
+    keeps them.
 
     Raises:
         UserError: there are none, an entry has no id or file name, or two have the same.
@@ -98,15 +88,14 @@ def image_entries(path: Path, entries: Sequence[Json]) -> list[ImageEntry]:
     if not entries:
         raise UserError(f"{path} lists no image.")
     for entry in entries:
-        if not isinstance(entry.get("id"), int | str) or not isinstance(
-            entry.get("file_name"), str
-        ):
+        named = isinstance(entry.get("file_name"), str)
+        if not named or not isinstance(entry.get("id"), int | str) or isinstance(entry["id"], bool):
             raise UserError(
                 f"{path}: an image needs an id and a file_name, and one is {brief(entry)}."
             )
     for key in ("id", "file_name"):
-        _refuse_twins(path, "images", key, entries)
-    plain = all(isinstance(entry["id"], int) for entry in entries)
+        refuse_twins(path, "images", key, entries)
+    plain = all(isinstance(i["id"], int) and abs(i["id"]) <= LARGEST for i in entries)
     images = [
         ImageEntry(
             id=entry["id"] if plain else number,
@@ -124,16 +113,23 @@ def check_categories(path: Path, entries: Sequence[Json]) -> tuple[CocoCategory,
     """The categories of a file in the order of their ids.
 
     Raises:
-        UserError: there are none, one has no integer id or no name, or two have the same id.
+        UserError: there are none, or too many, one has no integer id or no name, or two have the
+            same id.
     """
+    if len(entries) > MOST_CATEGORIES:
+        raise UserError(
+            f"{path} lists {len(entries)} categories, and {MOST_CATEGORIES} are the most that are "
+            "scored: leave out those without annotations."
+        )
     if not entries:
         raise UserError(f"{path} lists no category.")
     for entry in entries:
-        if not isinstance(entry.get("id"), int) or not isinstance(entry.get("name"), str):
+        named = isinstance(entry.get("name"), str)
+        if not named or not isinstance(entry.get("id"), int) or isinstance(entry["id"], bool):
             raise UserError(
                 f"{path}: a category needs an integer id and a name, and one is {brief(entry)}."
             )
-    _refuse_twins(path, "categories", "id", entries)
+    refuse_twins(path, "categories", "id", entries)
     ordered = sorted(entries, key=lambda entry: int(entry["id"]))
     return tuple(CocoCategory(id=entry["id"], name=composed(entry["name"])) for entry in ordered)
 
@@ -159,12 +155,16 @@ def checked(
     """
     images = [_measured(image, image_size) for image in image_entries(path, content.images)]
     every = check_categories(path, content.categories)
-    notes = _same_kind(content.annotations, "category_id", (entry["id"] for entry in every))
-    placeholders = _placeholders(replace(content, annotations=notes))
-    categories = tuple(entry for entry in every if entry["id"] not in placeholders)
-    _refuse_twins(path, "categories", "name", categories)
-    notes = _same_kind(notes, "image_id", (image.key for image in images))
-    _check_references(path, notes, images, categories)
+    notes = same_kind(content.annotations, "category_id", (entry["id"] for entry in every))
+    groups = placeholders(replace(content, annotations=notes))
+    categories = tuple(entry for entry in every if entry["id"] not in groups)
+    refuse_twins(path, "categories", "name", categories)
+    notes = same_kind(notes, "image_id", (image.key for image in images))
+    check_references(path, notes, images, categories)
+    numbers = renumbering(categories)
+    if numbers:
+        categories = tuple(CocoCategory(id=numbers[c["id"]], name=c["name"]) for c in categories)
+        notes = [{**note, "category_id": numbers[note["category_id"]]} for note in notes]
     by_key = {image.key: image for image in images}
     notice = check_boxes(path, notes, by_key, image_size)
     annotations: dict[int, list[Json]] = {image.id: [] for image in images}
@@ -178,6 +178,7 @@ def checked(
         annotations=annotations,
         categories=categories,
         notice="\n".join(filter(None, (notice, ignored))),
+        renumbered=bool(numbers),
     )
 
 
@@ -189,60 +190,5 @@ def _measured(image: ImageEntry, image_size: Callable[[str], tuple[int, int] | N
     return replace(image, width=width, height=height)
 
 
-def _check_references(
-    path: Path,
-    notes: Sequence[Json],
-    images: Sequence[ImageEntry],
-    categories: Sequence[CocoCategory],
-) -> None:
-    known = {image.key for image in images}
-    strays = [note for note in notes if _key(note, "image_id") not in known]
-    if strays:
-        raise UserError(
-            f"{path}: {len(strays)} of {len(notes)} annotations are of no image that is listed, "
-            f"{which(strays[0])} first, of image_id {strays[0].get('image_id')!r}."
-        )
-    ids = {entry["id"] for entry in categories}
-    strays = [note for note in notes if _key(note, "category_id") not in ids]
-    if strays:
-        raise UserError(
-            f"{path}: {len(strays)} of {len(notes)} annotations are of no category that is "
-            f"listed, {which(strays[0])} first, of category_id {strays[0].get('category_id')!r}."
-        )
-    _refuse_twins(path, "annotations", "id", [note for note in notes if "id" in note])
-
-
-def _placeholders(content: InstancesFile) -> set[int | str]:
-    """Categories that only group others, as some exporters write them: nothing is of them.
-
-    Their names may be those of the others too.
-    """
-    used = {_key(note, "category_id") for note in content.annotations}
-    names = {entry["name"] for entry in content.categories if entry["id"] in used}
-    groups = {
-        entry["supercategory"]
-        for entry in content.categories
-        if isinstance(entry.get("supercategory"), str) and entry["supercategory"] != entry["name"]
-    }
-    idle = [entry for entry in content.categories if entry["id"] not in used]
-    return {entry["id"] for entry in idle if entry["name"] in groups | names}
-
-
-def _refuse_twins(path: Path, what: str, key: str, entries: Sequence[Mapping[str, object]]) -> None:
-    counts = Counter(_key(entry, key) for entry in entries)
-    twins = [value for value, count in counts.items() if count > 1]
-    if twins:
-        raise UserError(
-            f"{path}: {len(twins)} times two or more {what} have one {key}, {twins[0]!r} first: "
-            "give each its own."
-        )
-
-
-def _key(entry: Mapping[str, object], name: str) -> int | str:
-    """A value as a key; what cannot be one is the key of nothing."""
-    value = entry.get(name)
-    return value if isinstance(value, int | str) else str(value)
-
-
 def _side(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= LARGEST else 0

@@ -139,7 +139,10 @@ def which(note: Json) -> str:
 
 def brief(entry: object) -> str:
     """What stands in the file, cut to a line, for messages."""
-    text = json.dumps(entry)
+    try:
+        text = json.dumps(entry)
+    except RecursionError:
+        text = "nested too deeply"
     return text if len(text) <= 80 else text[:79] + "…"
 
 

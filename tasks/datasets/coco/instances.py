@@ -92,8 +92,9 @@ class CocoInstances(FileDataSet):
             )
 
     def identity(self) -> dict[str, str]:
-        """The sha256 of the JSON."""
-        return {"annotations": self._annotations_sha256}
+        """The sha256 of the JSON, and whether its categories have other ids here."""
+        ids = {"ids": "renumbered"} if self.content.renumbered else {}
+        return {"annotations": self._annotations_sha256, **ids}
 
     def coco(self, ids: Sequence[str]) -> Json:
         """Boxes in COCO instances format, without outlines.

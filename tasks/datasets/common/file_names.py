@@ -10,8 +10,14 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name of an annotation file, joined to a folder, may lead out of that folder."""
+    parts = name.replace("\\", "/").split("/")
+    return name.startswith(("/", "\\")) or bool(PureWindowsPath(name).drive) or ".." in parts
 
 
 def comparable(name: str) -> str:

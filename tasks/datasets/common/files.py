@@ -8,7 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.assets.cards import file_sha256
+from harness.assets.reading import read_regular
 from harness.errors import UserError
+
+MOST_TEXT = 64 << 20
+"""Bytes of a list, a file of names or an XML file."""
 
 
 def present(paths: Iterable[Path]) -> set[Path]:
@@ -81,7 +85,7 @@ def size_advice(image: Path, size: tuple[int, int], stated: tuple[int, int]) -> 
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of a small file.
+    """The text of a small file, line ends as they are.
 
     Args:
         path: the file; UTF-8.
@@ -91,7 +95,7 @@ def read_text(path: Path, what: str) -> str:
         UserError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_regular(path, MOST_TEXT).decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"Cannot read {what} {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:

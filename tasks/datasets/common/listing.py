@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.assets.reading import open_regular
+
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
     *(".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"),
@@ -29,6 +31,7 @@ UNREAD = "files of a kind that is not read"
 UNNAMED = "images whose names do not end as an image's"
 HIDDEN = "hidden images"
 LOOP = "links to folders that are read anyhow"
+IRREGULAR = "pipes, devices and sockets"
 """Why a file is passed over."""
 
 
@@ -105,7 +108,7 @@ def _reason(entry: os.DirEntry[str], hidden: bool) -> str | None:
         if hidden:
             return "" if entry.name.startswith("._") else HIDDEN
         dangling = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
-        return None if entry.is_file() or dangling else ""
+        return None if entry.is_file() or dangling else IRREGULAR
     if hidden:
         return ""
     if suffix in _UNREAD:
@@ -115,7 +118,7 @@ def _reason(entry: os.DirEntry[str], hidden: bool) -> str | None:
 
 def _begins_as_image(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(16)
     except OSError:
         return False

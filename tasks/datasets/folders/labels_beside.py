@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.assets.reading import open_regular
 from tasks.datasets.common.listing import SUFFIXES, files_below
 
 _FOLDERS = ("annotations", "labels", "masks", "segmentationclass", "segmentationclassraw")
@@ -129,7 +130,7 @@ def _yolo(path: Path) -> bool:
 
 def _beginning(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(_LOOKED_AT)
     except OSError:
         return b""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from harness.plugins import ImageRef, upright
 from tasks.datasets.common.class_names import is_background
@@ -113,12 +114,13 @@ def _opened(path: Path, load: bool) -> Image.Image:
     from harness.plugins.opening import load_image, open_image
 
     try:
-        image = load_image(path.read_bytes()) if load else open_image(path)
+        image = load_image(read_regular(path)) if load else open_image(path)
     except OSError as error:
         reason = error.strerror or "it is damaged, or no image"
         raise UserError(f"Cannot read the mask {path}: {reason}.") from error
     except Exception as error:  # Pillow's readers raise nearly anything on a damaged file
-        raise UserError(f"Cannot read the mask {path}: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise UserError(f"Cannot read the mask {path}: {reason}.") from error
     if image.mode not in _MODES:
         raise UserError(
             f"The mask {path} is of Pillow mode {image.mode}: a mask has one value of 8 bits a "

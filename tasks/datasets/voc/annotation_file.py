@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from tasks.classes import composed
-from tasks.datasets.common.files import size_text
+from tasks.datasets.common.files import MOST_TEXT, size_text
 
 VERSION = "2"
 """Bumped whenever a box can be read otherwise."""
 
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
+
+_ENTITY = b"<!ENTITY"
 
 _MARKS = {
     **dict.fromkeys(("0", "0.0", "false", "no", "n", "f"), False),
@@ -68,7 +71,7 @@ def read_annotation(path: Path) -> AnnotationFile:
         UserError: it cannot be read, or an object has no name or no box.
     """
     try:
-        root = _parsed(path.read_bytes())
+        root = _parsed(read_regular(path, MOST_TEXT))
     except OSError as error:
         raise UserError(f"Cannot read the annotations {path}: {error.strerror}.") from error
     except UnicodeError as error:
@@ -83,12 +86,20 @@ def read_annotation(path: Path) -> AnnotationFile:
 
 
 def _parsed(content: bytes) -> ElementTree.Element:
-    """The root of an XML file; expat knows no encoding of several bytes but Unicode's."""
+    """The root of an XML file; expat knows no encoding of several bytes but Unicode's.
+
+    Raises:
+        ValueError: it defines entities, by which a small file may become a large one.
+    """
+    if _ENTITY in content.replace(b"\0", b""):
+        raise ValueError("it defines entities, which are not read: write out what they stand for")
     declared = _DECLARED.match(content)
     name = declared[1].decode("ascii").lower() if declared else "utf-8"
     if not name.startswith(("utf", "ucs", "iso-10646")):
         # What calls itself GB2312 holds characters of its successors.
         text = content.decode("gb18030" if name in ("gb2312", "gbk", "cp936") else name)
+        if _ENTITY.decode() in text:
+            raise ValueError("it defines entities, which are not read")
         return ElementTree.fromstring(text[text.index("?>") + 2 :].lstrip())
     if name == "utf-8" and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         content.decode("utf-8-sig")

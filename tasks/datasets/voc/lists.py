@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from tasks.datasets.common.file_names import comparable, mended_notice
+from tasks.datasets.common.file_names import comparable, leads_out, mended_notice
 from tasks.datasets.common.listing import SUFFIXES, list_images, passed_over_notice
 from tasks.datasets.voc.files import BOXES, MASKS, images_in, read_lines, truth_folder, truths_in
 
@@ -161,6 +161,12 @@ def _read_ids(root: Path, path: Path) -> dict[str, str]:
         pairs = ((_image_id(text, images, forms), text) for text in meanings)
         image, words = next((pair for pair in pairs if pair[0]), (None, bare))
         ids.setdefault(image or bare, words)
+    stray = [key for key in ids if leads_out(key)]
+    if stray:
+        raise UserError(
+            f"{path}: {len(stray)} of {len(ids)} names lead out of {root / 'JPEGImages'}, "
+            f"{stray[0]!r} first, and are not followed: a list has the names of images in it."
+        )
     return ids
 
 

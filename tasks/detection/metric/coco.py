@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TextIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.plugins import Detections, Json
+from harness.plugins import Detections, Json, reference_metrics
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -22,6 +23,15 @@ FIGURES = (
     *("AR1", "AR10", "AR100", "ARs", "ARm", "ARl"),
 )
 """pycocotools' twelve, in the order of ``COCOeval.stats``."""
+
+_SINGLE = (0, 5)
+"""Places of IoU 0.50 and 0.75 among COCOeval's thresholds, 0.50:0.05:0.95."""
+
+_ENTRIES = 1_000_000
+"""Of categories, area ranges and images together, the most that are evaluated at once."""
+
+_CATEGORIES = 500
+"""Categories at once, at most."""
 
 # Replacing sys.stdout is process-wide: two evaluations at once would restore each other's.
 _STDOUT_LOCK = threading.Lock()
@@ -44,16 +54,17 @@ def evaluate(detections: Mapping[str, Detections], ground_truth: Json) -> dict[s
         HarnessError: an image is not in the ground truth.
     """
     evaluation, names = evaluator(detections, ground_truth)
-    with quiet():
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    figures = {name: _or_nan(value) for name, value in zip(FIGURES, evaluation.stats, strict=True)}
-    # precision: (IoU thresholds, recalls, categories, areas, detections an image)
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]
+    precision, recall = _accumulated(evaluation)
+    areas, limits = range(1, precision.shape[3]), range(recall.shape[3])
+    values = (
+        *(_mean(precision[levels, ..., 0]) for levels in (slice(None), *_SINGLE)),
+        *(_mean(precision[..., area]) for area in areas),
+        *(_mean(recall[..., 0, limit]) for limit in limits),
+        *(_mean(recall[..., area, -1]) for area in areas),
+    )
+    figures = dict(zip(FIGURES, values, strict=True))
     for index, category in enumerate(evaluation.params.catIds):
-        # A category without annotations is -1 throughout, so the mean is -1 too.
-        figures[f"AP/{names[category]}"] = _or_nan(precision[:, :, index].mean())
+        figures[f"AP/{names[category]}"] = _mean(precision[:, :, index, 0])
     return figures
 
 
@@ -67,28 +78,101 @@ def evaluator(
         ground_truth: as of `evaluate`.
 
     Returns:
-        The COCOeval, ``params.imgIds`` sorted, and the name of each category id.
+        The COCOeval, ``params.imgIds`` and ``params.catIds`` sorted, and the name of each category
+        id.
 
     Raises:
         HarnessError: an image is not in the ground truth.
     """
-    from pycocotools.cocoeval import COCOeval
-
+    coco, evaluation_of = libraries()
     by_image = _by_image(detections, ground_truth)
     truth = _truth(ground_truth, set(by_image))
     results = {**truth, "annotations": _results(by_image)}
     with quiet():
-        evaluation = COCOeval(_indexed(truth), _indexed(results), "bbox")
+        evaluation = evaluation_of(_indexed(coco, truth), _indexed(coco, results), "bbox")
+    names = {category["id"]: category["name"] for category in truth["categories"]}
     evaluation.params.imgIds = sorted(by_image)
-    return evaluation, {category["id"]: category["name"] for category in truth["categories"]}
+    evaluation.params.catIds = sorted(names)
+    return evaluation, names
 
 
-def _or_nan(value: float) -> float:
-    return float(value) if value > -1 else float("nan")
+def libraries() -> tuple[type[COCO], type[COCOeval]]:
+    """``COCO`` and ``COCOeval`` of hotcoco, or of pycocotools.
+
+    hotcoco is pycocotools written in Rust, of the same interface; tests hold its figures, and its
+    matches image by image, against pycocotools' own. It is taken where it is installed, unless
+    pycocotools itself is asked for.
+    """
+    from pycocotools import coco, cocoeval
+
+    if not reference_metrics():
+        with contextlib.suppress(ImportError):
+            import hotcoco
+
+            return hotcoco.COCO, hotcoco.COCOeval
+    return coco.COCO, cocoeval.COCOeval
+
+
+def category_chunks(evaluation: COCOeval, images: int) -> Iterator[int]:
+    """Narrow the evaluation to some of its categories after others, then to all again.
+
+    pycocotools keeps something for every category, area range and image, found there or not, and
+    0.2 MB of curves a category: of thousands of them at once it would be gigabytes.
+
+    Args:
+        evaluation: what is narrowed.
+        images: how many are evaluated at once.
+
+    Yields:
+        How many categories came before.
+    """
+    params = evaluation.params
+    everything = list(params.catIds)
+    most = _ENTRIES // (len(params.areaRng) * max(1, images))
+    count = max(1, min(most, _CATEGORIES))
+    for start in range(0, len(everything), count):
+        params.catIds = everything[start : start + count]
+        yield start
+    params.catIds = everything
+
+
+def _accumulated(evaluation: COCOeval) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What ``COCOeval.evaluate`` and ``accumulate`` find; -1 where there is nothing to find.
+
+    Returns:
+        Precision at the largest number of detections, (IoU thresholds, recalls, categories, areas),
+        and recall, (IoU thresholds, categories, areas, numbers of detections).
+    """
+    params = evaluation.params
+    thresholds, areas = len(params.iouThrs), len(params.areaRng)
+    precision = [np.empty((thresholds, len(params.recThrs), 0, areas))]
+    recall = [np.empty((thresholds, 0, areas, len(params.maxDets)))]
+    for _ in category_chunks(evaluation, len(params.imgIds)):
+        with quiet():
+            evaluation.evaluate()
+            evaluation.accumulate()
+        precision.append(evaluation.eval["precision"][..., -1].copy())
+        recall.append(evaluation.eval["recall"])
+    return np.concatenate(precision, axis=2), np.concatenate(recall, axis=1)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """As ``COCOeval.summarize``: over what is there to be found; NaN where nothing is."""
+    known = values[values > -1]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def image_numbers(ground_truth: Json) -> dict[str, int]:
+    """The images, by ``harness_id``, counted from 1 in the order of their ids.
+
+    The ids may be any integers; hotcoco takes none below 0.
+    """
+    ordered = sorted(ground_truth["images"], key=lambda image: int(image["id"]))
+    return {image["harness_id"]: number for number, image in enumerate(ordered, start=1)}
 
 
 def _by_image(detections: Mapping[str, Detections], ground_truth: Json) -> dict[int, Detections]:
-    numbers = {image["harness_id"]: image["id"] for image in ground_truth["images"]}
+    numbers = image_numbers(ground_truth)
     unknown = sorted(set(detections) - set(numbers))
     if unknown:
         raise HarnessError(
@@ -100,14 +184,16 @@ def _by_image(detections: Mapping[str, Detections], ground_truth: Json) -> dict[
 
 
 def _truth(ground_truth: Json, images: set[int]) -> Json:
-    kept = [note for note in ground_truth["annotations"] if note["image_id"] in images]
+    numbers = image_numbers(ground_truth)
+    number_of = {image["id"]: numbers[image["harness_id"]] for image in ground_truth["images"]}
+    kept = [note for note in ground_truth["annotations"] if number_of[note["image_id"]] in images]
     return {
-        "images": [image for image in ground_truth["images"] if image["id"] in images],
+        "images": [{"id": number} for number in sorted(images)],
         "categories": ground_truth["categories"],
         # Numbered anew from 1: COCOeval takes a match with annotation 0 for no match.
         "annotations": [
             {
-                "image_id": note["image_id"],
+                "image_id": number_of[note["image_id"]],
                 "category_id": note["category_id"],
                 "bbox": note["bbox"],
                 "area": note.get("area", note["bbox"][2] * note["bbox"][3]),
@@ -141,10 +227,8 @@ def _results(by_image: Mapping[int, Detections]) -> list[Json]:
     return results
 
 
-def _indexed(dataset: Json) -> COCO:
-    from pycocotools.coco import COCO
-
-    coco = COCO()
+def _indexed(library: type[COCO], dataset: Json) -> COCO:
+    coco = library()
     coco.dataset = dataset
     coco.createIndex()
     return coco

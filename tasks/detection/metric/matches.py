@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins import Detections, Json
-from tasks.detection.metric.coco import evaluator, quiet
+from tasks.detection.metric.coco import category_chunks, evaluator, image_numbers, quiet
 
 if TYPE_CHECKING:
     from pycocotools.cocoeval import COCOeval
@@ -66,7 +68,7 @@ class Matches:
 
 
 def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
-    """Match detections with annotations by ``COCOeval.evaluate`` itself, each image once.
+    """Match detections with annotations by ``COCOeval.evaluate``, each image once.
 
     Args:
         detections: by the images' ``harness_id``.
@@ -76,18 +78,19 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
         HarnessError: an image is not in the ground truth.
     """
     evaluation, names = evaluator(detections, ground_truth)
-    numbers = {image["harness_id"]: image["id"] for image in ground_truth["images"]}
+    numbers = image_numbers(ground_truth)
     places = {numbers[key]: place for place, key in enumerate(detections)}
     params = evaluation.params
     everything = params.imgIds
     parts: dict[tuple[int, int], list[_MatchPart]] = defaultdict(list)
-    for start in range(0, len(everything), _CHUNK):
-        params.imgIds = everything[start : start + _CHUNK]
-        with quiet():
-            evaluation.evaluate()
-        for key, part in _parts(evaluation, places):
-            parts[key].append(part)
-        evaluation.evalImgs = []
+    with _collector_at_rest():
+        for before in category_chunks(evaluation, _CHUNK):
+            for start in range(0, len(everything), _CHUNK):
+                params.imgIds = everything[start : start + _CHUNK]
+                with quiet():
+                    evaluation.evaluate()
+                for (category, area), part in _parts(evaluation, places):
+                    parts[before + category, area].append(part)
     return Matches(
         images=tuple(detections),
         names=tuple(names[category] for category in sorted(names)),
@@ -95,6 +98,18 @@ def match(detections: Mapping[str, Detections], ground_truth: Json) -> Matches:
         limits=tuple(params.maxDets),
         curves={key: _joined(parts[key], len(places)) for key in sorted(parts)},
     )
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """No search for circles meanwhile: among a million small lists it takes most of the time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +128,25 @@ class _MatchPart:
 def _parts(
     evaluation: COCOeval, places: Mapping[int, int]
 ) -> Iterator[tuple[tuple[int, int], _MatchPart]]:
-    # evalImgs: category by category, within it area range by area range, within it by image.
-    images = len(evaluation.params.imgIds)
-    for block in range(len(evaluation.evalImgs) // max(images, 1)):
-        entries = evaluation.evalImgs[block * images : (block + 1) * images]
-        known = [entry for entry in entries if entry is not None]
-        if known:
-            yield divmod(block, len(AREAS)), _part(known, places)
+    """Parts by (category, area): every entry says itself what it is of, None is of nothing."""
+    categories = {category: place for place, category in enumerate(evaluation.params.catIds)}
+    areas = {float(low + high): area for area, (low, high) in enumerate(evaluation.params.areaRng)}
+    order = {image: place for place, image in enumerate(evaluation.params.imgIds)}
+    entries: dict[tuple[int, int], list[Json]] = defaultdict(list)
+    for entry in evaluation.evalImgs:
+        if entry is not None:
+            key = categories[entry["category_id"]], areas[float(sum(entry["aRng"]))]
+            entries[key].append(entry)
+    for key in sorted(entries):
+        known = sorted(entries[key], key=lambda entry: order[entry["image_id"]])
+        yield key, _part(known, places)
 
 
 def _part(entries: list[Json], places: Mapping[int, int]) -> _MatchPart:
     where = np.asarray([places[int(entry["image_id"])] for entry in entries], np.intp)
     counts = [len(entry["dtScores"]) for entry in entries]
-    ignored = np.concatenate([entry["dtIgnore"] for entry in entries], axis=1).astype(bool)
-    matched = np.concatenate([entry["dtMatches"] for entry in entries], axis=1) > 0
+    ignored = np.concatenate([np.asarray(e["dtIgnore"], bool) for e in entries], axis=1)
+    matched = np.concatenate([np.asarray(e["dtMatches"]) for e in entries], axis=1) > 0
     return _MatchPart(
         image=np.repeat(where, counts),
         rank=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
@@ -134,7 +154,9 @@ def _part(entries: list[Json], places: Mapping[int, int]) -> _MatchPart:
         right=matched & ~ignored,
         ignored=ignored,
         truth_image=where,
-        truths=np.asarray([np.count_nonzero(e["gtIgnore"] == 0) for e in entries], np.int32),
+        truths=np.asarray(
+            [len(e["gtIgnore"]) - np.count_nonzero(e["gtIgnore"]) for e in entries], np.int32
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from harness.assets.reading import load_yaml
 from harness.errors import UserError
 from tasks.classes import COCO
 from tasks.detection.models.detectron2_weights import IncompatibleKeys, check_fit, refuse_code
@@ -187,7 +188,7 @@ def _on_cpu(config: CfgNode) -> CfgNode:
 
 def _check_bases(path: Path, depth: int = 0) -> None:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or _line(error)
         raise UserError(f"Cannot read the detectron2 config {path}: {reason}.") from error

@@ -1,6 +1,6 @@
 """What is gathered of a run is the same from the cache, by any number of threads, and for parts."""
 
-import gzip
+import json
 import os
 import shutil
 
@@ -16,7 +16,7 @@ from harness.records.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 
-NAMES = b'"background"', b'"nothing"'
+NAMES = '"background"', '"nothing"'
 KEYS = ("detection/jpeg-q10", "detection/arcnn-q10", "segmentation/jpeg-q10")
 
 
@@ -96,8 +96,10 @@ def test_what_was_kept_is_not_read_for_other_draws_records_or_truth(run, monkeyp
 
     other = load_bootstrap(run, [key], draws=10, seed=1)[key]
     assert not np.array_equal(other.draws["mIoU"], first.draws["mIoU"])
-    truth = run.truth_path("segmentation")
-    truth.write_bytes(gzip.compress(gzip.decompress(truth.read_bytes()).replace(*NAMES)))
+    another = json.loads(json.dumps(run.truth("segmentation")).replace(*NAMES))
+    manifest = run.manifest()
+    hashes = {**manifest.truth, "segmentation": run.write_truth("segmentation", another)}
+    run.write_manifest(manifest.model_copy(update={"truth": hashes}))
     assert "IoU/nothing" in load_bootstrap(run, [key], draws=10, seed=1)[key].values
     file = run.record_file(cell)
     file.open_up()

@@ -165,5 +165,5 @@ def test_the_embedded_models_are_held_against_what_their_cards_say(few):
     whole = Scenes(count=128)
 
     assert FasterRCNNScenes().expected(Scenes(), "mAP") is None
-    assert FasterRCNNScenes().expected(whole, "mAP").value == pytest.approx(70.4, abs=0.5)
+    assert FasterRCNNScenes().expected(whole, "mAP").value == pytest.approx(62.7, abs=0.5)
     assert PSPNetScenes().expected(whole, "mAP") is None

@@ -9,7 +9,7 @@ from evaluations import evaluate, figures
 
 import harness as library
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("trusted_code")]
 
 
 def blur(strength=1.0):

@@ -87,7 +87,7 @@ def test_a_function_may_take_the_compressed_file(photos):
         seen.append((compressed.qf, compressed.codec, compressed.data[:2]))
         return compressed.pixels
 
-    run = evaluate(photos, "jpeg", library.restorer(reader, compressed=True))
+    run = evaluate(photos, "jpeg", library.restorer(reader, compressed=True), workers=1)
 
     assert seen == [(10, "jpeg", b"\xff\xd8")] * 3
     assert figures(run, "reader").equals(figures(run, "jpeg"))

@@ -5,6 +5,7 @@ import pytest
 from openpyxl import load_workbook
 from runs import table_run
 
+from harness.plugins import reference_metrics
 from harness.report.tables.cost import CostRow, CostTable
 from harness.tools import cost as harness_cost
 
@@ -131,6 +132,17 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(harness, runs, monke
 
     assert code == 2
     assert "Cannot write t.html: Permission denied. Choose another --output." in err
+
+
+def test_the_reference_implementation_can_be_asked_for(harness, runs, monkeypatch):
+    monkeypatch.setenv("HARNESS_REFERENCE_METRICS", "")
+    harness("table", "live1")
+    assert not reference_metrics()
+
+    code, out, _ = harness("table", "live1", "--reference-metrics")
+
+    assert (code, reference_metrics()) == (0, True)
+    assert out == harness("table", "live1")[1]
 
 
 def test_table_iii_counts_only_unless_told(harness, monkeypatch):

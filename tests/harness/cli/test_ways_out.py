@@ -43,7 +43,7 @@ def test_a_closed_standard_output_is_one_sentence_and_closed_errors_are_left_out
     ],
 )
 def test_what_the_system_refuses_needs_no_traceback(monkeypatch, capsys, error, code, sentence):
-    def fails(_):
+    def fails(*_):
         raise error
 
     monkeypatch.setattr(main, "_run", fails)

@@ -68,6 +68,32 @@ def test_an_error_of_a_worker_reaches_the_caller_and_stops_the_others(world):
     assert not [t for t in threading.enumerate() if t.name.startswith("worker-")]
 
 
+def test_who_leaves_early_is_told_what_is_waited_for(world):
+    entered, leave = threading.Event(), threading.Event()
+    restore, told = world.fake.restore, []
+
+    def slow(compressed):
+        if entered.is_set():
+            leave.wait(20)
+        entered.set()
+        return restore(compressed)
+
+    def tell(images):
+        told.append(images)
+        leave.set()
+
+    world.fake.restore = slow
+    plan = world.plan(qfs=(10,), restorers=[world.fake])
+    records = process_images(plan, jobs_of(plan), 1, tell_waiting=tell)
+    next(records)
+    while world.fake.calls and leave.wait(0.05) is False and not entered.is_set():
+        pass
+    time.sleep(0.1)
+    records.close()
+
+    assert told == [["1.png"]]
+
+
 def test_leaving_early_stops_the_workers_after_the_record_at_hand(world):
     plan = world.plan()
     records = process_images(plan, jobs_of(plan), 2)
@@ -100,7 +126,7 @@ def test_an_image_is_read_and_compressed_once_for_all_restorers_of_a_condition(w
     monkeypatch.setattr(
         walking,
         "prepare",
-        lambda plan, image, c: (read.append((image.id, c)), plain(plan, image, c))[1],
+        lambda plan, image, c, *more: (read.append((image.id, c)), plain(plan, image, c, *more))[1],
     )
     plan = world.plan(qfs=(10, 20), restorers=[world.fake, FakeRestorer("other")])
     jobs = [

@@ -16,6 +16,7 @@ from harness.analysis.metrics import cell_state_hash, measure
 from harness.engine import local
 from harness.errors import HarnessError
 from harness.plugins import Record
+from harness.plugins.task import REFERENCE_METRICS
 from harness.records import record_file, schema
 from harness.records.run_directory import RunDirectory
 
@@ -71,6 +72,15 @@ def test_the_same_records_in_another_order_make_the_same_file(run):
     assert file.compact_if(lambda _: True, IDS)
 
     assert file.compact.read_bytes() == written
+
+
+def test_what_the_reference_implementation_scores_is_cached_apart(run, monkeypatch):
+    [first, *_] = run.manifest().cells
+    monkeypatch.delenv(REFERENCE_METRICS, raising=False)
+    usual = cell_state_hash(run, first, "1")
+    monkeypatch.setenv(REFERENCE_METRICS, "1")
+
+    assert cell_state_hash(run, first, "1") != usual
 
 
 def test_compaction_throws_no_cache_away(run):

@@ -169,7 +169,7 @@ def test_a_model_of_other_classes_is_refused(monkeypatch):
 
     monkeypatch.setattr(FasterRCNNScenes, "classes", ("cat", "dog"))
 
-    with pytest.raises(UserError, match=r"does not know 10 of the 10 classes of scenes \(orange"):
+    with pytest.raises(UserError, match=r"does not know 10 of the 10 classes of scenes \(ball"):
         make_plan(study())
 
 

@@ -26,6 +26,8 @@ from restorers.checkpoints.format import Header, save
 from restorers.formats.spandrel import Spandrel
 from restorers.formats.torchscript import TorchScriptRestorer
 
+pytestmark = pytest.mark.usefixtures("trusted_code")
+
 SEVEN = ("arcnn", "dmcnn", "ipt", "swinir", "qgac", "fbcnn", "dagn")
 BLIND = ("fbcnn", "dagn")
 

@@ -123,11 +123,11 @@ def test_published_networks_take_two_gigabytes_at_most(restorer):
             assert 1e9 < activations.peak < 2.2e9
 
 
-def test_swinir_takes_two_gigabytes_at_most():
+def test_swinir_takes_about_one_gigabyte_at_most():
     """All its layers take the same, one after the other: one is enough, on a small image."""
     config = replace(swinir_config.PUBLISHED, depths=(2,), heads=(6,))
     network = SwinIR.build(config).eval()
     with torch.inference_mode(), Activations() as activations:
         network(torch.rand(1, 3, 70, 70))
-    assert 1e9 < activations.peak / 70**2 * SwinIR.tiling.above < 2.1e9
+    assert 0.8e9 < activations.peak / 70**2 * SwinIR.tiling.above < 1.2e9
     assert SwinIR.tiling.side**2 <= SwinIR.tiling.above

@@ -30,6 +30,8 @@ from restorers.checkpoints.format import Header, save
 from restorers.formats.spandrel import Spandrel
 from restorers.formats.torchscript import TorchScriptRestorer
 
+pytestmark = pytest.mark.usefixtures("trusted_code")
+
 KINDS = ("mat", "onnx", "own", "spandrel", "torchscript")
 
 

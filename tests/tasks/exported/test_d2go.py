@@ -16,6 +16,8 @@ from tasks.datasets.coco.coco_file import CocoFile
 from tasks.detection.task import Detection
 from tasks.exported.model_card import ModelCard
 
+pytestmark = pytest.mark.usefixtures("trusted_code")
+
 CARD = CONFIGS / "models" / "d2go.yaml"
 COCO128 = ROOT.parent / "shared" / "data" / "coco128"
 

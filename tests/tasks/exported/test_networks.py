@@ -11,6 +11,8 @@ from model_tools import CLASSIFIER, DETECTOR, noise, opened
 from harness.errors import ImageError, UserError
 from tasks.classes import COCO
 
+pytestmark = pytest.mark.usefixtures("trusted_code")
+
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 helper, FLOAT, UINT8 = onnx.helper, onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8

@@ -15,6 +15,7 @@ from paths import DATA
 
 from harness.errors import HarnessError
 from harness.plugins import DataSet, Record
+from tasks.detection.metric import coco
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.task import Detection, Detections
 
@@ -106,6 +107,16 @@ def measure(found, truth):
     return task.metrics(records, task.ground_truth(data_set, list(records)))
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_categories_in_parts_give_the_same_figures(monkeypatch, most):
+    truth = small_truth()
+    found = perturbed(truth)
+    expected = measure(found, truth)
+    monkeypatch.setattr(coco, "_CATEGORIES", most)
+
+    np.testing.assert_equal(measure(found, truth), expected)
+
+
 def direct(found, truth, folder):
     """Plain pycocotools, through files, as its demo does."""
     from pycocotools.coco import COCO
@@ -125,16 +136,16 @@ def direct(found, truth, folder):
     paths = [str(folder / "truth.json"), str(folder / "results.json")]
     for path, content in zip(paths, (truth, results), strict=True):
         Path(path).write_text(json.dumps(content))
-    coco = COCO(paths[0])
-    evaluation = COCOeval(coco, coco.loadRes(paths[1]), "bbox")
+    truths = COCO(paths[0])
+    evaluation = COCOeval(truths, truths.loadRes(paths[1]), "bbox")
     evaluation.params.imgIds = [numbers[key] for key in found]
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
     figures = dict(zip(FIGURES, evaluation.stats, strict=True))
-    for index, category in enumerate(coco.getCatIds()):
+    for index, category in enumerate(truths.getCatIds()):
         values = evaluation.eval["precision"][:, :, index, 0, 2]
-        name = coco.loadCats([category])[0]["name"]
+        name = truths.loadCats([category])[0]["name"]
         figures[f"AP/{name}"] = values[values > -1].mean() if (values > -1).any() else -1
     return {key: math.nan if value == -1 else float(value) for key, value in figures.items()}
 

@@ -17,6 +17,7 @@ from harness.analysis.resampling import resample_weights
 from harness.errors import HarnessError
 from harness.plugins import Record
 from tasks.detection.metric import accumulate, matches
+from tasks.detection.metric import coco as coco_metric
 from tasks.detection.metric.coco import FIGURES
 from tasks.detection.metric.sample import DetectionSample
 from tasks.detection.task import Detection, Detections
@@ -256,6 +257,14 @@ def test_neither_the_order_of_the_records_nor_the_chunks_of_the_matching_matter(
     shuffled = DetectionSample({name: found[name] for name in names}, truth)
     np.testing.assert_equal(shuffled.aggregate(weights[:, order]), expected)
     np.testing.assert_equal(shuffled.per_image(), sampled(found, truth).per_image()[order])
+
+
+def test_a_category_at_a_time_and_all_at_once_give_the_same(monkeypatch):
+    found, truth = small()
+    weights = resample_weights(6, 20)
+    expected = sampled(found, truth).aggregate(weights)
+    monkeypatch.setattr(coco_metric, "_CATEGORIES", 1)
+    np.testing.assert_equal(sampled(found, truth).aggregate(weights), expected)
 
 
 def test_a_draw_without_a_class_leaves_it_out_and_one_without_boxes_is_nan():

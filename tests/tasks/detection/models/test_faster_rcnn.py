@@ -13,6 +13,7 @@ from harness.plugins import Detections
 from tasks.detection.models.faster_rcnn import FasterRCNNScenes
 from tasks.detection.task import Detection
 from tasks.scenes import CLASSES
+from tasks.scenes.data_set import Scenes
 from tasks.weights.checkpoints import WEIGHTS
 
 pytestmark = pytest.mark.slow
@@ -57,10 +58,15 @@ def test_a_prediction_is_repeatable_and_in_the_image(model, few_scenes):
     assert len(first.scores) <= 100
 
 
-def test_channels_are_red_green_blue(model, few_scenes):
-    """Swapping them costs accuracy: the model was trained on RGB and must be given RGB."""
-    swapped = score(Detection(), model, few_scenes, change=lambda image: image[..., ::-1])
-    assert swapped < score(Detection(), model, few_scenes)
+def test_channels_are_red_green_blue(model):
+    """Swapping them costs accuracy: the model was trained on RGB and must be given RGB.
+
+    Not much of it, for it was trained on changed colours: only all scenes show it.
+    """
+    scenes = Scenes()
+    swapped = score(Detection(), model, scenes, change=lambda image: image[..., ::-1])
+    claimed = read_card(CARD).measured["mAP"]
+    assert swapped < claimed - 0.01
 
 
 def test_an_image_is_never_resized(model):
