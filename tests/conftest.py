@@ -1,7 +1,9 @@
 """Fixtures of the harness's tests."""
 
 import os
+import signal
 import sys
+import threading
 
 import pytest
 from fakes import World
@@ -9,6 +11,12 @@ from fakes import World
 from harness.assets.programs import VARIABLE as TRUST
 from harness.assets.reading import PIXELS_VARIABLE
 from harness.cli import main as cli
+
+# A job in the background of a script is born with Ctrl-C ignored, and so would be the commands
+# that tests interrupt.
+ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+if ignored and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def _is_run(arguments: list[str]) -> bool:
     words = iter(arguments)
     command = ""
     for word in words:
-        if word == "--data-root":
+        if word in ("--data-root", "--max-pixels"):  # their values follow
             next(words, None)
         elif not word.startswith("-"):
             command = word

@@ -14,7 +14,7 @@ from harness.report.tables.paper_layouts import FOLDER, HEADINGS, figures_missin
 from harness.report.tables.text import render_tables
 
 REFERENCE = FOLDER / "table_iii.csv"
-"""The published figures; a checkout has them, a wheel has not."""
+"""The published figures."""
 
 REFERENCE_SIDE = 512
 """Side of the images that the published figures are of, pixels."""

@@ -130,12 +130,14 @@ def _parts(
 ) -> Iterator[tuple[tuple[int, int], _MatchPart]]:
     """Parts by (category, area): every entry says itself what it is of, None is of nothing."""
     categories = {category: place for place, category in enumerate(evaluation.params.catIds)}
-    areas = {float(low + high): area for area, (low, high) in enumerate(evaluation.params.areaRng)}
+    ranges = evaluation.params.areaRng
+    areas = {(float(low), float(high)): area for area, (low, high) in enumerate(ranges)}
     order = {image: place for place, image in enumerate(evaluation.params.imgIds)}
     entries: dict[tuple[int, int], list[Json]] = defaultdict(list)
     for entry in evaluation.evalImgs:
         if entry is not None:
-            key = categories[entry["category_id"]], areas[float(sum(entry["aRng"]))]
+            low, high = entry["aRng"]
+            key = categories[entry["category_id"]], areas[float(low), float(high)]
             entries[key].append(entry)
     for key in sorted(entries):
         known = sorted(entries[key], key=lambda entry: order[entry["image_id"]])

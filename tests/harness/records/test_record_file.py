@@ -78,6 +78,8 @@ def test_what_the_reference_implementation_scores_is_cached_apart(run, monkeypat
     [first, *_] = run.manifest().cells
     monkeypatch.delenv(REFERENCE_METRICS, raising=False)
     usual = cell_state_hash(run, first, "1")
+    monkeypatch.setenv(REFERENCE_METRICS, "0")
+    assert cell_state_hash(run, first, "1") == usual
     monkeypatch.setenv(REFERENCE_METRICS, "1")
 
     assert cell_state_hash(run, first, "1") != usual
