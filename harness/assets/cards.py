@@ -103,6 +103,7 @@ class Card(BaseModel):
         sha256: of the whole file, lower-case hex, or its first 8 digits or more where no more is
             published; empty where a remote file's is not published at all.
         url: where the file is downloaded from; empty: it comes with the card.
+        by_hand: only a person can get the file there: ``harness fetch`` says so.
         size: of the file, bytes; None: unknown.
         source: where it came from (a URL, or how it was made).
         licence: SPDX name or a sentence.
@@ -124,6 +125,7 @@ class Card(BaseModel):
     file: str
     sha256: str
     url: str = ""
+    by_hand: bool = False
     size: NonNegativeInt | None = None
     source: str
     licence: str
@@ -166,6 +168,8 @@ def card_yaml(card: Card) -> str:
     fields = card.model_dump()
     if not card.url:  # a file that comes with its card
         del fields["url"], fields["size"]
+    if not card.by_hand:
+        del fields["by_hand"]
     if not card.published_on:
         del fields["published_on"], fields["published_images"], fields["tolerance"]
     text: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
@@ -212,11 +216,23 @@ def checked_file(card_path: Path) -> tuple[Card, Path]:
         return card, path
     if not card.url:
         raise UserError(f"The weights of {card.name} are missing: no file {path}.")
+    if card.by_hand:
+        raise UserError(f"The weights {card.name} are not on this machine. {by_hand(card, path)}")
     size = f", {megabytes(card.size)}" if card.size else ""
     raise UserError(
         f"The weights {card.name} are not on this machine: `harness fetch {card.name}` downloads "
         f"them, or put the file (from {card.url}{size}) at {path}."
     )
+
+
+def by_hand(card: Card, path: Path) -> str:
+    """How a person gets a file that no program can download.
+
+    Args:
+        card: of the file.
+        path: where it belongs.
+    """
+    return f"No program can download them: get {card.file} from {card.url} and put it at {path}."
 
 
 def check_file(path: Path, card: Card) -> None:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.assets.archives import unpack
-from harness.assets.cards import Card, Download, data_root, locate_file, megabytes, read_card
+from harness.assets.cards import (
+    Card,
+    Download,
+    by_hand,
+    data_root,
+    locate_file,
+    megabytes,
+    read_card,
+)
 from harness.assets.download import fetch
 from harness.assets.transfer import Progress
 from harness.errors import HarnessError, UserError
@@ -54,6 +62,8 @@ def download(name: str, say: Callable[[str], None], limit: int | None = None) ->
         say(f"{name} comes whole: --limit is for data sets.")
     for path, card in cards:
         target = locate_file(path, card)
+        if card.by_hand and not target.is_file():
+            raise UserError(by_hand(card, target))
         if not target.is_file():
             say(f"{card.name}: {card.url}, licence: {card.licence}")
         sha256 = fetch(card.url, target, card.size, card.sha256, told(card.file, say))

@@ -51,6 +51,7 @@ def network_from(
     config_from_tensors: Callable[[Mapping[str, Tensor]], Config],
     build: Callable[[Config], Network],
     what: str,
+    rename: Callable[[Mapping[str, Tensor], Config], dict[str, Tensor]] | None = None,
 ) -> Network:
     """A network from a file in its authors' layout.
 
@@ -59,6 +60,7 @@ def network_from(
         config_from_tensors: infers the network's size from the shapes of its weights.
         build: makes an untrained network of that size.
         what: the network in words, for messages.
+        rename: gives the weights the names that ``build``'s network has; None: they have them.
 
     Raises:
         UserError: the file holds another network.
@@ -67,8 +69,10 @@ def network_from(
     failure: Exception | None = None
     for candidate in candidates(tensors):
         try:
-            network = build(config_from_tensors(candidate))
-            fill(network, candidate, path, what)
+            config = config_from_tensors(candidate)
+            network = build(config)
+            weights = candidate if rename is None else rename(candidate, config)
+            fill(network, weights, path, what)
         except _UNFIT as error:
             failure = failure or error  # of the names as they are
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -26,13 +26,14 @@ from restorers.architectures.dagn.losses import (
     restoration_loss,
     sensitive_loss,
 )
+from restorers.architectures.dagn.start import calibrate
 from restorers.training.batches import PatchBatches, Pool, QualityFactors
 from restorers.training.data import copies_note, tell
 from restorers.training.fabric import Player, launched, only_the_first, run, speaker
 from restorers.training.feeding import BatchFeeder
 from restorers.training.finish import finish
 from restorers.training.recipe import ThreeStages, Training, checked, dagn_config
-from restorers.training.reuse import adopt_encoder
+from restorers.training.reuse import adopt_encoder, holds_released_encoders
 from restorers.training.validation import Validation, validation_files
 
 STAGES = ("insensitive", "sensitive", "restoration")
@@ -80,6 +81,10 @@ def train(recipe: Json, directory: Path, report: Callable[[str], None]) -> Path:
     )
 
 
+CALIBRATED = 64
+"""Patches that the guidance is calibrated on before stage 3."""
+
+
 class Stages:
     """The stages of one training.
 
@@ -89,7 +94,7 @@ class Stages:
         report: receives progress lines.
 
     Attributes:
-        config: of the network.
+        config: of the network; with the authors' encoders it predicts no QF and is told none.
         held_out: the images held out for validation.
         fabric: the devices.
 
@@ -99,6 +104,8 @@ class Stages:
 
     def __init__(self, plan: ThreeStages, directory: Path, report: Callable[[str], None]) -> None:
         self.config = dagn_config(plan)
+        if plan.encoders_from is not None and holds_released_encoders(Path(plan.encoders_from)):
+            self.config = replace(self.config, qf=False)  # nothing has learnt to predict it
         self._plan, self._directory = plan, directory
         for training in (plan.insensitive, plan.sensitive):
             if training.patch_size % MULTIPLE:
@@ -120,9 +127,10 @@ class Stages:
             return auto
         # Each player has the parameters of its equation alone, several processes' gradients of
         # these included: the first is made while J's parameters are not to be trained.
+        judged = training.model_copy(update={"lr": self._plan.discriminator_lr or training.lr})
         judge = auto.discriminator.requires_grad_(False)
         player = self._player(training, auto)
-        critic = self._player(training, judge.requires_grad_(True))
+        critic = self._player(judged, judge.requires_grad_(True))
         feed = self._feed("insensitive")
 
         def step(index: int) -> dict[str, float]:
@@ -194,6 +202,8 @@ class Stages:
         torch.manual_seed(plan.seed)  # the same start whatever stages were run before
         network = dagn.DAGNNetwork(self.config).to(memory_format=torch.channels_last)
         network.adopt(insensitive, sensitive)
+        if self.config.cigm or self.config.csgm or self.config.cfm:
+            calibrate(network, self._examples())
         player, feed = self._player(training, network), self._feed("restoration")
         averaged = player.average.module
         assert isinstance(averaged, dagn.DAGNNetwork)
@@ -210,7 +220,7 @@ class Stages:
             latest = validation(index)
             batch = feed(index)
             player.ready(index)
-            known_qf = self._known_qf(batch.qf, index) if self.config.csgm else None
+            known_qf = self._known_qf(batch.qf, index) if network.tells_qf else None
             with player.autocast(index):
                 loss = restoration_loss(player.network, batch.compressed, batch.clean, known_qf)
             player.descend(loss, index)
@@ -225,6 +235,11 @@ class Stages:
         self._run(step, state, "restoration")
         return averaged
 
+    def _examples(self) -> torch.Tensor:
+        """Compressed patches for `calibrate`: the same for every process."""
+        batches = self._batches("restoration", 10 * self._plan.seed)
+        return batches.batch(0, CALIBRATED).compressed
+
     def _known_qf(self, qf: torch.Tensor, step: int) -> torch.Tensor:
         """The quality factors with all but the recipe's share of them set to 0, not told."""
         generator = torch.Generator().manual_seed(self._plan.seed * 1_000_003 + step)
@@ -238,14 +253,17 @@ class Stages:
         plan, training = self._plan, self._training(stage)
         # Another stage sees other patches: its seed has the stage's number in it.
         seed = 10 * plan.seed + STAGES.index(stage) + 1
-        batches = PatchBatches(
-            pool=self._pool,
-            side=training.patch_size,
-            qf=QualityFactors.of(plan),
-            seed=seed,
-            on_grid=plan.on_grid,
-        )
+        batches = self._batches(stage, seed)
         return BatchFeeder(batches, training, self.fabric, plan.loaders)
+
+    def _batches(self, stage: str, seed: int) -> PatchBatches:
+        return PatchBatches(
+            pool=self._pool,
+            side=self._training(stage).patch_size,
+            qf=QualityFactors.of(self._plan),
+            seed=seed,
+            on_grid=self._plan.on_grid,
+        )
 
     def _run(
         self, step: Callable[[int], dict[str, float]], state: dict[str, Stateful], stage: str

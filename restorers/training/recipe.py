@@ -199,11 +199,12 @@ class ThreeStages(Common):
         insensitive: stage 1, the compression-insensitive auto-encoder.
         sensitive: stage 2, the compression-sensitive one.
         restoration: stage 3, the network with frozen encoders.
-        lambda_ci: weight of L_cic in Eq. 3.
-        lambda_cs: weight of L_csc in Eq. 7.
+        lambda_ci: weight of L_cic in Eq. 3 (0.001 in the authors' options, beside 1 for L_cc).
+        lambda_cs: weight of L_csc in Eq. 7 (0.001 in the authors' options).
+        discriminator_lr: of J; None: the auto-encoder's (1e-4 in the authors' options).
         constraint: ``l1`` is Eq. 9 as published; ``cross_entropy`` is not in the paper.
         told: share of the samples that are told their QF in stage 3.
-        encoders_from: folder of another run of this recipe's stages 1 and 2, to use them again.
+        encoders_from: folder of another run's stages 1 and 2, or of the authors' files of them.
     """
 
     variant: str = "dagn"
@@ -212,6 +213,7 @@ class ThreeStages(Common):
     restoration: Training
     lambda_ci: float = Field(1.0, ge=0)
     lambda_cs: float = Field(1.0, ge=0)
+    discriminator_lr: float | None = Field(None, gt=0)
     constraint: Literal["l1", "cross_entropy"] = "l1"
     told: float = Field(0.25, ge=0, le=1)
     encoders_from: str | None = None

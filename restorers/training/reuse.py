@@ -1,4 +1,7 @@
-"""Encoders of one DAGN training used in another: Table V's five networks share stages 1 and 2."""
+"""Encoders of one DAGN training used in another: Table V's five networks share stages 1 and 2.
+
+The authors' encoders can be used as well, which come without a QF predictor.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.assets.pickles import load_pickle
 from harness.assets.reading import load_yaml
 from harness.errors import UserError
 from harness.plugins.training_loop import read_checkpoint
@@ -14,22 +18,33 @@ from restorers.architectures.dagn.autoencoders import AutoEncoder
 KEPT = ("encoder.", "qf_predictor.")
 """What is used of an auto-encoder; its decoder serves training only, and may be of another size."""
 
+RELEASED = {"insensitive": "is_encoder.pth", "sensitive": "se_encoder.pth"}
+"""The authors' files of the encoders that stages 1 and 2 train."""
+
+
+def holds_released_encoders(folder: Path) -> bool:
+    """Whether encoders are to be taken from the authors' files."""
+    return any((folder / file).is_file() for file in RELEASED.values())
+
 
 def adopt_encoder(auto: AutoEncoder, run: Path, stage: str, name: str) -> Path:
     """Take the encoder, and the QF predictor if there is one, that a stage has trained.
 
     Args:
         auto: receives them.
-        run: folder of the other training.
+        run: folder of the other training, or of the authors' files (see `RELEASED`), of which
+            the QF predictor stays as it is.
         stage: ``insensitive`` or ``sensitive``.
         name: of the recipe that wants them, for messages.
 
     Returns:
-        The checkpoint they are from.
+        The file they are from.
 
     Raises:
         UserError: that stage has not been trained to its end, or its encoders are of another size.
     """
+    if holds_released_encoders(run):
+        return _adopt_released(auto, run / RELEASED[stage], name)
     path = run / stage / "last.pt"
     if not path.is_file():
         raise UserError(
@@ -55,6 +70,19 @@ def adopt_encoder(auto: AutoEncoder, run: Path, stage: str, name: str) -> Path:
     except RuntimeError as error:
         raise UserError(
             f"{path} holds encoders of another size than the recipe {name} wants."
+        ) from error
+    return path
+
+
+def _adopt_released(auto: AutoEncoder, path: Path, name: str) -> Path:
+    content = load_pickle(path)
+    state = content.get("encoder_state", content) if isinstance(content, dict) else {}
+    try:
+        auto.encoder.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} holds no encoder of the size the recipe {name} wants; the authors' are of "
+            "the size 'published'."
         ) from error
     return path
 

@@ -54,9 +54,9 @@ def test_a_program_called_weights_is_not_run_unless_the_user_trusts_it(harness, 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        *((name, "is TorchScript, a program") for name in ("fbcnn", "swinir", "ipt")),
+        *((name, "is TorchScript, a program") for name in ("dagn", "fbcnn", "swinir", "ipt")),
         ("arcnn", "is no safetensors file"),
-        *((name, "was not written by `harness train`") for name in ("qgac", "dmcnn", "dagn")),
+        *((name, "was not written by `harness train`") for name in ("qgac", "dmcnn")),
     ],
 )
 def test_a_program_is_no_weights_of_a_named_restorer(harness, program, name, sentence):

@@ -8,7 +8,13 @@ from torch.nn import functional as F
 from restorers.architectures.dagn.config import VARIANTS, DAGNConfig
 
 TINY = DAGNConfig(
-    widths=(4, 6, 8, 10), blocks=1, encoder_width=2, encoder_depths=(1, 1, 1, 1), guider=(8, 6)
+    widths=(4, 6, 8, 10),
+    blocks=1,
+    encoder_width=2,
+    encoder_depths=(1, 1, 1, 1),
+    guider=(8, 6),
+    fusion=5,
+    bottleneck=0,
 )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from harness.analysis.metrics import CellResult, counted, incomplete
+from harness.analysis.published_fidelity import published_notes
 from harness.analysis.sanity_check import sanity_notes
 from harness.images import fidelity
 from harness.plugins import registry
@@ -61,7 +62,7 @@ def run_notes(
         if result.expected > result.images + len(result.failed)
     ]
     notes += [*_undefined(results), *_mixed(results), *_earlier(results)]
-    notes += _failures(manifest, results)
+    notes += [*_failures(manifest, results), *published_notes(manifest, results)]
     notes += [*_tiled(results), *_lossless(manifest, results), *_truth(directory, results)]
     return (*notes, *sanity_notes(directory, {result.cell.task for result in results}))
 

@@ -11,6 +11,7 @@ silent.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.plugins import Compressed, Restored
@@ -53,6 +54,15 @@ class DAGN(PretrainedRestorer[DAGNConfig, "DAGNNetwork"]):
     def counted(cls, network: DAGNNetwork) -> list[nn.Module]:
         """See `PretrainedRestorer`: what a blind restoration depends on, the QF predictor not."""
         return list(network.parts().values())
+
+    @classmethod
+    def foreign(cls, path: Path) -> DAGNNetwork:
+        """See `PretrainedRestorer`: the authors' file, whole or of an ablation."""
+        from restorers.architectures.dagn.released import from_released, released_config
+        from restorers.checkpoints.state_dict import network_from
+
+        what = f"weights of {cls.name} in its authors' layout"
+        return network_from(path, released_config, cls.untrained, what, from_released)
 
     def run(self, network: DAGNNetwork, compressed: Compressed, tile: Tile | None) -> Restored:
         """See `PretrainedRestorer`."""

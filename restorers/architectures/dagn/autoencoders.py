@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
-from restorers.architectures.dagn.config import MULTIPLE, QUALITIES, DAGNConfig
+from restorers.architectures.dagn.config import BOTTLENECK, MULTIPLE, QUALITIES, DAGNConfig
 
 
 class ResNetEncoder(nn.Module):
@@ -16,9 +16,13 @@ class ResNetEncoder(nn.Module):
 
     Parameter names and shapes at the published size are torchvision's ``resnet50``, so that
     weights trained for it can be loaded (with ``strict=False``: there is no ``fc`` here).
+
+    Args:
+        config: its size.
+        bottleneck: channels of the layer behind the features; 0: there is none.
     """
 
-    def __init__(self, config: DAGNConfig) -> None:
+    def __init__(self, config: DAGNConfig, bottleneck: int) -> None:
         super().__init__()
         width = config.encoder_width
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -32,6 +36,10 @@ class ResNetEncoder(nn.Module):
             self.add_module(f"layer{index + 1}", _stage(inputs, planes, depth, stride))
             inputs = Bottleneck.expansion * planes
         assert inputs == config.features
+        if bottleneck:
+            # Names and shapes are those of the authors' files.
+            self.conv5 = nn.Conv2d(inputs, bottleneck, 3, padding=1, bias=False)
+            self.bn5 = nn.BatchNorm2d(bottleneck)
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of an image.
@@ -47,6 +55,11 @@ class ResNetEncoder(nn.Module):
             features = self.get_submodule(f"layer{index}")(features)
         return features
 
+    def narrowed(self, features: Tensor) -> Tensor:
+        """Features of `forward` through the bottleneck: (N, ``bottleneck``, h, w), not negative."""
+        narrow: Tensor = self.relu(self.bn5(self.conv5(features)))
+        return narrow
+
 
 def _stage(inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
     outputs = Bottleneck.expansion * planes
@@ -60,6 +73,10 @@ def _stage(inputs: int, planes: int, depth: int, stride: int) -> nn.Sequential:
 class ImageDecoder(nn.Module):
     """D_ci and D_cs: 15 layers, five convolutions, then convolution and transposed in turn.
 
+    They decode the eight channels of the encoder's bottleneck, as the released encoders end. From
+    the features themselves, of 2.7 values a pixel value (2048 channels at 1/16), an image comes
+    back almost whatever they are, and learning to decode it teaches them nothing of its content.
+
     The encoder's stride is 16 and there are five transposed convolutions: four double the size,
     the fifth, of stride 1, gives the image.
     """
@@ -69,7 +86,7 @@ class ImageDecoder(nn.Module):
         wide = config.widths[3]
         layers: list[nn.Module] = []
         for index in range(5):
-            layers += _activated(nn.Conv2d(wide if index else config.features, wide, 3, padding=1))
+            layers += _activated(nn.Conv2d(wide if index else BOTTLENECK, wide, 3, padding=1))
         # Eighths of the widths halve towards the image: 512 -> 256 -> 128 -> 64 -> 64 channels.
         outputs = [config.widths[2], config.widths[1], config.widths[0], config.widths[0]]
         for before, after in zip([wide, *outputs[:-1]], outputs, strict=True):
@@ -79,9 +96,9 @@ class ImageDecoder(nn.Module):
         layers.append(nn.ConvTranspose2d(outputs[-1], 3, 3, padding=1))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, features, h, w) to an image (N, 3, 16 h, 16 w), not clamped."""
-        image: Tensor = self.layers(features)
+    def forward(self, narrow: Tensor) -> Tensor:
+        """(N, 8, h, w) to an image (N, 3, 16 h, 16 w), not clamped."""
+        image: Tensor = self.layers(narrow)
         return image
 
 
@@ -90,7 +107,11 @@ def _activated(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
 
 
 class PooledMLP(nn.Module):
-    """J (2048x2048x1) and P_qf (2048x2048x100): an MLP on the features' spatial mean."""
+    """J (2048x2048x1) and P_qf (2048x2048x100): an MLP on the features' spatial mean.
+
+    The features, not the bottleneck: the paper's sizes say so, and the guiders see these means.
+    What is to be constrained is what they are given.
+    """
 
     def __init__(self, config: DAGNConfig, outputs: int) -> None:
         super().__init__()
@@ -112,8 +133,9 @@ class Encoded(NamedTuple):
     Attributes:
         features_c: of the compressed images, (N, features, h, w).
         features_o: of the originals.
-        image_c: the compressed images, decoded from ``features_c``, (N, 3, H, W).
-        image_o: the originals, decoded from ``features_o``.
+        image_c: the compressed images, decoded from ``features_c`` by way of the bottleneck,
+            (N, 3, H, W).
+        image_o: the originals, likewise from ``features_o``.
     """
 
     features_c: Tensor
@@ -127,7 +149,7 @@ class AutoEncoder(nn.Module):
 
     def __init__(self, config: DAGNConfig) -> None:
         super().__init__()
-        self.encoder = ResNetEncoder(config)
+        self.encoder = ResNetEncoder(config, BOTTLENECK)
         self.decoder = ImageDecoder(config)
 
     def forward(self, compressed: Tensor, original: Tensor) -> Encoded:
@@ -148,7 +170,7 @@ class AutoEncoder(nn.Module):
         if compressed.shape[2] % MULTIPLE or compressed.shape[3] % MULTIPLE:
             raise ValueError(f"{tuple(compressed.shape)} is no multiple of {MULTIPLE} pixels")
         features = self.encoder(torch.cat([compressed, original]))
-        images = self.decoder(features)
+        images = self.decoder(self.encoder.narrowed(features))
         return Encoded(*features.chunk(2), *images.chunk(2))
 
 

@@ -31,6 +31,12 @@ class DAGNConfig:
             32 times as many channels.
         encoder_depths: bottlenecks in the encoders' stages (ResNet-50).
         guider: widths of the first two of a guider's three layers (Sec. III-B.2).
+        fusion: channels of queries, keys and values (Eq. 10).
+        bottleneck: channels of the convolution behind an encoder's features, which the
+            auto-encoders decode from. Restoring does not use it: 0 leaves it out of the network.
+        qf: the network predicts the quality factor and can be told it. Ours: the authors' cannot.
+        momentum: share of a batch in the running statistics of the residual blocks' batch
+            normalization (PyTorch's convention); makes no difference once trained.
         cigm: compression-insensitive guidance module, (beta_i, gamma_i) of Eq. 12.
         csgm: compression-sensitive guidance module, (epsilon_i, eta_i) of Eq. 13.
         cfm: cross-feature fusion module, Eq. 10.
@@ -40,7 +46,11 @@ class DAGNConfig:
     blocks: int = 4
     encoder_width: int = 64
     encoder_depths: tuple[int, int, int, int] = (3, 4, 6, 3)
-    guider: tuple[int, int] = (512, 256)
+    guider: tuple[int, int] = (512, 512)
+    fusion: int = 256
+    bottleneck: int = 8
+    qf: bool = True
+    momentum: float = 0.9
     cigm: bool = True
     csgm: bool = True
     cfm: bool = True
@@ -51,20 +61,31 @@ class DAGNConfig:
         return 32 * self.encoder_width
 
     @property
+    def concatenates(self) -> bool:
+        """Fusion alone: the authors' variant 100 concatenates where the whole network adds."""
+        return self.cfm and not (self.cigm or self.csgm)
+
+    @property
     def guided_widths(self) -> tuple[int, int, int]:
         """Channels of the three DAGBs, D / 2^i for i = 1, 2, 3."""
         return self.widths[2], self.widths[1], self.widths[0]
 
 
 PUBLISHED = DAGNConfig()
-"""The paper's: 109.9 M parameters."""
+"""The authors': 109.91 M parameters."""
+
+BOTTLENECK = 8
+"""Channels the auto-encoders of stages 1 and 2 decode from, at every size, as in the release."""
 
 SMALL = DAGNConfig(
     widths=(16, 32, 64, 96),
     blocks=2,
     encoder_width=16,
     encoder_depths=(1, 1, 1, 1),
-    guider=(64, 32),
+    guider=(64, 64),
+    fusion=48,
+    bottleneck=0,
+    momentum=0.1,  # 0.9 forgets all but the last batch: fit for 256 patches, not for a dozen
 )
 """Every structure kept, narrower and with fewer blocks: for two CPU cores."""
 

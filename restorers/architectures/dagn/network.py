@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,8 @@ from restorers.architectures.dagn.autoencoders import (
 from restorers.architectures.dagn.config import MULTIPLE, PUBLISHED, QUALITIES, DAGNConfig
 from restorers.architectures.dagn.encoder import BaseEncoder
 from restorers.architectures.dagn.fusion import CrossFeatureFusion
-from restorers.architectures.dagn.guidance import Affine, GuidedDecoder, Guider
+from restorers.architectures.dagn.guidance import Guidance, GuidedDecoder, Guider
+from restorers.architectures.dagn.start import initialise
 from restorers.common.blending import tiled
 from restorers.common.colour import to_pixels, to_tensor
 from restorers.common.tiling import Tile
@@ -33,37 +33,18 @@ class Restoration(NamedTuple):
     Attributes:
         image: (N, 3, H, W), not clamped.
         qf_logits: of the quality factors 1..100, (N, 100); None without the compression-sensitive
-            guidance module. A told QF does not change them.
+            guidance module, and with the authors' weights. A told QF does not change them.
     """
 
     image: Tensor
     qf_logits: Tensor | None
 
 
-@dataclass(frozen=True)
-class Guidance:
-    """All that the decoding of an image needs to know of the image as a whole.
-
-    Of fixed size whatever the image's: tiles of an image decoded with the guidance of the whole
-    image differ from it at their borders only.
-
-    Attributes:
-        insensitive: the three (beta_i, gamma_i), or None.
-        sensitive: the three (epsilon_i, eta_i), or None.
-        fusion: keys and values of Eq. 10, or None.
-        qf_logits: see `Restoration`.
-    """
-
-    insensitive: list[Affine] | None = None
-    sensitive: list[Affine] | None = None
-    fusion: tuple[Tensor, Tensor] | None = None
-    qf_logits: Tensor | None = None
-
-
 class DAGNNetwork(nn.Module):
-    """F_dagn of Eq. 14, for stage 3: encoders and QF predictor frozen, the rest (theta_res) not.
+    """F_dagn of Eq. 14 as its authors released it, and a QF predictor and a told QF of ours.
 
-    Encoders trained in stages 1 and 2 come in by `adopt`. Frozen means: no gradient, and batch
+    For stage 3: encoders and QF predictor are frozen, the rest (theta_res) is not. Encoders
+    trained in stages 1 and 2 come in by `adopt`. Frozen means: no gradient, and batch
     normalization keeps its statistics in training mode too.
 
     Attributes:
@@ -76,14 +57,16 @@ class DAGNNetwork(nn.Module):
         self.base_encoder = BaseEncoder(config)
         self.decoder = GuidedDecoder(config)
         if config.cigm or config.cfm:
-            self.insensitive_encoder = ResNetEncoder(config)
+            self.insensitive_encoder = ResNetEncoder(config, config.bottleneck)
         if config.cigm:
             self.insensitive_guider = Guider(config)
         if config.cfm:
             self.fusion = CrossFeatureFusion(config)
         if config.csgm:
-            self.sensitive_encoder = ResNetEncoder(config)
+            self.sensitive_encoder = ResNetEncoder(config, config.bottleneck)
             self.sensitive_guider = Guider(config)
+        initialise(self, self._frozen())
+        if self.tells_qf:
             self.qf_predictor = PooledMLP(config, QUALITIES)
             # Row 0 stays zero: not told. At zero elsewhere too, it changes nothing until trained.
             self.told_qf = nn.Embedding(QUALITIES + 1, config.guider[0], padding_idx=0)
@@ -101,6 +84,10 @@ class DAGNNetwork(nn.Module):
         reporting = {"qf_predictor", "told_qf"}
         return {name: part for name, part in self.named_children() if name not in reporting}
 
+    def guiders(self) -> list[Guider]:
+        """Those that its variant has."""
+        return [part for part in self.children() if isinstance(part, Guider)]
+
     def adopt(
         self,
         insensitive: InsensitiveAutoEncoder | None = None,
@@ -114,12 +101,13 @@ class DAGNNetwork(nn.Module):
         if insensitive is not None:
             if not (self.config.cigm or self.config.cfm):
                 raise ValueError("this variant of DAGN has no compression-insensitive encoder")
-            self.insensitive_encoder.load_state_dict(insensitive.encoder.state_dict())
+            _copy(insensitive.encoder, self.insensitive_encoder)
         if sensitive is not None:
             if not self.config.csgm:
                 raise ValueError("this variant of DAGN has no compression-sensitive encoder")
-            self.sensitive_encoder.load_state_dict(sensitive.encoder.state_dict())
-            self.qf_predictor.load_state_dict(sensitive.qf_predictor.state_dict())
+            _copy(sensitive.encoder, self.sensitive_encoder)
+            if self.tells_qf:
+                self.qf_predictor.load_state_dict(sensitive.qf_predictor.state_dict())
 
     def train(self, mode: bool = True) -> DAGNNetwork:
         """Training or evaluation mode; the frozen parts stay in evaluation mode."""
@@ -137,7 +125,8 @@ class DAGNNetwork(nn.Module):
                 blind, the network of the paper.
 
         Raises:
-            UserError: a QF was told to a variant without compression-sensitive guidance.
+            UserError: a QF was told to a variant without compression-sensitive guidance, or to
+                the authors' weights.
         """
         return self.tiled(image, qf, None)
 
@@ -169,11 +158,8 @@ class DAGNNetwork(nn.Module):
         """
         large = None if tile is None else Tile(2 * tile.side, tile.side)
         config = self.config
-        if qf is not None and not config.csgm:
-            raise UserError(
-                "This variant of DAGN has no compression-sensitive guidance and cannot be told the "
-                "quality factor; run it blind, or take the variant csgm or dagn."
-            )
+        if qf is not None:
+            self._check_tellable()
         insensitive = sensitive = fusion = logits = None
         if config.cigm or config.cfm:
             with torch.no_grad():
@@ -183,7 +169,7 @@ class DAGNNetwork(nn.Module):
         if config.csgm:
             with torch.no_grad():
                 features = tiled(self.sensitive_encoder, padded, large, MULTIPLE, MULTIPLE)
-                logits = self.qf_predictor(features)
+                logits = self.qf_predictor(features) if config.qf else None
             embedded = None if qf is None else self.told_qf(qf)
             sensitive = self.sensitive_guider(features, embedded)
         return Guidance(insensitive, sensitive, fusion, logits)
@@ -198,16 +184,38 @@ class DAGNNetwork(nn.Module):
         Returns:
             (N, 3, H, W), not clamped.
         """
-        skips = self.base_encoder(padded)
-        features = skips[-1]
+        features, skips = self.base_encoder(padded)
         if guidance.fusion is not None:
             features = self.fusion(features, *guidance.fusion)
-        added: Tensor = self.decoder(features, skips, guidance.sensitive, guidance.insensitive)
-        return padded + added
+        image: Tensor = self.decoder(features, skips, guidance.sensitive, guidance.insensitive)
+        return image
+
+    @property
+    def tells_qf(self) -> bool:
+        """Whether it predicts the quality factor and can be told it."""
+        return self.config.csgm and self.config.qf
+
+    def _check_tellable(self) -> None:
+        if not self.config.csgm:
+            raise UserError(
+                "This variant of DAGN has no compression-sensitive guidance and cannot be told the "
+                "quality factor; run it blind, or take the variant csgm or dagn."
+            )
+        if not self.config.qf:
+            raise UserError(
+                "The weights of DAGN's authors know no quality factor: run them blind, without "
+                "known_qf. Weights of `harness train` can be told it."
+            )
 
     def _frozen(self) -> list[nn.Module]:
         names = ("insensitive_encoder", "sensitive_encoder", "qf_predictor")
         return [part for name, part in self.named_children() if name in names]
+
+
+def _copy(trained: ResNetEncoder, encoder: ResNetEncoder) -> None:
+    """An encoder's weights; its bottleneck's only where the other has one too."""
+    state = trained.state_dict()
+    encoder.load_state_dict({name: state[name] for name in encoder.state_dict()})
 
 
 def expected_qf(logits: Tensor) -> Tensor:
@@ -228,7 +236,7 @@ def restore(
         tile: how to cut the image; None: not at all.
 
     Returns:
-        (height, width, 3) uint8 RGB, and 1..100, or None without compression-sensitive guidance.
+        (height, width, 3) uint8 RGB, and 1..100, or None where no QF is predicted.
     """
     with torch.inference_mode():
         device = next(network.parameters()).device

@@ -167,3 +167,19 @@ def test_an_unknown_name_is_answered_with_the_nearest(cards):
     with pytest.raises(UserError) as error:
         remote.remote_cards("zzz")
     assert "Did you mean" not in str(error.value)
+
+
+def test_weights_that_only_a_person_can_get_say_where_and_where_to(harness, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    place = tmp_path / "weights" / "dagn.pth"
+
+    code, _, err = harness("fetch", "dagn:official")
+
+    assert code == 2
+    assert "get dagn.pth from https://pan.baidu.com/" in err
+    assert f"put it at {place}" in err
+    place.parent.mkdir()
+    place.write_bytes(DATA)
+    code, out, _ = harness("fetch", "dagn:official")
+    assert code == 0
+    assert f"sha256 {hashlib.sha256(DATA).hexdigest()}" in out

@@ -18,6 +18,7 @@ from restorers.architectures.dagn.autoencoders import (
 )
 from restorers.architectures.dagn.config import PUBLISHED, SMALL, VARIANTS, DAGNConfig, configure
 from restorers.architectures.dagn.network import DAGNNetwork, expected_qf
+from restorers.architectures.dagn.start import calibrate
 from restorers.common.complexity import count_parameters
 
 
@@ -31,11 +32,79 @@ def dagn():
 
 
 @settings(max_examples=25, deadline=None)
-@given(height=st.integers(1, 50), width=st.integers(1, 50), variant=st.sampled_from([*VARIANTS]))
-def test_an_untrained_network_returns_its_input(height, width, variant):
+@given(height=st.integers(1, 50), width=st.integers(1, 50))
+def test_the_first_and_the_last_convolution_start_as_the_identity(height, width):
+    """There is no skip from image to image: what decodes is added to the image all the same."""
     image = images(1, 3, height, width)
+    network = DAGNNetwork(replace(TINY, widths=(8, 8, 8, 8))).eval()
     with torch.inference_mode():
-        assert torch.equal(DAGNNetwork(of(variant)).eval()(image).image, image)
+        given_back = network.decoder.tail(network.base_encoder.head(image))
+        torch.testing.assert_close(given_back, image)
+        assert network(image).image.shape == image.shape
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_starts_as_its_authors_does_but_for_the_guidance(variant):
+    torch.manual_seed(0)
+    network = DAGNNetwork(of(variant))
+    elsewhere = ("insensitive_encoder.", "sensitive_encoder.", "qf_predictor.", "told_qf.")
+    given_back = ("base_encoder.head.weight", "decoder.tail.weight")
+    for name, parameter in network.named_parameters():
+        if name.startswith(elsewhere) or name in given_back:
+            continue
+        silent = ("fusion.out", "guider.scales", "guider.biases")
+        if any(part in name for part in silent) or name.endswith("bias"):
+            assert not parameter.any(), name
+        elif name in ("fusion.key.1.weight", "fusion.query.1.weight"):
+            assert torch.all(parameter == 2), name
+        elif parameter.ndim == 1:
+            assert parameter.min() >= 0.1 and parameter.max() <= 1, name
+        else:
+            rows = parameter.flatten(1)
+            rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
+            gain = 1 if "guider.shared" in name else 0.2
+            torch.testing.assert_close(rows @ rows.T, gain**2 * torch.eye(len(rows)))
+
+
+def test_fusion_starts_with_cells_of_different_shares():
+    config = replace(TINY, widths=(8, 16, 32, 64), encoder_width=16, fusion=48)
+    torch.manual_seed(0)
+    network = DAGNNetwork(config)
+    image = images(8, 3, 96, 96)
+    calibrate(network, image)
+    with torch.no_grad():
+        features, _ = network.base_encoder(image)
+        keys, _ = network.fusion.summarise(network.insensitive_encoder(image))
+        query = network.fusion.query(features).flatten(2).transpose(1, 2)
+        similarity = network.fusion.scale * query @ keys
+    assert 0.3 < similarity.std(dim=-1).mean() < 3
+
+
+def test_calibrated_guiders_and_fusion_see_features_of_mean_0_and_variance_1():
+    torch.manual_seed(0)
+    network, other = DAGNNetwork(TINY).eval(), DAGNNetwork(TINY).eval()
+    other.load_state_dict(network.state_dict())
+    image = images(40, 3, 32, 32) * torch.linspace(0.2, 1, 40)[:, None, None, None]
+
+    calibrate(network, image)
+
+    with torch.inference_mode():
+        for encoder, part, layer in (
+            ("insensitive_encoder", "insensitive_guider", "shared1"),
+            ("sensitive_encoder", "sensitive_guider", "shared1"),
+            ("insensitive_encoder", "fusion", "value"),
+        ):
+            features = network.get_submodule(encoder)(image)
+            if part == "fusion":
+                means = features.movedim(1, -1).flatten(0, -2)
+            else:
+                means = features.mean(dim=(2, 3))
+            deviation = means.std(dim=0).clamp(min=0.1 * means.std(dim=0).mean())
+            plain = other.get_submodule(f"{part}.{layer}").weight.flatten(1)
+            expected = (means - means.mean(dim=0)) / deviation @ plain.T
+            calibrated = network.get_submodule(f"{part}.{layer}")
+            actual = means @ calibrated.weight.flatten(1).T + calibrated.bias
+            torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
@@ -74,19 +143,19 @@ def test_a_tile_with_the_whole_images_guidance_is_a_piece_of_the_whole(dagn):
 def test_figure_7_written_out(dagn):
     image = images(1, 3, 32, 32)
     with torch.inference_mode():
-        skips = dagn.base_encoder(image)
+        features, skips = dagn.base_encoder(image)
         assert [tuple(s.shape[1:]) for s in skips] == [
             (4, 32, 32), (6, 16, 16), (8, 8, 8), (10, 4, 4),
         ]  # fmt: skip
         insensitive = dagn.insensitive_encoder(image)
         sensitive = dagn.sensitive_guider(dagn.sensitive_encoder(image))
-        features = dagn.fusion(skips[3], *dagn.fusion.summarise(insensitive))
+        features = dagn.fusion(features, *dagn.fusion.summarise(insensitive))
         features = dagn.decoder.first(features)
         guided = zip(sensitive, dagn.insensitive_guider(insensitive), strict=True)
         for index, (epsilon_eta, beta_gamma) in enumerate(guided):
             block = dagn.decoder.guided[index]
             features = block(features, skips[3 - index], epsilon_eta, beta_gamma)
-        expected = image + dagn.decoder.tail(features + skips[0])
+        expected = dagn.decoder.tail(features + skips[0])
         assert torch.equal(dagn(image).image, expected)
 
 
@@ -106,17 +175,24 @@ def test_every_counted_part_changes_the_image_and_the_predictor_does_not(dagn):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_guidance_that_says_nothing_is_table_vs_baseline(variant):
-    """(beta, gamma), (epsilon, eta) at scale 1 and bias 0, and no fusion."""
-    baseline, guided = awake(DAGNNetwork(of("baseline"))), DAGNNetwork(of(variant)).eval()
-    guided.base_encoder.load_state_dict(baseline.base_encoder.state_dict())
-    guided.decoder.load_state_dict(baseline.decoder.state_dict())
+def test_a_variant_is_the_whole_network_without_the_guidance_it_lacks(dagn, variant):
+    """Blocks without guidance are their branch alone, and fusion alone concatenates."""
+    cigm, csgm, cfm = VARIANTS[variant]
+    part = awake(DAGNNetwork(of(variant)))
+    own = part.state_dict()
+    part.load_state_dict({k: v for k, v in dagn.state_dict().items() if k in own}, strict=False)
     image = images(2, 3, 32, 16)
     with torch.inference_mode():
-        expected = baseline(image).image
-        torch.testing.assert_close(guided(image).image, expected)
-        speaking = awake(guided).decode(image, guided.guidance(image))
-    assert variant == "baseline" or not torch.allclose(speaking, expected)
+        whole = dagn.guidance(image)
+        features, skips = dagn.base_encoder(image)
+        if cfm:
+            features = part.fusion(features, *whole.fusion)
+        guides = (whole.sensitive if csgm else None, whole.insensitive if cigm else None)
+        expected = dagn.decoder(features, skips, *guides)
+        torch.testing.assert_close(part(image).image, expected)
+        same = torch.allclose(expected, dagn(image).image)
+    assert same == (variant == "dagn")
+    assert ("fusion.merge.0.weight" in own) == (variant == "cfm")
 
 
 def test_each_variant_has_its_modules_and_no_others():
@@ -130,8 +206,10 @@ def test_each_variant_has_its_modules_and_no_others():
         assert ("fusion" in parts) == cfm
         assert (network.eval()(images(1, 3, 16, 16)).qf_logits is not None) == csgm
         sizes[variant] = count_parameters(network.parts().values())
+        if variant == "cfm":
+            sizes[variant] -= count_parameters(network.fusion.merge)
     added = [sizes[v] - sizes["baseline"] for v in ("cigm", "csgm", "cfm", "dagn")]
-    encoder = count_parameters(ResNetEncoder(TINY))
+    encoder = count_parameters(ResNetEncoder(TINY, 0))
     assert added[3] == sum(added[:3]) - encoder  # cigm and cfm share theirs
 
 

@@ -87,7 +87,7 @@ def test_equation_15_reaches_all_but_the_encoders_and_leaves_their_statistics(to
         assert untouched(network.get_submodule(name))
     after = network.state_dict()
     changed = {k.split(".")[0] for k, v in before.items() if not torch.equal(v, after[k])}
-    assert changed == {"base_encoder", "decoder"}  # batch statistics of what is trained
+    assert changed == {"base_encoder", "decoder", "fusion"}  # batch statistics of what is trained
 
 
 def test_a_sample_restored_blind_teaches_nothing_about_a_told_qf():

@@ -6,6 +6,7 @@ from weights_tools import restored, write_official
 
 from harness.assets.cards import checked_file, read_card
 from harness.errors import UserError
+from restorers.architectures.dagn import DAGN
 from restorers.architectures.fbcnn import FBCNN
 from restorers.architectures.ipt import IPT
 from restorers.architectures.swinir import SwinIR
@@ -59,10 +60,13 @@ def test_the_official_cards_are_complete():
     ]
     for path in OFFICIAL:
         card = read_card(path)
-        owner = {"fbcnn": FBCNN, "swinir": SwinIR}[path.stem.split("-")[0]]
+        owner = {"dagn": DAGN, "fbcnn": FBCNN, "swinir": SwinIR}[path.stem.split("-")[0]]
         assert card.name == path.stem
         assert path in owner.cards()
         assert card.paper == owner.paper
+        if card.by_hand:
+            assert card.published.keys() >= {f"PSNR at QF {qf}" for qf in (10, 20, 30, 40)}
+            continue
         assert card.licence == "Apache-2.0"
         assert card.url.startswith("https://github.com/")
         assert card.url.endswith(card.file)
@@ -79,6 +83,8 @@ def test_official_weights_are_asked_for_by_name(tmp_path, monkeypatch):
         swinir.prepare(50)
     with pytest.raises(UserError, match="`harness fetch fbcnn-official`"):
         FBCNN.make("official+known_qf").fingerprint(10)
+    with pytest.raises(UserError, match=r"get dagn\.pth from https://pan\.baidu\.com"):
+        DAGN.make("official").prepare(10)
 
 
 def test_official_weights_run_from_the_cache(tmp_path, monkeypatch):
