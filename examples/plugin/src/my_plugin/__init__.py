@@ -1,0 +1,1 @@
+"""A restorer and a detector for restoration-harness."""
