@@ -165,7 +165,7 @@ def evaluate(
             notices += [*plan_notices, *outcome.notices, *outcome.stopped]
             failed |= outcome.failed
             computed += outcome.computed
-            images += len(plan.images)
+            images += len(plan.images_here)
     if failed:
         warnings.warn(
             f"{len(failed)} of {images} images failed and are in no number of their cells; "

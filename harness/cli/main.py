@@ -17,6 +17,7 @@ from harness.cli import assets
 from harness.cli.compare import compare
 from harness.cli.console import common_options, say, show_progress_logs
 from harness.cli.figures import figures
+from harness.cli.merge import merge
 from harness.cli.panels import panels
 from harness.cli.report import report
 from harness.cli.run import run
@@ -60,6 +61,7 @@ def _main(
 
 
 app.command()(run)
+app.command()(merge)
 app.command()(table)
 app.command()(compare)
 app.command()(panels)

@@ -16,6 +16,7 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.study.plan import Plan
+    from harness.study.shard import Shard
     from harness.study.study import Study
 
 _SHOWN = 5
@@ -74,6 +75,14 @@ def run(
         typer.Option("--codec", metavar="NAMES", help="What degrades the images."),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Only the first N images.")] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Every N-th image alone, into a folder of its own; see `harness merge`.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", help="Run directory; results/runs/<study> by default."),
@@ -146,6 +155,7 @@ def run(
     NAMES and NUMBERS are comma-separated lists, or the option is repeated.
     """
     from harness.engine.failures import allowed_failures
+    from harness.study.shard import Shard
     from harness.study.study import read_study, study_yaml
 
     flags = {
@@ -173,6 +183,7 @@ def run(
 
     options = RunOptions(
         output=output,
+        shard=None if shard is None else Shard.parse(shard),
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         max_equal_failures=max_equal_failures,
@@ -198,6 +209,7 @@ class RunOptions:
 
     Attributes:
         output: run directory; the default one if None.
+        shard: the part of the images that is computed; all if None.
         fail_fast: stop at the first image that fails.
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; 0: never.
@@ -210,6 +222,7 @@ class RunOptions:
     """
 
     output: Path | None
+    shard: Shard | None
     fail_fast: bool
     retry_failed: bool
     max_equal_failures: int
@@ -221,14 +234,19 @@ class RunOptions:
     draws: int
 
 
+def _plans(study: Study, options: RunOptions) -> list[tuple[Plan, tuple[str, ...], Path]]:
+    from harness.study.planned_runs import make_plans
+
+    return make_plans(study, options.output, options.gate, shard=options.shard)
+
+
 def _forecast(study: Study, options: RunOptions) -> None:
     """Print what a study would take, or the several that ``auto`` makes of it."""
     from harness.engine.workers import default_workers
     from harness.records.run_directory import RunDirectory
-    from harness.study.planned_runs import make_plans
     from harness.tools.forecast import forecast, forecast_lines
 
-    for plan, notices, path in make_plans(study, options.output, options.gate):
+    for plan, notices, path in _plans(study, options):
         for notice in notices:
             say(notice)
         directory = RunDirectory(path)
@@ -242,10 +260,8 @@ def run_studies(study: Study, options: RunOptions, watch: Watch = UNWATCHED) -> 
     Raises:
         HarnessError: see `harness.study.plan.make_plan`, `harness.engine.local.run`; images failed.
     """
-    from harness.study.planned_runs import make_plans
-
     failed = []
-    for plan, notices, path in make_plans(study, options.output, options.gate):
+    for plan, notices, path in _plans(study, options):
         if f"notices {path}" not in watch.past.kept:  # a process before this one died
             for notice in notices:
                 say(notice)
@@ -281,8 +297,9 @@ def _run(plan: Plan, path: Path, options: RunOptions, watch: Watch) -> list[str]
         raise
     if outcome.computed == 0:
         say(f"Complete already: nothing to compute in {directory.path}.")
-    wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
-    print_table(directory, options.format, options.detail, wanted, options.draws)
+    if plan.shard is None:  # no number of a part is one of the study
+        wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
+        print_table(directory, options.format, options.detail, wanted, options.draws)
     say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     for sentence in outcome.stopped[:_SHOWN]:
         say(f"Stopped: {sentence}")
@@ -294,7 +311,7 @@ def _run(plan: Plan, path: Path, options: RunOptions, watch: Watch) -> list[str]
         for sentence in sentences:
             say(f"Failed: {sentence}")
     return [
-        f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
+        f"{len(outcome.failed)} of {len(plan.images_here)} images failed. --retry-failed computes "
         "them again; a folder whose images were mended or removed is another data set and "
         "takes another --output."
     ]

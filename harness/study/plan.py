@@ -28,6 +28,7 @@ from harness.study.plugin_checks import (
 )
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
+from harness.study.shard import Shard
 from harness.study.study import Cell, Condition, Study
 
 
@@ -46,6 +47,7 @@ class Plan:
         skipped: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
         gates: by task, the expected score on the uncompressed images.
+        shard: the part of the images that is computed here; None: all.
     """
 
     study: Study
@@ -58,6 +60,12 @@ class Plan:
     skipped: dict[str, str]
     notices: tuple[str, ...]
     gates: dict[str, Expected] = field(default_factory=dict)
+    shard: Shard | None = None
+
+    @cached_property
+    def images_here(self) -> tuple[ImageRef, ...]:
+        """The images to compute: those of the shard. Everything else is the whole study's."""
+        return self.images if self.shard is None else self.shard.select(self.images)
 
     @property
     def identity(self) -> Json:
