@@ -14,6 +14,7 @@ Detail = Annotated[bool, typer.Option("--detail", help="Every metric, per class 
 Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
+DEVICES = "auto, cpu, cuda, cuda:N or mps."
 DRAWS = 1000
 """Of the bootstrap where nobody says otherwise; `harness.analysis.resampling` needs numpy."""
 

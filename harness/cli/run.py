@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import check_format, print_table, say, write
-from harness.cli.options import DRAWS, Detail, Draws, Format
+from harness.cli.options import DEVICES, DRAWS, Detail, Draws, Format
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from harness.study.device import Device
     from harness.study.plan import Plan
     from harness.study.shard import Shard
     from harness.study.study import Study
@@ -134,6 +135,10 @@ def run(
             "a minute at least.",
         ),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="NAME", help=f"Where the models run: {DEVICES}"),
+    ] = "cpu",
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, help="Images at a time; the cores by default, up to 8."),
@@ -155,6 +160,7 @@ def run(
     NAMES and NUMBERS are comma-separated lists, or the option is repeated.
     """
     from harness.engine.failures import allowed_failures
+    from harness.study.device import choose_device
     from harness.study.shard import Shard
     from harness.study.study import read_study, study_yaml
 
@@ -184,6 +190,7 @@ def run(
     options = RunOptions(
         output=output,
         shard=None if shard is None else Shard.parse(shard),
+        device=choose_device(device),
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         max_equal_failures=max_equal_failures,
@@ -205,11 +212,12 @@ def run(
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a study is run; none of it changes a number.
+    """How a study is run.
 
     Attributes:
         output: run directory; the default one if None.
         shard: the part of the images that is computed; all if None.
+        device: where the models run.
         fail_fast: stop at the first image that fails.
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; 0: never.
@@ -223,6 +231,7 @@ class RunOptions:
 
     output: Path | None
     shard: Shard | None
+    device: Device
     fail_fast: bool
     retry_failed: bool
     max_equal_failures: int
@@ -237,7 +246,9 @@ class RunOptions:
 def _plans(study: Study, options: RunOptions) -> list[tuple[Plan, tuple[str, ...], Path]]:
     from harness.study.planned_runs import make_plans
 
-    return make_plans(study, options.output, options.gate, shard=options.shard)
+    return make_plans(
+        study, options.output, options.gate, shard=options.shard, device=options.device
+    )
 
 
 def _forecast(study: Study, options: RunOptions) -> None:

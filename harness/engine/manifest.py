@@ -32,7 +32,14 @@ def check_same_study(plan: Plan, directory: RunDirectory) -> None:
     if not directory.manifest_path.exists():
         check_unused(directory)
         return
-    differing = study_differences(directory.manifest(), plan.identity, plan.models)
+    held = directory.manifest()
+    if held.identity.device != plan.device.kind:
+        raise UserError(
+            f"{directory.path} was computed on {held.identity.device}, and this run would go on on "
+            f"{plan.device.kind}: numbers of one table come from one class of device. Go on with "
+            f"--device {held.identity.device}, or choose another --output."
+        )
+    differing = study_differences(held, plan.identity, plan.models)
     if differing:
         raise UserError(
             f"{directory.path} holds another study: {'; '.join(differing)}. "
@@ -50,7 +57,7 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
         gate: whether the sanity check stops the study; if not, its tables are marked.
     """
     held = directory.manifest() if directory.manifest_path.exists() else Manifest()
-    now = environment()
+    now = environment(plan.device)
     cells = _merged_cells(held, plan)
     fresh = {cell.key for cell in plan.cells}
     skipped = {k: why for k, why in {**held.skipped, **plan.skipped}.items() if k not in fresh}

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 
 from harness.errors import UserError
 from harness.plugins.types import Json
+from harness.study.device import CPU_KIND
 from harness.study.shard import Shard
 from harness.study.study import Cell, Condition
 
@@ -153,7 +154,10 @@ class ExpectedScore(_Entry):
 
 
 class Identity(_Entry):
-    """What sets a run directory apart: cells that differ in any of this never share one."""
+    """What sets a run directory apart: cells that differ in any of this never share one.
+
+    ``device`` is a class of device: ``cpu``, ``cuda``, ``mps``.
+    """
 
     dataset: str = ""
     data: Any = Field(default_factory=dict)
@@ -161,6 +165,7 @@ class Identity(_Entry):
     codecs: dict[str, dict[str, str]] = Field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
+    device: str = CPU_KIND
 
     @model_validator(mode="before")
     @classmethod
@@ -226,4 +231,6 @@ class Manifest(_Entry):
         written = self.model_dump(by_alias=True) | {"format": FORMAT}
         if not self.shard:
             del written["shard"]
+        if self.identity.device == CPU_KIND:
+            del written["identity"]["device"]
         return written

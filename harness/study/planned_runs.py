@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.plugins import registry
+from harness.study.device import CPU, CPU_KIND, Device
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan, make_plan
 from harness.study.resolve import model_task, split_auto
@@ -25,6 +26,8 @@ def default_directory(plan: Plan) -> Path:
         name += f"-n{study.limit}"
     if study.luma:
         name += "-luma"
+    if plan.device.kind != CPU_KIND:
+        name += f"-{plan.device.kind}"
     defaults = plan.data_set.default_models
     usual = {
         name: defaults.get(model_task(name, part.task), "") for name, part in plan.tasks.items()
@@ -42,6 +45,7 @@ def make_plans(
     gate: bool,
     overrides: Overrides = NO_OVERRIDES,
     shard: Shard | None = None,
+    device: Device = CPU,
 ) -> list[tuple[Plan, tuple[str, ...], Path]]:
     """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
 
@@ -52,12 +56,14 @@ def make_plans(
         overrides: see `harness.study.plan.make_plan`.
         shard: the part of the images that is computed; it gets a folder of its own in the run
             directory, so that all shards can be given the same one.
+        device: where restorers and vision models run.
 
     Raises:
         UserError: see `harness.study.plan.make_plan`; a shard without images.
     """
     # All are planned before one is run: a model missing from the last is said at once.
-    plans = [(make_plan(one, gate, overrides), notices) for one, notices in split_auto(study)]
+    parts = split_auto(study)
+    plans = [(make_plan(one, gate, overrides, device), notices) for one, notices in parts]
     found = []
     for plan, notices in plans:
         path, told = output or default_directory(plan), list(notices)
