@@ -55,7 +55,7 @@ class Fields(TypedDict, total=False):
 
 
 _KEYWORDS = (
-    *("output", "device", "workers", "gate", "fail_fast", "retry_failed"),
+    *("output", "device", "shard", "workers", "gate", "fail_fast", "retry_failed"),
     *("max_equal_failures", "max_failures", "progress", "trust_code"),
 )
 
@@ -65,6 +65,7 @@ def evaluate(
     *,
     output: str | os.PathLike[str] | None = None,
     device: str = "cpu",
+    shard: str | None = None,
     workers: int | None = None,
     gate: bool = True,
     fail_fast: bool = False,
@@ -92,6 +93,8 @@ def evaluate(
         device: where restorers and vision models run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or
             ``auto``, an accelerator where there is one. A module is moved there, a function runs
             where it runs. Numbers of one table come from one class of device.
+        shard: ``i/n``: every n-th image alone, into a folder of its own in ``output``; see
+            `harness.merge`.
         workers: images at a time, one thread each; the cores by default, up to 8. It changes no
             number.
         gate: stop where a vision model misses its published score on the uncompressed images.
@@ -125,6 +128,7 @@ def evaluate(
     from harness.engine.progress import ConsoleProgress, error_console
     from harness.study.device import choose_device
     from harness.study.planned_runs import make_plans
+    from harness.study.shard import Shard
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
     file, values = _file_and_values(study, dict(fields))
@@ -138,7 +142,14 @@ def evaluate(
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
     with preserve_process_state(), _logging(shown), trusting(trust_code), no_exit():
-        plans = make_plans(merged, where, gate, overrides, device=choose_device(device))
+        plans = make_plans(
+            study=merged,
+            output=where,
+            gate=gate,
+            overrides=overrides,
+            shard=None if shard is None else Shard.parse(str(shard)),
+            device=choose_device(device),
+        )
         parts: list[Part] = []
         notices: list[str] = []
         failed: dict[str, str] = {}

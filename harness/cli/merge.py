@@ -10,9 +10,6 @@ import typer
 from harness.cli.console import say, write
 from harness.errors import HarnessError
 
-_SHOWN = 5
-"""Shards or cells that are named."""
-
 
 def merge(
     runs: Annotated[
@@ -36,11 +33,6 @@ def merge(
     if merged.twice:
         say(f"{counted(merged.twice, 'record')} in more than one of them: each is there once.")
     if merged.missing:
-        more = len(merged.missing) - _SHOWN
-        named = [*merged.missing[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-        raise HarnessError(
-            f"{directory.path} is not complete: {'; '.join(named)}. What there is stays in it: "
-            "merge what is missing into it, or have 'harness run' with this --output compute it."
-        )
+        raise HarnessError(merged.incompleteness(directory.path))
     for note in sanity_notes(directory, directory.manifest().models):
         say(note)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness._version import __version__
 from harness.errors import UserError
@@ -18,6 +19,9 @@ from harness.records.schema import CellEntry, ExpectedScore, Manifest
 from harness.study.shard import Shard
 
 Source = tuple[RunDirectory, Manifest]
+
+_SHOWN = 5
+"""Shards or cells that are named."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Merged:
     records: int
     twice: int
     missing: tuple[str, ...]
+
+    def incompleteness(self, output: Path) -> str:
+        """What to say where records are missing, and what to do; ``output``: where they went."""
+        more = len(self.missing) - _SHOWN
+        named = [*self.missing[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        return (
+            f"{output} is not complete: {'; '.join(named)}. What there is stays in it: merge what "
+            "is missing into it, or have 'harness run' with this --output compute it."
+        )
 
 
 def merge(directories: Iterable[RunDirectory], output: RunDirectory) -> Merged:
@@ -205,7 +218,8 @@ def _merge_cell(
                     "out."
                 )
     if changed:
-        output.record_file(cell).replace(records[image] for image in ids if image in records)
+        ordered = [records[image] for image in ids if image in records]
+        output.record_file(cell).replace(ordered, finished=len(ordered) == len(ids))
     return set(records), twice
 
 

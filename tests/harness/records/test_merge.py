@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from manifests import manifest_json, plan_numbers, write_manifest
 
+import harness as library
 from harness.engine import local
 from harness.errors import HarnessError, UserError
 from harness.images.io import write_png
@@ -76,6 +77,11 @@ def test_merged_shards_are_what_one_run_computes(world, shards, output, tmp_path
     assert plan_numbers(output, world.plan()) == plan_numbers(whole, world.plan())
     for cell in world.plan().cells:
         assert list(output.records(cell)) == list(whole.records(cell))
+        file = output.record_file(cell)
+        content = file.content_hash()
+        file.open_up()
+        assert file.content_hash() == content
+    output.compact()
     assert not list((output.path / "records").rglob("*.jsonl"))
     assert verify(output).findings == ()
     one, other = manifest_json(output), manifest_json(whole)
@@ -239,3 +245,19 @@ def test_a_shard_without_images_or_that_is_none_is_the_users_mistake(harness, ph
     assert code == 2 and "shards are counted from 1/6 to 6/6" in err
     code, out, _ = harness(*study, "--shard", "2/2", "--dry-run")
     assert code == 0 and "1 cells of 2 images in " in out and "shard-2-of-2" in out
+
+
+def test_from_python_shards_are_evaluated_and_merged(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = {"task": "fidelity", "dataset": photos, "qf": 10, "restorers": ["jpeg"]}
+    whole = library.evaluate(study, output="whole")
+    shards = [library.evaluate(study, output="all", shard=f"{i}/2") for i in (1, 2)]
+    assert [run.path.name for run in shards] == ["shard-1-of-2", "shard-2-of-2"]
+
+    with pytest.raises(HarnessError, match=r"shard 2/2 is missing, with 2 of 5 images\."):
+        library.merge([shards[0].path], "all")
+    assert library.merge((run.path for run in shards), "all").text() == whole.text()
+    with pytest.raises(UserError, match="one path; give several in a list"):
+        library.merge("all", "all")
+    with pytest.raises(UserError, match="there are none to merge"):
+        library.merge([], "all")
