@@ -24,6 +24,7 @@ __all__ = [
     "UserError",
     "__version__",
     "evaluate",
+    "merge",
     "restorer",
 ]  # open is not: `from harness import *` would hide Python's
 
@@ -35,6 +36,7 @@ def __getattr__(name: str) -> Any:
         "Study": "harness.study.study",
         "UserError": "harness.errors",
         "evaluate": "harness.api.evaluate",
+        "merge": "harness.api.merge",
         "open": "harness.api.evaluate",
         "restorer": "harness.api.restorers",
     }

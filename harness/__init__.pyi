@@ -1,5 +1,6 @@
 from harness.api.evaluate import evaluate as evaluate
 from harness.api.evaluate import open as open
+from harness.api.merge import merge as merge
 from harness.api.restorers import restorer as restorer
 from harness.api.run import Run as Run
 from harness.errors import HarnessError as HarnessError

@@ -47,6 +47,10 @@ class _AdoptedRestorer(Restorer):
         self.needs_jpeg = getattr(given, "needs_jpeg", False)
         self.thread_safe = getattr(given, "thread_safe", False)
 
+    def place(self, device: str) -> str:
+        place = getattr(self._given, "place", None)
+        return "cpu" if place is None else str(place(device))
+
     def prepare(self, qf: int) -> None:
         self._given.prepare(qf)
 
@@ -111,6 +115,10 @@ class _AdoptedModel(VisionModel):
     def expected(self, data_set: DataSet, metric: str) -> Expected | None:
         ask = getattr(self._given, "expected", None)
         return None if ask is None else ask(data_set, metric)
+
+    def place(self, device: str) -> str:
+        place = getattr(self._given, "place", None)
+        return "cpu" if place is None else str(place(device))
 
     def prepare(self) -> None:
         self._given.prepare()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def run_module(
-    module: nn.Module, name: str, multiple: int, scale: float
-) -> Callable[[Compressed], RGB]:
-    """A function from a compressed file to pixels that runs a copy of ``module`` on the CPU.
+class ModuleRunner:
+    """Runs a copy of a module, in float32 and in evaluation mode: from a compressed file to pixels.
 
     Args:
         module: (1, 3, H, W) float32 RGB, 0..``scale``, to the same, or to a tuple that begins with
@@ -33,26 +30,43 @@ def run_module(
     Raises:
         UserError: the module cannot be copied.
     """
-    import torch
 
-    try:
-        network = copy.deepcopy(module).to("cpu").float().eval()
-    except PART_FAILURES as error:  # anything may hang on a module
-        raise UserError(
-            f"The module {name} cannot be copied to the CPU: "
-            f"{' '.join(str(error).split()).rstrip('.')}. "
-            "Load its weights into a fresh one."
-        ) from error
+    def __init__(self, module: nn.Module, name: str, multiple: int, scale: float) -> None:
+        try:
+            self._network = copy.deepcopy(module).to("cpu").float().eval()
+        except PART_FAILURES as error:  # anything may hang on a module
+            raise UserError(
+                f"The module {name} cannot be copied to the CPU: "
+                f"{' '.join(str(error).split()).rstrip('.')}. "
+                "Load its weights into a fresh one."
+            ) from error
+        self._name, self._multiple, self._scale = name, multiple, scale
+        self._device = "cpu"
 
-    def run(compressed: Compressed) -> RGB:
+    def place(self, device: str) -> str:
+        """See `harness.plugins.Restorer.place`."""
+        self._network.to(device)
+        self._device = device
+        return device
+
+    def __call__(self, compressed: Compressed) -> RGB:
+        """The restored image.
+
+        Raises:
+            HarnessError: the module makes something else of it than an image of the same size.
+        """
+        import torch
+
+        name, scale = self._name, self._scale
         # The arithmetic of restorers.common.colour, which the harness cannot import.
         pixels = torch.from_numpy(compressed.pixels).permute(2, 0, 1)[None].float() / (255 / scale)
         height, width = pixels.shape[2:]
+        given = _pad(pixels, self._multiple).to(self._device)
         with torch.inference_mode():
-            restored = _first_tensor(network(_pad(pixels, multiple)), name)
+            restored = _first_tensor(self._network(given), name).cpu()
         if restored.shape[:2] != (1, 3) or not (
-            height <= restored.shape[2] < height + multiple
-            and width <= restored.shape[3] < width + multiple
+            height <= restored.shape[2] < height + self._multiple
+            and width <= restored.shape[3] < width + self._multiple
         ):
             raise HarnessError(
                 f"{name} gave a tensor of {tuple(restored.shape)} for (1, 3, {height}, {width}); "
@@ -63,8 +77,6 @@ def run_module(
         image = restored.float() / scale
         levels: RGB = (image.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         return np.ascontiguousarray(levels.transpose(1, 2, 0))
-
-    return run
 
 
 def _check_values(restored: Tensor, given: Tensor, name: str, scale: float) -> None:

@@ -55,7 +55,7 @@ class Fields(TypedDict, total=False):
 
 
 _KEYWORDS = (
-    *("output", "workers", "gate", "fail_fast", "retry_failed"),
+    *("output", "device", "shard", "workers", "gate", "fail_fast", "retry_failed"),
     *("max_equal_failures", "max_failures", "progress", "trust_code"),
 )
 
@@ -64,6 +64,8 @@ def evaluate(
     study: Study | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
+    shard: str | None = None,
     workers: int | None = None,
     gate: bool = True,
     fail_fast: bool = False,
@@ -88,6 +90,11 @@ def evaluate(
         study: a `Study`, a mapping of its fields, or the path of a YAML file.
         output: run directory; ``results/runs/<study>`` in the current folder by default. Where
             ``auto`` means several data sets, each gets a folder in it.
+        device: where restorers and vision models run: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or
+            ``auto``, an accelerator where there is one. A module is moved there, a function runs
+            where it runs. Numbers of one table come from one class of device.
+        shard: ``i/n``: every n-th image alone, into a folder of its own in ``output``; see
+            `harness.merge`.
         workers: images at a time, one thread each; the cores by default, up to 8. It changes no
             number.
         gate: stop where a vision model misses its published score on the uncompressed images.
@@ -119,7 +126,9 @@ def evaluate(
         unrepeatable_cells,
     )
     from harness.engine.progress import ConsoleProgress, error_console
+    from harness.study.device import choose_device
     from harness.study.planned_runs import make_plans
+    from harness.study.shard import Shard
 
     check_fields(fields, Fields.__annotations__, _KEYWORDS)
     file, values = _file_and_values(study, dict(fields))
@@ -133,7 +142,14 @@ def evaluate(
     interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     shown = interactive if progress is None else progress
     with preserve_process_state(), _logging(shown), trusting(trust_code), no_exit():
-        plans = make_plans(merged, where, gate, overrides)
+        plans = make_plans(
+            study=merged,
+            output=where,
+            gate=gate,
+            overrides=overrides,
+            shard=None if shard is None else Shard.parse(str(shard)),
+            device=choose_device(device),
+        )
         parts: list[Part] = []
         notices: list[str] = []
         failed: dict[str, str] = {}
@@ -165,7 +181,7 @@ def evaluate(
             notices += [*plan_notices, *outcome.notices, *outcome.stopped]
             failed |= outcome.failed
             computed += outcome.computed
-            images += len(plan.images)
+            images += len(plan.images_here)
     if failed:
         warnings.warn(
             f"{len(failed)} of {images} images failed and are in no number of their cells; "

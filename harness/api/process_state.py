@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
+from harness.engine.determinism import settings_preserved
 from harness.errors import UserError
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -26,15 +27,12 @@ def preserve_process_state() -> Iterator[None]:
         raise UserError("The harness was called by a restorer: it would wait for itself.")
     with _ONE_AT_A_TIME:
         numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()
-        threads = torch.get_num_threads()
-        exact = torch.are_deterministic_algorithms_enabled()
-        lenient = torch.is_deterministic_algorithms_warn_only_enabled()
-        filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        gpu_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         try:
-            yield
+            with settings_preserved():
+                yield
         finally:
             np.random.set_state(numpy_state)
             torch.set_rng_state(torch_state)
-            torch.use_deterministic_algorithms(exact, warn_only=lenient)
-            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
-            torch.set_num_threads(threads)
+            if gpu_states:
+                torch.cuda.set_rng_state_all(gpu_states)

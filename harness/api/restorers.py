@@ -76,10 +76,12 @@ class OwnRestorer:
         """
         fingerprint = {"name": self.name, GIVEN: f"as an object, version {VERSION}"}
         if _is_module(self.what):
-            from harness.api.callables import run_module
+            from harness.api.callables import ModuleRunner
             from harness.api.module_hash import describe_module
 
-            run = run_module(self.what, self.name, self.multiple, self.scale)
+            run: Callable[[Compressed], Any] = ModuleRunner(
+                self.what, self.name, self.multiple, self.scale
+            )
             description = describe_module(self.what, self.version is None)
             fingerprint |= {"multiple": str(self.multiple), "scale": f"{self.scale:g}"}
         else:
@@ -115,6 +117,11 @@ class ReadyRestorer(Restorer):
         self.reusable = reusable
         self._fingerprint = fingerprint
         self._run = run
+
+    def place(self, device: str) -> str:
+        """A module's copy is moved; a function runs where it runs."""
+        place = getattr(self._run, "place", None)
+        return "cpu" if place is None else str(place(device))
 
     def fingerprint(self, qf: int) -> dict[str, str]:
         """The same at every ``qf``."""
@@ -152,7 +159,7 @@ def restorer(
     Args:
         what: a function of a (height, width, 3) uint8 RGB image that returns the same; or a module
             of a (1, 3, height, width) float32 RGB tensor in 0..1 that returns the same, or a tuple
-            that begins with it. A module runs in float32 on the CPU, in evaluation mode, on one
+            that begins with it. A module runs in float32, in evaluation mode, on one
             thread; a copy of it does, as it is when `harness.evaluate` is called.
         name: what tables print; the function's ``__name__`` or the module's class by default.
         version: to be changed whenever the function's result can change. Records of the same

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.console import check_format, say, write
 from harness.cli.help import kinds_of_names, names_of
-from harness.cli.options import Format
+from harness.cli.options import DEVICES, Format
 
 
 def list_(
@@ -70,13 +70,21 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", help="results/training/<name> by default.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help="auto, cpu, cuda or mps; as the recipe says by default.",
+        ),
+    ] = None,
 ) -> None:
     """Train from a recipe. The same command again goes on where it stopped."""
     from harness.study.recipe import find_recipe
     from harness.study.recipe import train as execute
 
     try:
-        card = execute(find_recipe(recipe), output, say)
+        card = execute(find_recipe(recipe), output, say, device)
     except KeyboardInterrupt:
         say("Stopped. The same command goes on from the last checkpoint.")
         raise
@@ -85,11 +93,16 @@ def train(
 
 def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Run no network.")] = False,
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="NAME", help=f"Where networks are tried: {DEVICES}"),
+    ] = "cpu",
 ) -> None:
     """Tell what is installed, what works, and which weights and data are here."""
+    from harness.study.device import choose_device
     from harness.tools.doctor import examine
 
-    if not examine(write, quick):
+    if not examine(write, quick, choose_device(device)):
         raise typer.Exit(1)
 
 
@@ -131,7 +144,7 @@ def cost(
         float, typer.Option("--budget", help="Seconds of timing a network; slower ones say so.")
     ] = 60,
     no_time: Annotated[bool, typer.Option("--no-time", help="Count only; run nothing.")] = False,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help=DEVICES)] = "cpu",
     threads: Annotated[
         int | None, typer.Option("--threads", help="On the CPU; as torch chooses by default.")
     ] = None,

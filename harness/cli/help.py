@@ -16,6 +16,7 @@ _KNOWING = "Know what there is"
 
 SECTIONS = {
     "run": _MEASURING,
+    "merge": _MEASURING,
     "train": _MEASURING,
     "cost": _MEASURING,
     "table": _READING,

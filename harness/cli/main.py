@@ -20,6 +20,7 @@ from harness.cli.compare import compare
 from harness.cli.console import common_options, say, show_progress_logs, write
 from harness.cli.figures import figures
 from harness.cli.help import SectionedCommand, SectionedGroup
+from harness.cli.merge import merge
 from harness.cli.panels import panels
 from harness.cli.report import report
 from harness.cli.run import run
@@ -78,6 +79,7 @@ def _main(
 
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("run", run, "Degrade, restore, predict; print how much each restorer gives back."),
+    ("merge", merge, "Put the shards of a study together."),
     ("train", assets.train, "Train a network from a recipe."),
     ("cost", assets.cost, "Parameters, operations, time and memory of the networks."),
     ("table", table, "Tables of runs, or of the paper, in six formats."),

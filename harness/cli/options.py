@@ -19,6 +19,7 @@ Detail = Annotated[
 Directory = Annotated[
     Path | None, typer.Argument(help="A run directory; the latest under results/runs by default.")
 ]
+DEVICES = "auto, cpu, cuda, cuda:N or mps."
 DRAWS = 1000
 """Of the bootstrap where nobody says otherwise; `harness.analysis.resampling` needs numpy."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import run_directory, say, write
-from harness.cli.options import Directory
+from harness.cli.options import DEVICES, Directory
 from harness.engine.progress import error_console
 
 
@@ -62,6 +62,14 @@ def panels(
     masks: Annotated[
         str | None, typer.Option("--masks", help="Where its masks' folder is now.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help=f"{DEVICES} As the run by default, where that is here.",
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="NAMES", help="Where the vision models are now."),
@@ -76,6 +84,7 @@ def panels(
     from harness.panels.crop import parse
     from harness.panels.make import PanelOptions, make_panels
     from harness.panels.select import PanelRequest
+    from harness.study.device import choose_device
 
     def names(given: list[str] | None) -> tuple[str, ...]:
         parts = (part.strip() for item in given or [] for part in item.split(","))
@@ -93,7 +102,14 @@ def panels(
     )
     places = {"dataset": dataset, "images": images, "masks": masks, "model": model or None}
     moved = {key: value for key, value in places.items() if value is not None}
-    options = PanelOptions(output=output, crop=parse(crop), width=width, pdf=pdf, moved=moved)
+    options = PanelOptions(
+        output=output,
+        crop=parse(crop),
+        width=width,
+        pdf=pdf,
+        moved=moved,
+        device=None if device is None else choose_device(device),
+    )
     run = run_directory(directory)
     folder = output or run.path / "panels"
     progress = ConsoleProgress(error_console(), "pictures")

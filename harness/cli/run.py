@@ -11,13 +11,15 @@ import typer
 from harness.assets.programs import name_code
 from harness.cli.console import check_format, print_table, say, write
 from harness.cli.help import names_of
-from harness.cli.options import DRAWS, Detail, Draws, Format
+from harness.cli.options import DEVICES, DRAWS, Detail, Draws, Format
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from harness.study.device import Device
     from harness.study.plan import Plan
+    from harness.study.shard import Shard
     from harness.study.study import Study
 
 _SHOWN = 5
@@ -146,6 +148,15 @@ def run(
             "--limit", help="Only the first N images; all by default.", rich_help_panel=_ON
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Every N-th image alone, into a folder of its own; see `harness merge`.",
+            rich_help_panel=_ON,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -166,6 +177,15 @@ def run(
         bool,
         typer.Option("--show-study", help="Print the merged study and stop.", rich_help_panel=_HOW),
     ] = False,
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            help=f"Where the models run: {DEVICES}",
+            rich_help_panel=_HOW,
+        ),
+    ] = "cpu",
     workers: Annotated[
         int | None,
         typer.Option(
@@ -246,6 +266,8 @@ def run(
     NAMES and NUMBERS are comma-separated lists, or the option is repeated.
     """
     from harness.engine.failures import allowed_failures
+    from harness.study.device import choose_device
+    from harness.study.shard import Shard
     from harness.study.study import read_study, study_yaml
 
     flags = {
@@ -275,6 +297,8 @@ def run(
 
     options = RunOptions(
         output=output,
+        shard=None if shard is None else Shard.parse(shard),
+        device=choose_device(device),
         fail_fast=fail_fast,
         retry_failed=retry_failed,
         max_equal_failures=max_equal_failures,
@@ -304,10 +328,12 @@ def run(
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a study is run; none of it changes a number.
+    """How a study is run.
 
     Attributes:
         output: run directory; the default one if None.
+        shard: the part of the images that is computed; all if None.
+        device: where the models run.
         fail_fast: stop at the first image that fails.
         retry_failed: compute images again that failed before.
         max_equal_failures: so many images in a row that fail alike stop a cell; 0: never.
@@ -320,6 +346,8 @@ class RunOptions:
     """
 
     output: Path | None
+    shard: Shard | None
+    device: Device
     fail_fast: bool
     retry_failed: bool
     max_equal_failures: int
@@ -331,14 +359,21 @@ class RunOptions:
     draws: int
 
 
+def _plans(study: Study, options: RunOptions) -> list[tuple[Plan, tuple[str, ...], Path]]:
+    from harness.study.planned_runs import make_plans
+
+    return make_plans(
+        study, options.output, options.gate, shard=options.shard, device=options.device
+    )
+
+
 def _forecast(study: Study, options: RunOptions) -> None:
     """Print what a study would take, or the several that ``auto`` makes of it."""
     from harness.engine.workers import default_workers
     from harness.records.run_directory import RunDirectory
-    from harness.study.planned_runs import make_plans
     from harness.tools.forecast import forecast, forecast_lines
 
-    for plan, notices, path in make_plans(study, options.output, options.gate):
+    for plan, notices, path in _plans(study, options):
         for notice in notices:
             say(notice)
         directory = RunDirectory(path)
@@ -352,10 +387,8 @@ def run_studies(study: Study, options: RunOptions, watch: Watch = UNWATCHED) -> 
     Raises:
         HarnessError: see `harness.study.plan.make_plan`, `harness.engine.local.run`; images failed.
     """
-    from harness.study.planned_runs import make_plans
-
     failed = []
-    for plan, notices, path in make_plans(study, options.output, options.gate):
+    for plan, notices, path in _plans(study, options):
         if f"notices {path}" not in watch.past.kept:  # a process before this one died
             for notice in notices:
                 say(notice)
@@ -391,8 +424,9 @@ def _run(plan: Plan, path: Path, options: RunOptions, watch: Watch) -> list[str]
         raise
     if outcome.computed == 0:
         say(f"Complete already: nothing to compute in {directory.path}.")
-    wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
-    print_table(directory, options.format, options.detail, wanted, options.draws)
+    if plan.shard is None:  # no number of a part is one of the study
+        wanted = {cell.key for cell in plan.cells} | set(plan.skipped)
+        print_table(directory, options.format, options.detail, wanted, options.draws)
     say(f"Records: {directory.path} ({outcome.computed} of {outcome.total} computed now)")
     for sentence in outcome.stopped[:_SHOWN]:
         say(f"Stopped: {sentence}")
@@ -404,7 +438,7 @@ def _run(plan: Plan, path: Path, options: RunOptions, watch: Watch) -> list[str]
         for sentence in sentences:
             say(f"Failed: {sentence}")
     return [
-        f"{len(outcome.failed)} of {len(plan.images)} images failed. --retry-failed computes "
+        f"{len(outcome.failed)} of {len(plan.images_here)} images failed. --retry-failed computes "
         "them again; a folder whose images were mended or removed is another data set and "
         "takes another --output."
     ]

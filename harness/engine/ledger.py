@@ -64,14 +64,15 @@ class Ledger:
     ) -> None:
         self._plan, self.directory, self.progress = plan, directory, progress
         self._fail_fast, self._most_failures = fail_fast, most_failures
-        self._images = {image.id: image for image in plan.images}
+        self._images = {image.id: image for image in plan.images_here}
         self._failed = Failures()
         self.failures = EqualFailures(most_equal_failures)
         self._notices: list[str] = []
         self.done: dict[Cell, set[str]] = {}
         self.held: Counter[Cell] = Counter()
         for cell in plan.cells:
-            records = directory.resume(cell)
+            found = directory.resume(cell)
+            records = {image: record for image, record in found.items() if image in self._images}
             for record in records.values():
                 self._failed.add(cell, record)
             self.done[cell] = set(records)

@@ -65,7 +65,7 @@ def run(
         if retry_failed and f"records before {directory.path}" not in watch.past.kept:
             for cell in plan.cells:
                 directory.drop_failed(cell)
-        most = allowed_failures(max_failures, len(plan.images))
+        most = allowed_failures(max_failures, len(plan.images_here))
         ledger = Ledger(plan, directory, progress, fail_fast, most, max_equal_failures, watch)
         walk = _Walk(plan, ledger, watch, workers or default_workers())
         try:
@@ -93,7 +93,7 @@ class _Walk:
 
     def alone(self, phase: list[Cell]) -> None:
         """Compute the images that were at work when a process died, one at a time."""
-        images = {image.id: image for image in self._plan.images}
+        images = {image.id: image for image in self._plan.images_here}
         done = self._ledger.done
         jobs = []
         for suspect in self._watch.past.alone:
@@ -150,7 +150,7 @@ def _sanity_check(plan: Plan, directory: RunDirectory, failures: EqualFailures) 
 
 def _phases(plan: Plan, gate: bool) -> list[list[Cell]]:
     """The cells in the order of computing: those that the sanity check needs come first."""
-    whole = plan.study.limit is None
+    whole = plan.study.limit is None and plan.shard is None
     first = [c for c in plan.cells if c.qf is None and c.task in plan.gates and gate and whole]
     rest = [cell for cell in plan.cells if cell not in first]
     return [phase for phase in (first, rest) if phase]
@@ -173,7 +173,7 @@ def _missing(plan: Plan, cells: list[Cell], done: Mapping[Cell, Container[str]])
     wanted = [
         (image, [cell for cell in group if image.id not in done[cell]])
         for group in groups
-        for image in plan.images
+        for image in plan.images_here
     ]
     return [(image, missing) for image, missing in wanted if missing]
 

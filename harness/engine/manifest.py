@@ -6,9 +6,10 @@ import datetime
 
 from harness._version import __version__
 from harness.errors import UserError
-from harness.plugins import Expected, Json
+from harness.plugins import Expected
 from harness.records.environment import environment
 from harness.records.run_directory import RunDirectory
+from harness.records.same_study import check_unused, grown_study, study_differences
 from harness.records.schema import (
     CellEntry,
     DataSetEntry,
@@ -29,53 +30,22 @@ def check_same_study(plan: Plan, directory: RunDirectory) -> None:
         UserError: it holds another study, or is no run directory and not empty.
     """
     if not directory.manifest_path.exists():
-        if directory.path.is_file():
-            raise UserError(f"{directory.path} is a file; --output takes a directory.")
-        if directory.path.is_dir() and (others := directory.foreign()):
-            raise UserError(
-                f"{directory.path} is not empty and holds no study "
-                f"(it has {others[0]}). Choose another --output."
-            )
+        check_unused(directory)
         return
     held = directory.manifest()
-    differing = [
-        f"{key} {_short(held_value)} instead of {_short(plan.identity[key])}"
-        for key, held_value in held.identity.model_dump(exclude={"codecs"}).items()
-        if key in plan.identity and held_value != plan.identity[key]
-    ]
-    differing += [
-        f"codec {_short(held_codec)} instead of {_short(plan.codecs[name].fingerprint())}"
-        for name, held_codec in held.identity.codecs.items()
-        if name in plan.codecs and held_codec != plan.codecs[name].fingerprint()
-    ]
-    differing += [
-        f"{task} model {held.models[task]} instead of {model}"
-        for task, model in plan.models.items()
-        if held.models.get(task, model) != model
-    ]
+    if held.identity.device != plan.device.kind:
+        raise UserError(
+            f"{directory.path} was computed on {held.identity.device}, and this run would go on on "
+            f"{plan.device.kind}: numbers of one table come from one class of device. Go on with "
+            f"--device {held.identity.device}, or choose another --output."
+        )
+    differing = study_differences(held, plan.identity, plan.models)
     if differing:
         raise UserError(
             f"{directory.path} holds another study: {'; '.join(differing)}. "
             "Choose another --output (more tasks, codecs, QFs or restorers may be added to a "
             "study; data set, images and model may not change)."
         )
-
-
-def _short(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_short(v)}" for k, v in value.items()) + "}"
-    text = str(value)
-    return text[:12] + "…" if len(text) > 40 else text
-
-
-def _grown(held: Json, study: Json) -> Json:
-    """The study with what the directory holds of earlier ones: more tasks, QFs, restorers..."""
-    held = {**held, "codec": [held["codec"]]} if isinstance(held.get("codec"), str) else held
-    lists = {
-        key: list(dict.fromkeys([*held.get(key, []), *study[key]]))
-        for key in ("task", "model", "codec", "qf", "restorers")
-    }
-    return {**study, **lists, "qf": sorted(lists["qf"])}
 
 
 def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
@@ -87,13 +57,14 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
         gate: whether the sanity check stops the study; if not, its tables are marked.
     """
     held = directory.manifest() if directory.manifest_path.exists() else Manifest()
-    now = environment()
+    now = environment(plan.device)
     cells = _merged_cells(held, plan)
     fresh = {cell.key for cell in plan.cells}
     skipped = {k: why for k, why in {**held.skipped, **plan.skipped}.items() if k not in fresh}
     gates = held.gates | {task: _gate(score, gate) for task, score in plan.gates.items()}
     codecs = {**held.identity.codecs, **plan.identity["codecs"]}
-    same = (held.cells, held.skipped, held.gates) == (cells, skipped, gates)
+    shard = "" if plan.shard is None else str(plan.shard)
+    same = (held.cells, held.skipped, held.gates, held.shard) == (cells, skipped, gates, shard)
     known = same and codecs == held.identity.codecs and now in held.environments
     truth = held.truth | _write_truths(plan, directory, missing_only=known)
     if known and truth == held.truth:
@@ -107,7 +78,7 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
             harness=__version__,
             created=held.created or stamp,
             updated=stamp,
-            study=_grown(held.study, study),
+            study=grown_study(held.study, study),
             folder=paths_folder(study, directory.path) or held.folder,
             identity=Identity.model_validate({**plan.identity, "codecs": codecs}),
             models={**held.models, **plan.models},
@@ -134,6 +105,7 @@ def write_manifest(plan: Plan, directory: RunDirectory, gate: bool) -> None:
             cells=cells,
             skipped=skipped,
             truth=truth,
+            shard=shard,
         )
     )
 

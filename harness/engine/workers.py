@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
+from harness.engine.determinism import deterministic
 from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.engine.pipeline import Prepared, prepare, process
 from harness.engine.thread_safety import ThreadSafety
@@ -253,15 +254,3 @@ def kept_memory() -> Iterator[None]:
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 _KEEPING = ((_TRIM_THRESHOLD, 2**31 - 1), (_MMAP_THRESHOLD, 1 << 30), (_ARENA_MAX, 1))
 _USUAL = ((_TRIM_THRESHOLD, 128 << 10), (_MMAP_THRESHOLD, 128 << 10), (_ARENA_MAX, 0))
-
-
-def deterministic(seed: int) -> None:
-    """Seed the process's random generators and make torch prefer deterministic algorithms."""
-    import numpy as np
-    import torch
-
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Nothing here reads memory before it is written; filling it is up to a tenth of the time.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -27,6 +27,7 @@ from harness.records.run_directory import RunDirectory
 from harness.records.schema import CellEntry, Manifest
 from harness.records.study_names import unresolvable_restorers
 from harness.report.panel_index import Panel, PanelKey, View, read_index, write_index
+from harness.study.device import Device
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan
 from harness.study.selection import original_restorer
@@ -45,6 +46,8 @@ class PanelOptions:
         pdf: write it as PDF too.
         moved: fields of the study that say where data and models are now.
         overrides: objects that stand for names of the study, as the run was made with.
+        device: where the models run; None: on the class of device that the run was made on, where
+            there is one here, else on the CPU.
     """
 
     output: Path | None = None
@@ -53,6 +56,7 @@ class PanelOptions:
     pdf: bool = False
     moved: Mapping[str, Any] = field(default_factory=dict)
     overrides: Overrides = NO_OVERRIDES
+    device: Device | None = None
 
 
 def make_panels(
@@ -190,7 +194,15 @@ class _PanelMaker:
         kept = unresolvable_restorers(self.directory.manifest(), overrides.restorers)
         shown = dict.fromkeys(name for choice in self.choices for name in choice.restorers)
         names = [name for name in shown if name not in kept]
-        plan = replan(self.directory, tasks, condition, names, self.options.moved, overrides)
+        plan = replan(
+            directory=self.directory,
+            tasks=tasks,
+            condition=condition,
+            restorers=names,
+            moved=self.options.moved,
+            overrides=overrides,
+            device=self.options.device,
+        )
         # Not before a picture is missing: torch takes seconds to load.
         self.stack.enter_context(as_in_runs(plan.study.seed))
         self.unplannable = False

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.engine.determinism import deterministic, settings_preserved
 from harness.engine.pipeline import Prepared, process
-from harness.engine.workers import deterministic
 from harness.errors import HarnessError, UserError
 from harness.plugins.codec import Compressed
 from harness.plugins.drawing import Drawing
@@ -56,17 +56,10 @@ def as_in_runs(seed: int) -> Iterator[None]:
     """One thread and deterministic algorithms, as `harness.engine.workers` computes."""
     import torch
 
-    threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    torch.set_num_threads(1)
-    deterministic(seed)
-    try:
+    with settings_preserved():
+        torch.set_num_threads(1)
+        deterministic(seed)
         yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def find_cell(plan: Plan, task: str, restorer: str, condition: Condition) -> Cell | None:

@@ -12,6 +12,7 @@ from harness.panels.select import UNDONE
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
 from harness.records.study_names import located_study
+from harness.study.device import CPU, Device, choose_device
 from harness.study.overrides import NO_OVERRIDES, NONE, Overrides
 from harness.study.plan import Plan, make_plan
 from harness.study.resolve import model_task, served_by
@@ -26,6 +27,7 @@ def replan(
     restorers: Iterable[str],
     moved: Mapping[str, Any],
     overrides: Overrides = NO_OVERRIDES,
+    device: Device | None = None,
 ) -> Plan:
     """The run's study again, with only what is needed of it.
 
@@ -36,6 +38,7 @@ def replan(
         restorers: names in the run; the uncompressed image and `UNDONE` come with them.
         moved: fields of the study that say where things are now, such as ``dataset``.
         overrides: objects that stand for names of the study.
+        device: where the models run; None: see `harness.panels.make.PanelOptions`.
 
     Raises:
         UserError: something the run was made with is not here any more, or is a program.
@@ -55,7 +58,9 @@ def replan(
         given = overrides.restorers
         specs = [_spec(needed, name, directory, given) for name in wanted]
         specs = [reference, UNDONE, *specs]
-        plan = make_plan(needed.model_copy(update={"restorers": tuple(specs)}), False, overrides)
+        needed = needed.model_copy(update={"restorers": tuple(specs)})
+        device = device or _device_of_kind(manifest.identity.device)
+        plan = make_plan(needed, False, overrides, device)
         if "model" not in moved:
             _check_models(plan, manifest.models)
     except UserError as error:
@@ -68,6 +73,13 @@ def replan(
             f"The pictures of {directory.path} cannot be made again here: {error} {hint}"
         ) from error
     return plan
+
+
+def _device_of_kind(kind: str) -> Device:
+    try:
+        return choose_device(kind)
+    except UserError:  # the pictures say what differs from the run
+        return CPU
 
 
 _FROM_PYTHON = "hand it to harness.evaluate as before, and call run.panels() on what it returns."

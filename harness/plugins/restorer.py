@@ -133,12 +133,25 @@ class Restorer(ABC):
             preset: a key of `presets`.
             height: of the image, pixels.
             width: of the image, pixels.
-            device: ``cpu`` or ``cuda``.
+            device: ``cpu``, ``cuda:0``, ``mps``.
 
         Raises:
             UserError: it has no network, which is the default.
         """
         raise UserError(f"{cls.name} has no network to time.")
+
+    def place(self, device: str) -> str:
+        """Run on a device from now on, as far as it can: by default on the CPU, whatever is asked.
+
+        Called before `prepare`. Pixels come from and go to the CPU all the same.
+
+        Args:
+            device: as torch names it: ``cpu``, ``cuda:0``, ``mps``.
+
+        Returns:
+            Where it runs: ``device``, or ``cpu``.
+        """
+        return "cpu"
 
     def prepare(self, qf: int) -> None:  # noqa: B027 - a restorer without weights has nothing to do
         """Load and check whatever restoring at ``qf`` needs, before any image is touched.

@@ -54,6 +54,19 @@ class VisionModel(ABC, Generic[Prediction]):
         scores = (published_score(read_card(card), data_set, metric) for card in self.cards())
         return next((score for score in scores if score is not None), None)
 
+    def place(self, device: str) -> str:
+        """Run on a device from now on, as far as it can: by default on the CPU, whatever is asked.
+
+        Called before `prepare`. Images and predictions are on the CPU all the same.
+
+        Args:
+            device: as torch names it: ``cpu``, ``cuda:0``, ``mps``.
+
+        Returns:
+            Where it runs: ``device``, or ``cpu``.
+        """
+        return "cpu"
+
     def prepare(self) -> None:
         """Load and check the weights, before any image is touched.
 

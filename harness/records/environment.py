@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from harness.study.device import CPU, Device
+
 PACKAGES = (
     "restoration-harness",
     "torch",
@@ -49,8 +51,8 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def environment() -> dict[str, Any]:
-    """Library and libjpeg versions, platform, processor, threads, instruction set."""
+def environment(device: Device = CPU) -> dict[str, Any]:
+    """Library and libjpeg versions, platform, processor, threads, instruction set, accelerator."""
     import torch
     from PIL import features
 
@@ -63,4 +65,5 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": 1,  # of each model: see harness.engine.workers
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        **({"device": device.title} if device.title else {}),
     }

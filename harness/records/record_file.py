@@ -90,10 +90,20 @@ class RecordFile:
         if self.compact.exists():
             self.replace(self.resume().values())
 
-    def replace(self, records: Iterable[Record]) -> None:
-        """Put these records, as a plain file, in place of all that are there."""
-        write_atomic(self.plain, b"".join(record_line(r, self.cell) for r in records))
-        _remove(self.compact)
+    def replace(self, records: Iterable[Record], finished: bool = False) -> None:
+        """Put these records in place of all that are there.
+
+        Args:
+            records: each image once.
+            finished: these are all there will be, in order: the file is compact.
+        """
+        records = list(records)
+        lines = [record_line(record, self.cell) for record in records]
+        if finished:
+            self._write_compact(records, content_hash(lines))
+        else:
+            write_atomic(self.plain, b"".join(lines))
+            _remove(self.compact)
 
     def compact_if(
         self, finished: Callable[[dict[str, Record]], bool], order: Sequence[str]
@@ -116,10 +126,13 @@ class RecordFile:
         ordered = sorted(
             records.values(), key=lambda r: (places.get(r.image, len(places)), r.image)
         )
-        written = [finite(record.to_json()) for record in ordered]
-        write_atomic(self.compact, compress(written, self.content_hash(), self.cell))
-        _remove(self.plain)
+        self._write_compact(ordered, self.content_hash())
         return True
+
+    def _write_compact(self, records: Sequence[Record], content: str) -> None:
+        written = [finite(record.to_json()) for record in records]
+        write_atomic(self.compact, compress(written, content, self.cell))
+        _remove(self.plain)
 
     def content_hash(self) -> str:
         """A hash of the records, the same before and after compaction; empty without any.

@@ -33,6 +33,7 @@ from harness.plugins.types import Json
 from harness.records.atomic import finite, write_atomic
 from harness.records.record_file import RecordFile, record_line
 from harness.records.schema import FORMAT, READABLE, CellFiles, Manifest
+from harness.study.shard import is_shard_folder
 
 COPY = "manifest.copy.json"
 """Name of the manifest's second copy."""
@@ -82,14 +83,8 @@ class RunDirectory:
         try:
             written = load_json((path or self.manifest_path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            inner = [str(path.parent) for path in sorted(self.path.glob("*/manifest.json"))]
             raise UserError(
-                f"{self.path} is not a run directory: it has no manifest.json. "
-                + (
-                    f"It holds {len(inner)}, name one: {', '.join(inner[:5])}."
-                    if inner
-                    else "Make one with 'harness run --output DIR'."
-                )
+                f"{self.path} is not a run directory: it has no manifest.json. {self._instead()}"
             ) from error
         except NotADirectoryError as error:
             raise UserError(f"{self.path} is a file, not a run directory.") from error
@@ -109,6 +104,16 @@ class RunDirectory:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise self._unreadable(f"{where}: {first['msg']}") from error
+
+    def _instead(self) -> str:
+        """What to do where there is no manifest."""
+        inner = [path.parent for path in sorted(self.path.glob("*/manifest.json"))]
+        if not inner:
+            return "Make one with 'harness run --output DIR'."
+        if all(is_shard_folder(path.name) for path in inner):
+            merge = f"'harness merge {self.path}/shard-* --output {self.path}'"
+            return f"It holds {len(inner)} shards: put them together with {merge}."
+        return f"It holds {len(inner)}, name one: {', '.join(map(str, inner[:5]))}."
 
     def _unreadable(self, why: str) -> HarnessError:
         return HarnessError(
@@ -137,13 +142,14 @@ class RunDirectory:
 
         Files of records show that a run lost its manifest: then all is ours. Before there are any,
         the lock, the ground truth and the manifest's copy are: a run that was killed while it wrote
-        its first manifest leaves them.
+        its first manifest leaves them. So are shards, which wait to be merged.
         """
         if any(self._record_paths()):
             return []
         ours = {".lock", "truth", "manifest.json.damaged"}
         ours |= {f"{name}{end}" for name in (self.manifest_path.name, COPY) for end in ("", ".tmp")}
-        return sorted(path.name for path in self.path.iterdir() if path.name not in ours)
+        names = [path.name for path in self.path.iterdir()]
+        return sorted(name for name in names if name not in ours and not is_shard_folder(name))
 
     def _record_paths(self) -> Iterator[Path]:
         for path in (self.path / "records").rglob("*.jsonl*"):
@@ -273,13 +279,13 @@ class RunDirectory:
             file.replace(kept)
 
     def compact(self) -> int:
-        """Compact the files of the cells that have a record of every image; how many there were.
+        """Compact the files of the cells that have all their records; how many there were.
 
         The manifest is raised to the present format first: an older harness would take the cells
         for empty. Nothing else may be writing here (see `locked`).
         """
         manifest = self.manifest()
-        images = manifest.data_set.ids
+        images = manifest.ids_here
         count = len(images) or manifest.data_set.images
 
         def finished(records: Collection[str]) -> bool:

@@ -9,7 +9,10 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from harness.errors import UserError
 from harness.plugins.types import Json
+from harness.study.device import CPU_KIND
+from harness.study.shard import Shard
 from harness.study.study import Cell, Condition
 
 FORMAT = 3
@@ -31,6 +34,13 @@ def _word(text: str) -> str:
     if not re.fullmatch(r"[\w-]*", text):
         raise ValueError(f"{text[:40]!r} is no hash")
     return text
+
+
+def _shard(text: str) -> str:
+    try:
+        return text and str(Shard.parse(text))
+    except UserError as error:
+        raise ValueError(f"{text[:40]!r} is no shard") from error
 
 
 PathPart = Annotated[str, AfterValidator(_inside)]
@@ -144,7 +154,10 @@ class ExpectedScore(_Entry):
 
 
 class Identity(_Entry):
-    """What sets a run directory apart: cells that differ in any of this never share one."""
+    """What sets a run directory apart: cells that differ in any of this never share one.
+
+    ``device`` is a class of device: ``cpu``, ``cuda``, ``mps``.
+    """
 
     dataset: str = ""
     data: Any = Field(default_factory=dict)
@@ -152,6 +165,7 @@ class Identity(_Entry):
     codecs: dict[str, dict[str, str]] = Field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
+    device: str = CPU_KIND
 
     @model_validator(mode="before")
     @classmethod
@@ -182,6 +196,7 @@ class Manifest(_Entry):
         cells: in table order.
         skipped: the keys of cells that cannot be measured, with the reason.
         truth: the sha256 of each task's ground truth; none in runs from before there were any.
+        shard: ``i/n`` where the directory is to have every n-th image alone; else empty.
     """
 
     format: int = FORMAT
@@ -203,7 +218,19 @@ class Manifest(_Entry):
         serialization_alias="absent",
     )
     truth: dict[str, str] = Field(default_factory=dict)
+    shard: Annotated[str, AfterValidator(_shard)] = ""
+
+    @property
+    def ids_here(self) -> tuple[str, ...]:
+        """The ids of the images that the directory is to have, in order; see `DataSetEntry.ids`."""
+        ids = self.data_set.ids
+        return Shard.parse(self.shard).select(ids) if self.shard else ids
 
     def to_json(self) -> Json:
         """What is written down, in the present format whatever it was read from."""
-        return self.model_dump(by_alias=True) | {"format": FORMAT}
+        written = self.model_dump(by_alias=True) | {"format": FORMAT}
+        if not self.shard:
+            del written["shard"]
+        if self.identity.device == CPU_KIND:
+            del written["identity"]["device"]
+        return written

@@ -10,6 +10,7 @@ from harness.errors import HarnessError, UserError
 from harness.images import fidelity
 from harness.images import io as images_module
 from harness.plugins import Codec, DataSet, ImageRef, Restorer, Task, VisionModel
+from harness.study.device import CPU, CPU_KIND, Device
 from harness.study.plugin_checks import checked_fingerprint
 from harness.study.selection import Selection
 from harness.study.study import Cell, Condition, Study, stable_hash
@@ -71,6 +72,7 @@ def build_cells(
     tasks: dict[str, TaskPlan],
     skipped: Container[tuple[str, Condition]],
     gated: Container[str],
+    device: Device = CPU,
 ) -> list[Cell]:
     """Every cell of a study's grid, measurable or not.
 
@@ -84,6 +86,8 @@ def build_cells(
         "torch": _torch_version(),
         "seed": study.seed,
     }
+    if device.kind != CPU_KIND:
+        common["device"] = device.kind
     if study.luma:
         common["luma"] = fidelity.LUMA_VERSION
     compressed: list[Condition] = [(codec, qf) for codec in codecs for qf in study.qf]

@@ -18,6 +18,7 @@ from harness.plugins import (
     VisionModel,
     registry,
 )
+from harness.study.device import CPU, CPU_KIND, Device
 from harness.study.grid import TaskPlan, build_cells, image_list_hash, skipped_cells
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plugin_checks import (
@@ -28,6 +29,7 @@ from harness.study.plugin_checks import (
 )
 from harness.study.resolve import model_task, resolve_data_set, resolve_models, split_auto
 from harness.study.selection import original_restorer, select_restorers
+from harness.study.shard import Shard
 from harness.study.study import Cell, Condition, Study
 
 
@@ -46,6 +48,8 @@ class Plan:
         skipped: the keys of the cells that cannot, with the reason.
         notices: sentences the user should read before the numbers.
         gates: by task, the expected score on the uncompressed images.
+        shard: the part of the images that is computed here; None: all.
+        device: where restorers and vision models run.
     """
 
     study: Study
@@ -58,11 +62,18 @@ class Plan:
     skipped: dict[str, str]
     notices: tuple[str, ...]
     gates: dict[str, Expected] = field(default_factory=dict)
+    shard: Shard | None = None
+    device: Device = CPU
+
+    @cached_property
+    def images_here(self) -> tuple[ImageRef, ...]:
+        """The images to compute: those of the shard. Everything else is the whole study's."""
+        return self.images if self.shard is None else self.shard.select(self.images)
 
     @property
     def identity(self) -> Json:
         """What a run directory holds: cells that differ in any of this never share one."""
-        return {
+        identity = {
             "dataset": self.data_set.name,
             "data": self.data_set.fingerprint(),
             "images": image_list_hash(self.images),
@@ -70,6 +81,8 @@ class Plan:
             "limit": self.study.limit,
             "seed": self.study.seed,
         }
+        # Runs of before there were devices, all on the CPU, say nothing of it.
+        return identity if self.device.kind == CPU_KIND else identity | {"device": self.device.kind}
 
     @cached_property
     def keys(self) -> Mapping[Condition, tuple[str, ...]]:
@@ -85,7 +98,12 @@ class Plan:
         return {name: plan.model_name for name, plan in self.tasks.items()}
 
 
-def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRIDES) -> Plan:
+def make_plan(
+    study: Study,
+    gate: bool = True,
+    overrides: Overrides = NO_OVERRIDES,
+    device: Device = CPU,
+) -> Plan:
     """Resolve and check every name of ``study``; load and check weights.
 
     Args:
@@ -93,6 +111,7 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
         gate: where somebody says what a vision model scores on the uncompressed images, measure
             it, whether the study names the uncompressed images or not.
         overrides: objects that stand for names of the study.
+        device: where restorers and vision models run, as far as they can.
 
     Raises:
         UserError: an unknown name, weights missing for a QF, a data set without ground truth
@@ -105,7 +124,7 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     study, chosen = parts[0]
     task_types = {name: registry.tasks().get(name) for name in study.task}
     _check_luma(study, task_types)
-    selection = select_restorers(study, overrides.restorers)
+    selection = select_restorers(study, overrides.restorers, device)
     codecs = {name: registry.codecs().get(name)() for name in study.codec}
     for name, codec in codecs.items():
         check_codec(name, codec)
@@ -119,12 +138,16 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     tasks = {
         name: TaskPlan(task_type(), models.get(name)) for name, task_type in task_types.items()
     }
+    unmoved = list(selection.unmoved)
     for name, part in tasks.items():
         check_task(name, part.task)
         if part.model is not None:
             check_model(model_task(name, part.task), part.model)
+            if part.model.place(device.name) != device.name:
+                unmoved.append(part.model.name)
             part.task.fit(part.model, data_set)
             part.model.prepare()
+    notices += device.notices(unmoved)
     images, limit = _images(study, data_set, notices)
     specs = tuple(selection.specs[name] for name in selection.restorers)
     update = {"restorers": specs, "limit": limit, "task": tuple(tasks)}
@@ -134,7 +157,17 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
     restorers = _with_reference(selection.restorers, bool(gates) and gate)
     unfit = skipped_cells(selection, restorers, codecs, study)
     gated = gates if gate else {}
-    grid = build_cells(resolved, data_set, images, codecs, restorers, tasks, unfit, gated)
+    grid = build_cells(
+        study=resolved,
+        data_set=data_set,
+        images=images,
+        codecs=codecs,
+        restorers=restorers,
+        tasks=tasks,
+        skipped=unfit,
+        gated=gated,
+        device=device,
+    )
     cells = [cell for cell in grid if (cell.restorer, cell.condition) not in unfit]
     skipped = {
         cell.key: unfit[cell.restorer, cell.condition]
@@ -148,16 +181,17 @@ def make_plan(study: Study, gate: bool = True, overrides: Overrides = NO_OVERRID
             "so name a restorer besides it."
         )
     return Plan(
-        resolved,
-        data_set,
-        images,
-        codecs,
-        restorers,
-        tasks,
-        tuple(cells),
-        skipped,
-        tuple(notices),
-        gates,
+        study=resolved,
+        data_set=data_set,
+        images=images,
+        codecs=codecs,
+        restorers=restorers,
+        tasks=tasks,
+        cells=tuple(cells),
+        skipped=skipped,
+        notices=tuple(notices),
+        gates=gates,
+        device=device,
     )
 
 

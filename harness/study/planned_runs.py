@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.plugins import registry
+from harness.study.device import CPU, CPU_KIND, Device
 from harness.study.overrides import NO_OVERRIDES, Overrides
 from harness.study.plan import Plan, make_plan
 from harness.study.resolve import model_task, split_auto
+from harness.study.shard import Shard
 from harness.study.study import Study, stable_hash
 
 
@@ -22,6 +26,8 @@ def default_directory(plan: Plan) -> Path:
         name += f"-n{study.limit}"
     if study.luma:
         name += "-luma"
+    if plan.device.kind != CPU_KIND:
+        name += f"-{plan.device.kind}"
     defaults = plan.data_set.default_models
     usual = {
         name: defaults.get(model_task(name, part.task), "") for name, part in plan.tasks.items()
@@ -34,7 +40,12 @@ def default_directory(plan: Plan) -> Path:
 
 
 def make_plans(
-    study: Study, output: Path | None, gate: bool, overrides: Overrides = NO_OVERRIDES
+    study: Study,
+    output: Path | None,
+    gate: bool,
+    overrides: Overrides = NO_OVERRIDES,
+    shard: Shard | None = None,
+    device: Device = CPU,
 ) -> list[tuple[Plan, tuple[str, ...], Path]]:
     """A study planned, or the several that ``auto`` makes of it: plan, notices, run directory.
 
@@ -43,16 +54,32 @@ def make_plans(
         output: run directory; the default one if None. Several get a folder each in it.
         gate: see `harness.study.plan.make_plan`.
         overrides: see `harness.study.plan.make_plan`.
+        shard: the part of the images that is computed; it gets a folder of its own in the run
+            directory, so that all shards can be given the same one.
+        device: where restorers and vision models run.
 
     Raises:
-        UserError: see `harness.study.plan.make_plan`.
+        UserError: see `harness.study.plan.make_plan`; a shard without images.
     """
     # All are planned before one is run: a model missing from the last is said at once.
-    plans = [(make_plan(one, gate, overrides), notices) for one, notices in split_auto(study)]
+    parts = split_auto(study)
+    plans = [(make_plan(one, gate, overrides, device), notices) for one, notices in parts]
     found = []
     for plan, notices in plans:
-        path = output or default_directory(plan)
+        path, told = output or default_directory(plan), list(notices)
         if len(plans) > 1 and (output or study.name):
             path = path / plan.data_set.name
-        found.append((plan, (*notices, *plan.notices), path))
+        if shard is not None:
+            plan, path = _sharded(plan, shard), path / shard.folder
+            count = f"{len(plan.images_here)} of {len(plan.images)} images"
+            told.append(f"Shard {shard} of {plan.data_set.name}: {count}.")
+        found.append((plan, (*told, *plan.notices), path))
     return found
+
+
+def _sharded(plan: Plan, shard: Shard) -> Plan:
+    if shard.index > len(plan.images):
+        raise UserError(
+            f"--shard {shard} has no image: {plan.data_set.name} has {len(plan.images)} here."
+        )
+    return replace(plan, shard=shard)

@@ -12,6 +12,7 @@ from harness.assets.cards import read_card
 from harness.assets.programs import python_spec
 from harness.errors import UserError
 from harness.plugins import Restorer, registry
+from harness.study.device import CPU, Device
 from harness.study.overrides import NONE
 from harness.study.plugin_checks import check_restorer
 from harness.study.study import Study
@@ -31,6 +32,7 @@ class Selection:
         skipped: why a restorer of ``all`` cannot run at a QF.
         left_out: why restorers of ``all`` cannot run at all.
         wanted: names of the restorers that the user named.
+        unmoved: those that have a network and do not run on the device that was asked for.
     """
 
     restorers: dict[str, Restorer]
@@ -38,6 +40,7 @@ class Selection:
     skipped: dict[tuple[str, int | None], str]
     left_out: tuple[str, ...]
     wanted: frozenset[str] = frozenset()
+    unmoved: tuple[str, ...] = ()
 
     def named(self, name: str) -> bool:
         """Whether the user named this restorer, rather than ``all``."""
@@ -62,7 +65,9 @@ def original_restorer() -> Restorer:
     )
 
 
-def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> Selection:
+def select_restorers(
+    study: Study, overrides: Mapping[str, Restorer] = NONE, device: Device = CPU
+) -> Selection:
     """The restorers of ``study``, ready for its QFs.
 
     ``all`` are the registered ones. One of them that cannot be loaded, or has no weights of its own
@@ -72,6 +77,7 @@ def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> 
     Args:
         study: names them.
         overrides: restorers by name that are taken as they are.
+        device: where they are to run.
 
     Raises:
         UserError: an unknown name or variant, a file that nobody can open, no weights for a QF,
@@ -81,11 +87,13 @@ def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> 
     specs: dict[str, str] = {}
     skipped: dict[tuple[str, int | None], str] = {}
     left_out = []
+    unmoved: list[str] = []
     wanted = set()
     for spec, named in _specs(study):
         try:
             restorer = overrides[spec] if spec in overrides else _make(spec, study)
             check_restorer(spec, restorer)
+            placed = restorer.place(device.name)
             reasons = _prepare(restorer, study.qf, named)
         except UserError as error:
             if named:
@@ -102,6 +110,8 @@ def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> 
                 "Rename one of the files, or leave one out."
             )
         made[name], specs[name] = restorer, spec
+        if placed != device.name and restorer.multi_model is not None:
+            unmoved.append(name)
         if named:
             wanted.add(name)
         skipped |= {(name, qf): reason for qf, reason in reasons.items()}
@@ -110,7 +120,14 @@ def select_restorers(study: Study, overrides: Mapping[str, Restorer] = NONE) -> 
         made.values(), key=lambda r: (group[r.multi_model], not r.reference, r.year, r.name)
     )
     ordered = {r.name: r for r in order}
-    return Selection(ordered, specs, skipped, tuple(left_out), frozenset(wanted))
+    return Selection(
+        restorers=ordered,
+        specs=specs,
+        skipped=skipped,
+        left_out=tuple(left_out),
+        wanted=frozenset(wanted),
+        unmoved=tuple(unmoved),
+    )
 
 
 def _specs(study: Study) -> Iterator[tuple[str, bool]]:

@@ -20,6 +20,7 @@ from harness.report.tables.cost import (
     CostTable,
     read_published,
 )
+from harness.study.device import Device, choose_device
 from harness.tools.timing import Timing, TimingJob, measure, measured_rate, repeats_within
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class CostRequest:
         timed: measure time and memory, too.
         repeats: calls after the warm-up that the median is of.
         budget: seconds a network's calls may take together.
-        device: ``cpu`` or ``cuda``.
+        device: see `harness.study.device.choose_device`.
         threads: on the CPU; None: as many as torch takes by itself.
 
     Raises:
-        UserError: a number out of range, or another device.
+        UserError: a number out of range.
     """
 
     side: int = 512
@@ -73,8 +74,6 @@ class CostRequest:
             raise UserError(f"--threads {self.threads}: at least 1.")
         if not self.budget > 0:
             raise UserError(f"--budget {self.budget:g}: seconds, more than 0, or say --no-time.")
-        if self.device not in ("cpu", "cuda"):
-            raise UserError(f"--device {self.device}: cpu or cuda.")
 
 
 def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
@@ -88,13 +87,12 @@ def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
         The table. Ctrl-C while networks are timed ends that; a note names those without a time.
 
     Raises:
-        UserError: an unknown restorer or size, one without a network, no CUDA device.
+        UserError: an unknown restorer or size, one without a network, no such device.
     """
     chosen, notes = _chosen(request)
+    device = choose_device(request.device)
     import torch
 
-    if request.timed and request.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no CUDA device here. Leave it out for the CPU.")
     threads = request.threads or torch.get_num_threads()
     rows = []
     for name, (restorer, preset) in chosen.items():
@@ -106,14 +104,12 @@ def cost_table(request: CostRequest, say: Callable[[str], None]) -> CostTable:
             "calls after a warm-up, from tensors to a tensor, with random weights: neither time "
             "nor memory depends on their values."
         )
-        notes += _time_all(rows, request, threads, say)
+        notes += _time_all(rows, replace(request, device=device.name), threads, say)
     published = {}
     if request.side == REFERENCE_SIDE and all(row.size == REFERENCE_SIZE for row in rows):
         published = read_published()
         notes = [BY_OUTPUT, *notes] if published else notes
-    return CostTable(
-        request.side, _hardware(request.device, threads), tuple(rows), published, tuple(notes)
-    )
+    return CostTable(request.side, _hardware(device, threads), tuple(rows), published, tuple(notes))
 
 
 def _chosen(request: CostRequest) -> tuple[dict[str, tuple[type[Restorer], str]], list[str]]:
@@ -243,11 +239,11 @@ def span(seconds: float) -> str:
     return f"{value:.0f} {unit}" if value >= 9.95 else f"{value:.1f} {unit}"
 
 
-def _hardware(device: str, threads: int) -> str:
+def _hardware(device: Device, threads: int) -> str:
     import torch
 
     parts = [f"{processor()}, {os.cpu_count()} cores, {threads} threads"]
-    if device == "cuda":
-        parts.insert(0, torch.cuda.get_device_name())
+    if device.title:
+        parts.insert(0, device.title)
     parts += [f"torch {torch.__version__}", datetime.date.today().isoformat()]
     return "; ".join(parts).replace(" 1 cores", " 1 core").replace(" 1 threads", " 1 thread")

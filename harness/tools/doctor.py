@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from harness.assets import cards as assets
 from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
+from harness.study.device import CPU, Device
 from harness.tools import selftest as trials
 from harness.tools.selftest import ABSENT, BROKEN, OK, CheckResult
 
@@ -47,18 +49,19 @@ class Section:
     checks: Mapping[str, Check]
 
 
-def examine(write: Callable[[str], None], quick: bool = False) -> bool:
+def examine(write: Callable[[str], None], quick: bool = False, device: Device = CPU) -> bool:
     """Try everything and write a line for each finding, as soon as it is known.
 
     Args:
         write: receives text, with its line ends.
         quick: run no network.
+        device: where networks are tried.
 
     Returns:
         Whether nothing is broken.
     """
     broken = []
-    for section in _sections(quick):
+    for section in _sections(quick, device):
         write(f"{section.heading}\n")
         width = max(map(len, section.checks), default=0)
         for name, check in section.checks.items():
@@ -85,20 +88,25 @@ def _tried(check: Check) -> CheckResult:
     return CheckResult(found.state, " ".join(found.text.split()))
 
 
-def _sections(quick: bool) -> Iterator[Section]:
+def _sections(quick: bool, device: Device) -> Iterator[Section]:
     """What is tried, in order."""
     yield Section("python packages", _packages())
-    yield Section("devices", {"cpu": _cpu, "cuda": _cuda})
+    devices: dict[str, Check] = {"cpu": _cpu, "cuda": _cuda}
+    yield Section("devices", devices | ({"mps": _mps} if sys.platform == "darwin" else {}))
     yield Section("folders", {"settings": _settings, "cache": _cache, "data": _data})
     yield _section("codecs", registry.codecs(), trials.codec)
     restorers = registry.restorers()
-    yield _section("restorers", restorers, partial(trials.restorer, quick=quick))
+    yield _section(
+        "restorers", restorers, partial(trials.restorer, quick=quick, device=device.name)
+    )
     groups = trials.group_weight_cards(restorers)
     weights = {name: partial(trials.weights, cards) for name, cards in groups.items()}
     yield Section("weights of restorers", weights)
     for task in registry.tasks():
         if models := registry.models(task):
-            yield _section(f"{task} models", models, partial(trials.model, quick=quick))
+            yield _section(
+                f"{task} models", models, partial(trials.model, quick=quick, device=device.name)
+            )
     yield _section("data sets", registry.datasets(), trials.data_set)
     plugins: dict[str, Registry[object]] = {
         "tasks": registry.tasks(),
@@ -155,7 +163,15 @@ def _cuda() -> CheckResult:
     if not torch.cuda.is_available():
         return CheckResult(ABSENT, "torch sees no CUDA device; studies run on the CPU anyway")
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return CheckResult(OK, ", ".join(names))
+    return CheckResult(OK, f"{', '.join(names)}; studies run there with --device cuda")
+
+
+def _mps() -> CheckResult:
+    import torch
+
+    if not torch.backends.mps.is_available():
+        return CheckResult(ABSENT, "torch sees no Apple GPU; studies run on the CPU anyway")
+    return CheckResult(OK, "an Apple GPU; studies run there with --device mps")
 
 
 def _settings() -> CheckResult:

@@ -105,12 +105,12 @@ def forecast(plan: Plan, directory: RunDirectory, workers: int) -> Forecast:
         predictions[cell.task] += len(images)
     for (restorer, _), images in columns.items():
         restorations[restorer] += len(images)
-    image = _middling(plan.images)
+    image = _middling(plan.images_here)
     records = _timed(plan, image, [cell for cell in _one_condition(plan.cells) if missing[cell]])
     failed = [record.error for record in records.values() if record.error is not None]
     sizes = [_size(records, cell) * len(images) for cell, images in missing.items()]
     return Forecast(
-        records=len(plan.cells) * len(plan.images),
+        records=len(plan.cells) * len(plan.images_here),
         missing=sum(map(len, missing.values())),
         restorations=sum(len(images) for (_, at), images in columns.items() if at is not None),
         apart=sum(len(images) for cell, images in missing.items() if cell.qf is not None),
@@ -138,7 +138,8 @@ def forecast(plan: Plan, directory: RunDirectory, workers: int) -> Forecast:
 
 def forecast_lines(plan: Plan, directory: RunDirectory, told: Forecast) -> Iterator[str]:
     """The forecast in words and a table."""
-    yield f"{len(plan.cells)} cells of {counted(len(plan.images), 'image')} in {directory.path}"
+    images = counted(len(plan.images_here), "image")
+    yield f"{len(plan.cells)} cells of {images} in {directory.path}"
     if not told.missing:
         yield "Nothing to compute: all of their records are there."
         return
@@ -174,7 +175,7 @@ def forecast_lines(plan: Plan, directory: RunDirectory, told: Forecast) -> Itera
 
 def _missing(plan: Plan, directory: RunDirectory) -> dict[Cell, set[str]]:
     """The images that each cell lacks."""
-    every = {image.id for image in plan.images}
+    every = {image.id for image in plan.images_here}
     if not directory.manifest_path.exists():
         return dict.fromkeys(plan.cells, every)
     return {cell: every - set(directory.records(cell)) for cell in plan.cells}

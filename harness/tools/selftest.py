@@ -52,7 +52,9 @@ def codec(them: Registry[type[Codec]], name: str) -> CheckResult:
     return CheckResult(OK, ", ".join(said))
 
 
-def restorer(them: Registry[type[Restorer]], name: str, quick: bool) -> CheckResult:
+def restorer(
+    them: Registry[type[Restorer]], name: str, quick: bool, device: str = "cpu"
+) -> CheckResult:
     """A restorer with its default weights on a small JPEG at each of a study's usual QFs.
 
     Raises:
@@ -65,6 +67,7 @@ def restorer(them: Registry[type[Restorer]], name: str, quick: bool) -> CheckRes
         return CheckResult(OK, "the uncompressed image")
     if quick:
         return CheckResult(OK, "not run")
+    where = _placed(made, device)
     jpeg = _thing(registry.codecs(), "jpeg")()
     ready, refused, began = [], "", time.perf_counter()
     for qf in Study.model_fields["qf"].default:
@@ -79,10 +82,14 @@ def restorer(them: Registry[type[Restorer]], name: str, quick: bool) -> CheckRes
     took = time.perf_counter() - began
     if not ready:
         return CheckResult(BROKEN if _ships_weights(thing) else ABSENT, refused)
-    return CheckResult(OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s")
+    return CheckResult(
+        OK, f"{_SIDE}×{_SIDE} restored at QF {', '.join(ready)} in {took:.1f} s{where}"
+    )
 
 
-def model(them: Registry[type[VisionModel]], name: str, quick: bool) -> CheckResult:
+def model(
+    them: Registry[type[VisionModel]], name: str, quick: bool, device: str = "cpu"
+) -> CheckResult:
     """A vision model on a small image, if its weights are here.
 
     Raises:
@@ -96,6 +103,7 @@ def model(them: Registry[type[VisionModel]], name: str, quick: bool) -> CheckRes
     made = thing.make(None)
     if quick:
         return CheckResult(OK, "not run")
+    where = _placed(made, device)
     began = time.perf_counter()
     try:
         made.prepare()
@@ -107,7 +115,13 @@ def model(them: Registry[type[VisionModel]], name: str, quick: bool) -> CheckRes
             return CheckResult(ABSENT, other + files.text)
         return CheckResult(BROKEN if _ships_weights(thing) else ABSENT, reason)
     _working(lambda: made.predict(_picture()))
-    return CheckResult(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s")
+    return CheckResult(OK, f"{_SIDE}×{_SIDE} seen in {time.perf_counter() - began:.1f} s{where}")
+
+
+def _placed(thing: Restorer | VisionModel, device: str) -> str:
+    """Have it run on a device; where it does, for the end of a sentence, if that is not the CPU."""
+    placed = thing.place(device)
+    return "" if device == "cpu" else f" on {placed}"
 
 
 def data_set(them: Registry[type[DataSet]], name: str) -> CheckResult:

@@ -29,7 +29,7 @@ class TimingJob:
         restorer: registry name; its class has a `trial`.
         preset: size of its network.
         side: of the image, pixels.
-        device: ``cpu`` or ``cuda``.
+        device: as torch names it: ``cpu``, ``cuda:0``, ``mps``.
         threads: on the CPU.
         repeats: calls after the warm-up.
         budget: seconds that all calls together may take, by what the warm-up takes; there is one
@@ -164,19 +164,23 @@ def _synchronise(device: str) -> Callable[[], object]:
         return lambda: None
     import torch
 
-    return torch.cuda.synchronize
+    if device == "mps":
+        return torch.mps.synchronize
+    return lambda: torch.cuda.synchronize(device)
 
 
 def _peak(device: str) -> Callable[[], int | None]:
     """Starts watching memory; what is returned says by how much it grew at most, bytes."""
     gc.collect()
+    if device == "mps":
+        return lambda: None
     if device != "cpu":
         import torch
 
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        resident = torch.cuda.memory_allocated()
-        return lambda: torch.cuda.max_memory_allocated() - resident
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        resident = torch.cuda.memory_allocated(device)
+        return lambda: torch.cuda.max_memory_allocated(device) - resident
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # or what the building freed would be used unseen
     # Linux then forgets the peak of the building. Elsewhere only what exceeds it is seen.

@@ -27,7 +27,7 @@ _SPREAD = np.float32(255 / 219)
 """Levels of R, G and B to a level of luma where the chroma stays: 219 = 235 - 16."""
 
 
-def to_tensor(pixels: RGB, device: torch.device | None = None) -> Tensor:
+def to_tensor(pixels: RGB, device: torch.device | str | None = None) -> Tensor:
     """(1, 3, height, width) float32, 0..1, of a (height, width, 3) uint8 image.
 
     A permuted (H, W, C) array is already laid out as channels last, which CPUs run fastest.

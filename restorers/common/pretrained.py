@@ -24,7 +24,7 @@ _KNOWN_QF_BEFORE = "told"
 
 
 class PretrainedRestorer(Architecture[Config, Network], Restorer):
-    """A restorer with weights, in float32 on the CPU.
+    """A restorer with weights, in float32, on the CPU or where it is placed.
 
     Variants, joined by ``+``: ``known_qf`` (tell it the QF, if it is blind), and one of
 
@@ -75,6 +75,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         self._networks: dict[int | None, Network] = {}
         self._files: dict[int | None, File] = {}
         self._loading = threading.Lock()
+        self._device = "cpu"
 
     @classmethod
     def make(
@@ -161,6 +162,14 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         """
         return None
 
+    def place(self, device: str) -> str:
+        """See `Restorer.place`."""
+        with self._loading:
+            self._device = device
+            for network in self._networks.values():
+                network.to(device)
+        return device
+
     def prepare(self, qf: int) -> None:
         """Load and check the checkpoint for ``qf``, once.
 
@@ -170,7 +179,7 @@ class PretrainedRestorer(Architecture[Config, Network], Restorer):
         key = self._key(qf)
         with self._loading:
             if key not in self._networks:
-                self._networks[key] = self.load(self._file(key).path)
+                self._networks[key] = self.load(self._file(key).path).to(self._device)
 
     def load(self, path: Path) -> Network:
         """A network from a weights file, in evaluation mode.

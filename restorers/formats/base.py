@@ -66,6 +66,7 @@ class NetworkFile(Restorer, RestorerFormat):
         self.path, self.tile = path, tile
         self._loaded: Loaded | None = None
         self._sha256 = ""
+        self._device = "cpu"
         self._loading = threading.Lock()
 
     @classmethod
@@ -82,9 +83,16 @@ class NetworkFile(Restorer, RestorerFormat):
         """
         return cls(path, tile)
 
+    def place(self, device: str) -> str:
+        """See `Restorer.place`."""
+        with self._loading:
+            if device != self._device:
+                self._device, self._loaded = device, None
+        return device
+
     @abstractmethod
     def load(self) -> Loaded:
-        """The network in the file.
+        """The network in the file, on the device that it is placed on.
 
         Raises:
             UserError: the file is damaged, or cannot restore images.
@@ -135,8 +143,16 @@ class NetworkFile(Restorer, RestorerFormat):
         if self._loaded.channels == 3:
             from restorers.common.colour import to_pixels, to_tensor
 
-            return to_pixels(run(to_tensor(compressed.pixels)), compressed.pixels)
-        return on_luma(compressed.pixels, compressed.grey, lambda plane: _on_plane(run, plane))
+            image = to_tensor(compressed.pixels, self._device)
+            return to_pixels(run(image), compressed.pixels)
+        return on_luma(compressed.pixels, compressed.grey, lambda plane: self._on_plane(run, plane))
+
+    def _on_plane(self, run: Callable[[Tensor], Tensor], plane: Plane) -> Plane:
+        import torch
+
+        image = torch.from_numpy(plane)[None, None].to(self._device)
+        restored: Plane = run(image)[0, 0].cpu().numpy()
+        return restored
 
     def _runner(self, network: Loaded, height: int, width: int) -> Callable[[Tensor], Tensor]:
         """The network for images of a size, in tiles where they are large."""
@@ -184,13 +200,6 @@ class NetworkFile(Restorer, RestorerFormat):
             return restored[:, :, :height, :width]
 
         return apply
-
-
-def _on_plane(run: Callable[[Tensor], Tensor], plane: Plane) -> Plane:
-    import torch
-
-    restored: Plane = run(torch.from_numpy(plane)[None, None])[0, 0].numpy()
-    return restored
 
 
 def padded(image: Tensor, height: int, width: int) -> Tensor:

@@ -82,7 +82,7 @@ class Matlab(NetworkFile):
             state[f"model.{2 * index}.bias"] = torch.from_numpy(biases)
         fill(network, state, self.path, "DnCNN-3 (3×3 convolutions on one channel)")
         network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        return Loaded(network, channels=1)
+        return Loaded(network.to(self._device), channels=1)
 
 
 def read_layers(path: Path) -> list[Convolution]:

@@ -30,6 +30,10 @@ class OnnxRestorer(NetworkFile):
         """Whether the file is named ``.onnx``."""
         return path.suffix.lower() == ".onnx"
 
+    def place(self, device: str) -> str:
+        """Always the CPU's."""
+        return "cpu"
+
     def load(self) -> Loaded:
         """See `NetworkFile`.
 

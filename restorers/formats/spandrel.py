@@ -68,7 +68,7 @@ class Spandrel(NetworkFile):
 
         tensors = _known_tensors(self.path)
         try:
-            model = ModelLoader("cpu").load_from_state_dict(tensors)
+            model = ModelLoader(self._device).load_from_state_dict(tensors)
         except Exception as error:  # each of its networks fails in its own way
             raise UserError(
                 f"{self.path} looks like weights of {_architecture(self.path, tensors)}, but "

@@ -42,7 +42,7 @@ class TorchScriptRestorer(NetworkFile):
         try:
             with warnings.catch_warnings():  # torch would rather have files of another kind
                 warnings.simplefilter("ignore", FutureWarning)
-                network = torch.jit.load(str(self.path), "cpu")  # type: ignore[no-untyped-call]
+                network = torch.jit.load(str(self.path), self._device)  # type: ignore[no-untyped-call]
             network = network.eval().float()
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(

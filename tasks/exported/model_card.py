@@ -57,6 +57,7 @@ class ModelCard(VisionModel[Prediction], VisionModelFormat):
         self._network: Any = None
         self._weights: tuple[Path, str] | None = None
         self._loading = threading.Lock()
+        self._device = "cpu"
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
@@ -92,6 +93,17 @@ class ModelCard(VisionModel[Prediction], VisionModelFormat):
         card = read_model_card(path)
         return _MODELS[card.task](path, card)
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`; ONNX and quantised files stay on the CPU."""
+        from tasks.exported.networks import KINDS
+
+        if not KINDS[self.card.framework].runs_on(device, self.card):
+            device = "cpu"
+        with self._loading:
+            if device != self._device:
+                self._device, self._network = device, None
+        return device
+
     def prepare(self) -> None:
         """Check and load the file, once.
 
@@ -104,7 +116,7 @@ class ModelCard(VisionModel[Prediction], VisionModelFormat):
         with self._loading:
             if self._network is None:
                 path, _ = self._file()
-                self._network = KINDS[self.card.framework](path, self.card)
+                self._network = KINDS[self.card.framework](path, self.card, self._device)
             self._network.take_engine()
 
     def _file(self) -> tuple[Path, str]:

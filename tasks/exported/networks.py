@@ -1,4 +1,4 @@
-"""What runs a file: torch's TorchScript interpreter, or ONNX Runtime; both on the CPU."""
+"""What runs a file: torch's TorchScript interpreter, or ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -28,14 +28,20 @@ class ExportedNetwork(ABC):
     Args:
         path: of the file.
         card: how to use it.
+        device: where to run it; `runs_on` says whether it can.
 
     Raises:
         UserError: the file is damaged, of another kind, or does not fit its card; or what runs it
             is missing.
     """
 
-    def __init__(self, path: Path, card: ModelFile) -> None:
-        self.path, self.card = path, card
+    def __init__(self, path: Path, card: ModelFile, device: str = "cpu") -> None:
+        self.path, self.card, self.device = path, card, device
+
+    @classmethod
+    def runs_on(cls, device: str, card: ModelFile) -> bool:
+        """Whether files of this kind run on a device."""
+        return device == "cpu"
 
     def take_engine(self) -> None:  # noqa: B027 - most have no settings of the whole process
         """Make the process's settings those that the file needs.
@@ -56,8 +62,8 @@ class ExportedNetwork(ABC):
 class TorchScriptNetwork(ExportedNetwork):
     """A scripted or traced network, as ``torch.jit.save`` writes it."""
 
-    def __init__(self, path: Path, card: ModelFile) -> None:
-        super().__init__(path, card)
+    def __init__(self, path: Path, card: ModelFile, device: str = "cpu") -> None:
+        super().__init__(path, card, device)
         import torch
         import torchvision  # noqa: F401 - detectors call its nms and roi_align
 
@@ -67,7 +73,7 @@ class TorchScriptNetwork(ExportedNetwork):
             try:
                 with warnings.catch_warnings():  # torch would rather have files of another kind
                     warnings.simplefilter("ignore")
-                    loaded = torch.jit.load(str(path), "cpu")  # type: ignore[no-untyped-call]
+                    loaded = torch.jit.load(str(path), device)  # type: ignore[no-untyped-call]
             except (OSError, RuntimeError, ValueError) as error:
                 raise UserError(
                     f"{path} is no TorchScript archive, a damaged one, or one that needs "
@@ -81,6 +87,11 @@ class TorchScriptNetwork(ExportedNetwork):
                 "it was made for: say quantized_engine: qnnpack (phones), fbgemm or x86 in its "
                 "card."
             )
+
+    @classmethod
+    def runs_on(cls, device: str, card: ModelFile) -> bool:
+        """On any device, unless it is quantised for the CPU."""
+        return device == "cpu" or not card.quantized_engine
 
     def take_engine(self) -> None:
         """Set torch's engine to the card's.
@@ -113,19 +124,21 @@ class TorchScriptNetwork(ExportedNetwork):
                 f"{self.card.name} needs torch's quantised engine {self.card.quantized_engine}, "
                 f"and another model of this run set {engine}: run them in a study each."
             )
+        image = image.to(self.device)
         given = [image] if self.card.input.layout == "chw-list" else _laid_out(image, self.card)
         # Unoptimised: otherwise the interpreter rewrites the graph after the first calls, and
         # the first image might be treated otherwise than the third. The switch is the thread's.
         unoptimised = torch.jit.optimized_execution(False)  # type: ignore[attr-defined]
         with torch.inference_mode(), unoptimised:
-            return self._network(given)
+            answer: object = self._network(given)
+        return answer if self.device == "cpu" else _on_cpu(answer)
 
 
 class OnnxNetwork(ExportedNetwork):
     """An ONNX network with one input."""
 
-    def __init__(self, path: Path, card: ModelFile) -> None:
-        super().__init__(path, card)
+    def __init__(self, path: Path, card: ModelFile, device: str = "cpu") -> None:
+        super().__init__(path, card, device)
         try:
             import onnxruntime
         except ImportError as error:
@@ -210,6 +223,20 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "(not installed)"
+
+
+def _on_cpu(answer: object) -> object:
+    """What a network returned, its tensors on the CPU."""
+    import torch
+
+    if isinstance(answer, torch.Tensor):
+        return answer.cpu()
+    if isinstance(answer, dict):
+        return {name: _on_cpu(part) for name, part in answer.items()}
+    if isinstance(answer, list | tuple):
+        parts = [_on_cpu(part) for part in answer]
+        return parts if isinstance(answer, list) else tuple(parts)
+    return answer
 
 
 def _laid_out(image: Tensor, card: ModelFile) -> Tensor:

@@ -34,6 +34,7 @@ class Embedded(VisionModel[Prediction]):
     def __init__(self, card: Path | None = None) -> None:
         self._card = self.cards()[0] if card is None else card
         self._module: nn.Module | None = None
+        self._device = "cpu"
 
     @classmethod
     @abstractmethod
@@ -48,6 +49,13 @@ class Embedded(VisionModel[Prediction]):
         """What it scored on the uncompressed evaluation images after its training."""
         return own_score(read_card(self._card), data_set, metric)
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`."""
+        self._device = device
+        if self._module is not None:
+            self._module.to(device)
+        return device
+
     def prepare(self) -> None:
         """Load the weights, once.
 
@@ -61,7 +69,7 @@ class Embedded(VisionModel[Prediction]):
             load_weights(module, self._card)
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._settle(module)
-            self._module = module
+            self._module = module.to(self._device)
 
     @abstractmethod
     def _network(self) -> nn.Module:

@@ -22,6 +22,7 @@ class WeightsModel(VisionModel[Prediction]):
 
     def __init__(self, weights: Path | None) -> None:
         self._own = weights
+        self._device = "cpu"
 
     @cached_property
     def _file(self) -> Path:

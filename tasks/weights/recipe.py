@@ -56,6 +56,11 @@ def check_recipe(recipe: Json, trainer: str) -> VisionRecipe:
     name = recipe.get("name", "?")
     if recipe.get("trainer") != trainer:
         raise UserError(f"The recipe {name} is for trainer {recipe.get('trainer')}, not {trainer}.")
+    if recipe.get("accelerator", "cpu") != "cpu":
+        raise UserError(
+            f"The recipe {name} trains on the CPU: leave out --device, and accelerator and devices."
+        )
+    recipe = {key: recipe[key] for key in recipe if key not in ("accelerator", "devices")}
     keys = {field.name for field in fields(VisionRecipe)}
     wrong = sorted(keys.symmetric_difference(recipe))
     if wrong:

@@ -25,6 +25,7 @@ from harness.records.run_directory import RunDirectory
 from harness.records.schema import DataSetEntry, Manifest
 from harness.report.tables.model import SAME_AS_BEST, SAME_AS_JPEG, Groups, Row, Table
 from harness.report.tables.notes import run_notes, unranked_notes
+from harness.study.device import CPU_KIND
 from harness.study.study import Condition, Study
 
 FEW = 20
@@ -133,6 +134,8 @@ def _title(manifest: Manifest, results: list[CellResult]) -> tuple[str, ...]:
         model = manifest.models.get(name)
         title = registry.tasks().get(name).title
         lines.append(f"{title}: {f'vision model {model}' if model else 'no vision model'}")
+    if manifest.identity.device != CPU_KIND:
+        lines.append(f"Models on {manifest.identity.device} in fp32")
     if any("luma" in cell.inputs for cell in manifest.cells):
         lines.append(_LUMA)
     return tuple(lines)

@@ -14,6 +14,7 @@ from harness.records.study_names import (
 )
 from harness.report.tables.notes import run_notes, unranked_notes
 from harness.report.tables.paper_layouts import ABLATION, HEADINGS, QFS, PaperLayout
+from harness.study.device import CPU_KIND
 from harness.study.study import Cell
 
 
@@ -142,5 +143,7 @@ def _command(block: Block, restorers: Sequence[str] = (), qfs: Sequence[int] = (
         words.append("--nearest-qf")
     if study.get("seed"):
         words += ["--seed", str(study["seed"])]
+    if (kind := source.manifest.identity.device) != CPU_KIND:
+        words += ["--device", kind]
     words += ["--qf", ",".join(map(str, qfs)), "--restorers", ",".join(restorers)]
     return shlex.join([*words, "--output", str(source.directory.path)])

@@ -139,11 +139,12 @@ def restore(network: ARCNNNetwork, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     rows = max(1, STRIP // width)
     padded = np.pad(pixels, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="edge")
     restored = np.empty_like(pixels)
+    device = next(network.parameters()).device
     with torch.inference_mode():
         for top in range(0, height, rows):
             strip = padded[top : top + rows + 2 * MARGIN]
             kept = pixels[top : top + rows]
-            restored[top : top + rows] = to_pixels(network(to_tensor(strip)), kept)
+            restored[top : top + rows] = to_pixels(network(to_tensor(strip, device)), kept)
     return restored
 
 
@@ -155,11 +156,12 @@ def restore_plane(network: ARCNNNetwork, plane: NDArray[np.float32]) -> NDArray[
     height, width = plane.shape
     rows = max(1, STRIP // width)
     restored = np.empty_like(plane)
+    device = next(network.parameters()).device
     with torch.inference_mode():
         for top in range(0, height, rows):
             first, last = max(0, top - MARGIN), min(height, top + rows + MARGIN)
-            strip = torch.from_numpy(plane[first:last])[None, None]
+            strip = torch.from_numpy(plane[first:last])[None, None].to(device)
             strip = F.pad(strip, (network.margin,) * 4, mode="replicate")
             kept = slice(top - first, top - first + min(rows, height - top))
-            restored[top : top + rows] = network(strip)[0, 0, kept].numpy()
+            restored[top : top + rows] = network(strip)[0, 0, kept].cpu().numpy()
     return restored

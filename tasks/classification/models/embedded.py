@@ -46,7 +46,7 @@ class MobileNetScenes(Embedded[ClassScores], Classifier):
         import torch
 
         module = self._ready()
-        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(self._device)
         with torch.inference_mode():
-            scores: NDArray[np.float32] = module(tensor.float() / 255.0)[0].softmax(0).numpy()
+            scores: NDArray[np.float32] = module(tensor.float() / 255.0)[0].softmax(0).cpu().numpy()
         return scores

@@ -55,6 +55,13 @@ class Torchvision(PublishedModel[ClassScores], Classifier):
             "precision": "fp32",
         }
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`."""
+        self._device = device
+        if self._module is not None:
+            self._module.to(device)
+        return device
+
     def prepare(self) -> None:
         """Build the network and load the weights, once.
 
@@ -71,7 +78,7 @@ class Torchvision(PublishedModel[ClassScores], Classifier):
             module = get_model(name, weights=None)
             fill(module, read_state_dict(self._file), self._file, f"{name} with 1000 classes")
             self._transforms = get_model_weights(name)[self.weights].transforms()
-            self._module = module
+            self._module = module.to(self._device)
 
     def predict(self, image: RGB) -> NDArray[np.float32]:
         """The softmax scores of the 1000 classes, (1000,) float32, of an (H, W, 3) uint8 RGB image.
@@ -87,8 +94,9 @@ class Torchvision(PublishedModel[ClassScores], Classifier):
         # As a PIL image, as in torchvision's own evaluation: it resizes tensors a little otherwise.
         tensor = self._transforms(Image.fromarray(image))
         with torch.inference_mode():
-            scores: NDArray[np.float32] = self._module(tensor[None])[0].softmax(0).numpy()
-        return scores
+            scores = self._module(tensor[None].to(self._device))[0].softmax(0).cpu()
+        found: NDArray[np.float32] = scores.numpy()
+        return found
 
 
 class ResNet18(Torchvision):

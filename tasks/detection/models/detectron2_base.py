@@ -53,6 +53,12 @@ class Detectron2Model(WeightsModel[Detections], Detector):
             "precision": "fp32",
         }
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`."""
+        if device != self._device:  # the predictor has it in its config
+            self._device, self._predictor = device, None
+        return device
+
     def prepare(self) -> None:
         """Build the network and load its weights, once.
 
@@ -64,7 +70,7 @@ class Detectron2Model(WeightsModel[Detections], Detector):
 
             library.need()
             published = self._own is None
-            self._predictor = library.predictor(self._config(), self._file, published)
+            self._predictor = library.predictor(self._config(), self._file, published, self._device)
 
     def predict(self, image: RGB) -> Detections:
         """Boxes, scores and labels (from 1) of an RGB image, (height, width, 3) uint8.
@@ -76,7 +82,7 @@ class Detectron2Model(WeightsModel[Detections], Detector):
 
         self.prepare()
         assert self._predictor is not None
-        instances = self._predictor(np.ascontiguousarray(image[..., ::-1]))["instances"]
+        instances = self._predictor(np.ascontiguousarray(image[..., ::-1]))["instances"].to("cpu")
         return Detections(
             boxes=instances.pred_boxes.tensor.numpy().astype(np.float32),
             scores=instances.scores.numpy().astype(np.float32),

@@ -78,7 +78,9 @@ def file_config(path: Path) -> CfgNode:
     return _on_cpu(config)
 
 
-def predictor(config: CfgNode, weights: Path, published: bool = False) -> DefaultPredictor:
+def predictor(
+    config: CfgNode, weights: Path, published: bool = False, device: str = "cpu"
+) -> DefaultPredictor:
     """A `DefaultPredictor` of ``config`` with the weights in a file.
 
     detectron2's own checkpointer reads the file, but only warns of weights that do not fit: here
@@ -89,6 +91,7 @@ def predictor(config: CfgNode, weights: Path, published: bool = False) -> Defaul
         weights: a ``.pkl`` or ``.pth`` file.
         published: it is the model zoo's own file for this config, so that an array the network
             has no use for is an old version's, and not another network's.
+        device: where it runs.
 
     Raises:
         UserError: the file is damaged, could run code, or is for another network or class count;
@@ -107,7 +110,7 @@ def predictor(config: CfgNode, weights: Path, published: bool = False) -> Defaul
 
     refuse_code(weights)
     config = config.clone()
-    config.MODEL.WEIGHTS = ""
+    config.MODEL.WEIGHTS, config.MODEL.DEVICE = "", device
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

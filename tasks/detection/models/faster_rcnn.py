@@ -49,11 +49,11 @@ class FasterRCNNScenes(Embedded[Detections], Detector):
         from harness.plugins import Detections
 
         module = self._ready()
-        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255.0
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(self._device).float() / 255.0
         with torch.inference_mode():
             answer = module([tensor])[0]
         return Detections(
-            boxes=answer["boxes"].numpy().astype(np.float32),
-            scores=answer["scores"].numpy().astype(np.float32),
-            labels=answer["labels"].numpy().astype(np.int64),
+            boxes=answer["boxes"].cpu().numpy().astype(np.float32),
+            scores=answer["scores"].cpu().numpy().astype(np.float32),
+            labels=answer["labels"].cpu().numpy().astype(np.int64),
         )

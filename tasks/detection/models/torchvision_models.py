@@ -56,6 +56,13 @@ class TorchvisionDetector(PublishedModel[Detections], Detector):
             "precision": "fp32",
         }
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`."""
+        self._device = device
+        if self._module is not None:
+            self._module.to(device)
+        return device
+
     def prepare(self) -> None:
         """Build the network and load its weights, once.
 
@@ -74,7 +81,7 @@ class TorchvisionDetector(PublishedModel[Detections], Detector):
             fill(module, weights, self._file, type(self).name)
             settle(module)
             self._transform = get_model_weights(type(self).name).COCO_V1.transforms()
-            self._module = module
+            self._module = module.to(self._device)
 
     def predict(self, image: RGB) -> Detections:
         """Boxes, scores and labels (1..80) of an RGB image, (height, width, 3) uint8.
@@ -90,14 +97,14 @@ class TorchvisionDetector(PublishedModel[Detections], Detector):
         # Channels last in memory, as torchvision makes tensors of Pillow's images.
         tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)
         with torch.inference_mode():
-            answer = self._module([self._transform(tensor)])[0]
+            answer = self._module([self._transform(tensor).to(self._device)])[0]
         places = np.zeros(_OUTPUTS, np.int64)
         places[list(COCO_IDS)] = np.arange(1, len(COCO_IDS) + 1)
-        labels = places[answer["labels"].numpy()]
+        labels = places[answer["labels"].cpu().numpy()]
         kept = labels > 0
         return Detections(
-            boxes=answer["boxes"].numpy().astype(np.float32)[kept],
-            scores=answer["scores"].numpy().astype(np.float32)[kept],
+            boxes=answer["boxes"].cpu().numpy().astype(np.float32)[kept],
+            scores=answer["scores"].cpu().numpy().astype(np.float32)[kept],
             labels=labels[kept],
         )
 

@@ -70,6 +70,10 @@ class MMSegNetwork:
             )
         self._module = module
 
+    def to(self, device: str) -> None:
+        """See `SegmentationNetwork`; mmengine's preprocessor moves the images."""
+        self._module.to(device)
+
     def __call__(self, image: RGB) -> NDArray[np.uint8]:
         """The class map, (height, width), of an image, (height, width, 3) RGB.
 
@@ -93,8 +97,8 @@ class MMSegNetwork:
         if "pred_sem_seg" not in answer:
             raise HarnessError("the mmsegmentation model predicts no classes")
         if "seg_logits" in answer:
-            check_finite(answer.seg_logits.data.numpy(), "the network")
-        classes: NDArray[np.uint8] = answer.pred_sem_seg.data[0].to(torch.uint8).numpy()
+            check_finite(answer.seg_logits.data.cpu().numpy(), "the network")
+        classes: NDArray[np.uint8] = answer.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy()
         return classes
 
 

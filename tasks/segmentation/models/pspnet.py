@@ -47,9 +47,9 @@ class PSPNetScenes(Embedded[ClassMap], Segmenter):
         import torch
 
         module = self._ready()
-        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(self._device)
         with torch.inference_mode():
             logits = module(tensor.float() / 255.0)
-        check_finite(logits.numpy(), "the network")
-        classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
+        check_finite(logits.cpu().numpy(), "the network")
+        classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
         return classes

@@ -37,6 +37,10 @@ class SegmentationNetwork(Protocol):
 
     labels: tuple[str, ...]
 
+    def to(self, device: str) -> None:
+        """Run on a device from now on."""
+        ...
+
     def __call__(self, image: RGB) -> NDArray[np.uint8]:
         """The class map, (height, width), of an image, (height, width, 3) RGB."""
         ...
@@ -79,6 +83,13 @@ class LibrarySegmenter(WeightsModel[ClassMap], Segmenter):
             "precision": "fp32",
         }
 
+    def place(self, device: str) -> str:
+        """See `VisionModel.place`."""
+        self._device = device
+        if self._network is not None:
+            self._network.to(device)
+        return device
+
     def prepare(self) -> None:
         """Build the network and load its weights, once.
 
@@ -106,6 +117,7 @@ class LibrarySegmenter(WeightsModel[ClassMap], Segmenter):
     def _ready(self) -> SegmentationNetwork:
         if self._network is None:
             self._network = self._build(self._file)
+            self._network.to(self._device)
             self.classes = foreground(self._network.labels)
         return self._network
 

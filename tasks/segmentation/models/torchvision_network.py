@@ -43,8 +43,13 @@ class TorchvisionNetwork:
         # The auxiliary head is for training; what the other one says does not depend on it.
         module.aux_classifier = None
         self.labels = numbered(rows)
-        self._module = module
+        self._module, self._device = module, "cpu"
         self._transform = get_model_weights(name).DEFAULT.transforms()
+
+    def to(self, device: str) -> None:
+        """See `SegmentationNetwork`."""
+        self._module.to(device)
+        self._device = device
 
     def __call__(self, image: RGB) -> NDArray[np.uint8]:
         """The class map, (height, width), of an image, (height, width, 3) RGB.
@@ -60,12 +65,12 @@ class TorchvisionNetwork:
                 f"short side to 520: more than {_LONGEST} times as long as wide is too much"
             )
         # Through Pillow, as torchvision's own evaluation does: tensors are resized otherwise.
-        batch = self._transform(Image.fromarray(image))[None]
+        batch = self._transform(Image.fromarray(image))[None].to(self._device)
         with torch.inference_mode():
             logits = self._module(batch)["out"]
             logits = F.interpolate(
                 logits, size=(height, width), mode="bilinear", align_corners=False
             )
-            check_finite(logits.numpy(), "the network")
-            classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).numpy()
+            check_finite(logits.cpu().numpy(), "the network")
+            classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
         return classes

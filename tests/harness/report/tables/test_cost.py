@@ -242,7 +242,7 @@ def test_the_command_prints_csv_alone_to_standard_output(command):
         ("--threads 0", "--threads 0: at least 1"),
         ("--budget 0", "--budget 0: seconds, more than 0"),
         ("--budget nan", "--budget nan: seconds, more than 0"),
-        ("--device tpu", "--device tpu: cpu or cuda."),
+        ("--device tpu", "--device tpu: auto, cpu, cuda, cuda:N or mps."),
         ("--format html", "Unknown format 'html'"),
         ("--restorers swin", "Unknown restorer 'swin'. Did you mean 'swinir'?"),
         ("--restorers arcnn,jpeg", "jpeg has no network to count: name another restorer, or all."),

@@ -92,6 +92,14 @@ def test_what_was_not_measured_is_named_with_a_command_that_a_study_can_be_read_
     assert "No command names mine_50%" in gap
 
 
+def test_the_command_goes_on_on_the_runs_class_of_device(live1):
+    manifest = manifest_json(live1)
+    write_manifest(live1, {**manifest, "identity": {**manifest["identity"], "device": "cuda"}})
+
+    notes = build_paper_table(LAYOUTS["I"], [live1], 0).notes
+    assert any(" --device cuda --qf " in note for note in notes)
+
+
 def test_a_cell_that_cannot_be_there_is_not_asked_for(live1):
     manifest = manifest_json(live1)
     why = "arcnn has no checkpoint for QF 30."
