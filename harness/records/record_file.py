@@ -117,7 +117,11 @@ class RecordFile:
             records.values(), key=lambda r: (places.get(r.image, len(places)), r.image)
         )
         written = [finite(record.to_json()) for record in ordered]
-        write_atomic(self.compact, compress(written, self.content_hash(), self.cell))
+        try:
+            compact = compress(written, self.content_hash(), self.cell)
+        except ValueError:  # so many that they would not be read again
+            return False
+        write_atomic(self.compact, compact)
         _remove(self.plain)
         return True
 
