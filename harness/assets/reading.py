@@ -9,7 +9,7 @@ import lzma
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import yaml
 
@@ -82,10 +82,24 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     with open_regular(path) as file:
         if most is None:
             return file.read()
-        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+        size = os.fstat(file.fileno()).st_size
+        data = _read_pieces(file, most, size + 1) if size <= most else None
     if data is None or len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most} bytes, which is all that is read")
     return data
+
+
+def _read_pieces(file: IO[bytes], most: int, piece: int = 1 << 20) -> bytes:
+    """What a file has, or a little more than ``most`` bytes of it.
+
+    A piece at a time, for `read` has memory for all that it is asked for before there is anything.
+    """
+    pieces = [file.read(piece)]
+    total = len(pieces[0])
+    while pieces[-1] and total <= most:
+        pieces.append(file.read(1 << 20))
+        total += len(pieces[-1])
+    return b"".join(pieces)
 
 
 def max_pixels() -> int | None:
@@ -122,7 +136,7 @@ def read_gzip(path: Path) -> bytes:
         ValueError: it inflates to more.
     """
     with open_regular(path) as raw, gzip.open(raw) as file:
-        data = file.read(MOST_INFLATED + 1)
+        data = _read_pieces(file, MOST_INFLATED)
     return within_bounds(data)
 
 
