@@ -50,7 +50,7 @@ def read_arrays(path: Path) -> dict[str, object] | None:
         arrays: dict[str, object] = loadmat(io.BytesIO(data))
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError):
+    except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError, zlib.error):
         # 7.3 is another format, HDF5; older SciPys fail by an index on a file of a few bytes.
         return None
     return arrays
