@@ -7,10 +7,12 @@ import hashlib
 import io
 import logging
 import time
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import IO
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from harness.analysis.inference import Interval, interval
 from harness.analysis.metrics import cell_state_hash, write_cache
 from harness.analysis.resampling import DRAWS, resample_weights
+from harness.assets.reading import open_regular
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.run_directory import RunDirectory
@@ -177,25 +180,42 @@ def _resample(
     return result
 
 
+_MOST_CACHED = 1 << 30
+"""Bytes of the arrays of a cached result. Those of one that has more are computed each time."""
+
+
 def _path(directory: RunDirectory, cell: CellEntry) -> Path:
     return directory.path / "statistics" / f"{cell.key}.{cell.fingerprint[:12]}.npz"
 
 
 def _read(directory: RunDirectory, cell: CellEntry, state: str) -> BootstrapResult | None:
-    unreadable = contextlib.suppress(OSError, ValueError, LookupError, EOFError, BadZipFile)
-    with unreadable, np.load(_path(directory, cell), allow_pickle=False) as arrays:
-        if str(arrays["state"]) != state:
+    unreadable = contextlib.suppress(
+        *(OSError, ValueError, LookupError, EOFError, TypeError, AttributeError, MemoryError),
+        *(BadZipFile, zlib.error),
+    )
+    with unreadable, open_regular(_path(directory, cell)) as file:
+        if not _small(file):
             return None
-        names = [str(name) for name in arrays["names"]]
-        return BootstrapResult(
-            directory=directory,
-            cell=cell,
-            images=tuple(str(image) for image in arrays["images"]),
-            values=dict(zip(names, arrays["values"].tolist(), strict=True)),
-            draws=dict(zip(names, arrays["draws"], strict=True)),
-            each=arrays["each"],
-        )
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            if str(arrays["state"]) != state:
+                return None
+            names = [str(name) for name in arrays["names"]]
+            return BootstrapResult(
+                directory=directory,
+                cell=cell,
+                images=tuple(str(image) for image in arrays["images"]),
+                values=dict(zip(names, arrays["values"].tolist(), strict=True)),
+                draws=dict(zip(names, arrays["draws"], strict=True)),
+                each=arrays["each"],
+            )
     return None
+
+
+def _small(file: IO[bytes]) -> bool:
+    """Whether the arrays of a file are few, by what it declares: more than that is not inflated."""
+    with ZipFile(file) as members:
+        return sum(member.file_size for member in members.infolist()) <= _MOST_CACHED
 
 
 def _write(result: BootstrapResult, state: str) -> None:
@@ -210,4 +230,5 @@ def _write(result: BootstrapResult, state: str) -> None:
         images=np.asarray(result.images),
         each=result.each,
     )
-    write_cache(_path(result.directory, result.cell), buffer.getvalue())
+    if _small(buffer):
+        write_cache(_path(result.directory, result.cell), buffer.getvalue())

@@ -107,6 +107,7 @@ class _AdoptedModel(VisionModel):
         self._given = given
         self.name, self.classes = given.name, given.classes
         self.task = given.task  # type: ignore[misc]
+        self.thread_safe = getattr(given, "thread_safe", False)
 
     @property
     def labels(self) -> tuple[str, ...]:

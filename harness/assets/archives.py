@@ -28,6 +28,36 @@ _DAMAGE = (
 )
 """What the libraries raise on an archive that is damaged, encrypted or packed in a strange way."""
 
+MOST_MEMBERS = 1_000_000
+"""Of a tar archive, at most: what is packed may be as small as nothing, the list of it is not."""
+
+_MOST_EXTENDED = 1 << 20
+"""Bytes of a tar header's extension (a long name, attributes), which is read as a whole."""
+
+
+class _TarEntry(tarfile.TarInfo):
+    """A header of a tar archive, refused before what reading it would take is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarEntry:
+        """See tarfile's."""
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type not in _PLAIN_TYPES and entry.size > _MOST_EXTENDED:
+            raise _TooLargeError(f"a header of {entry.size} bytes")
+        if entry.type == tarfile.GNUTYPE_SPARSE:
+            raise _TooLargeError("a file with holes")
+        return entry
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise _TooLargeError("a file with holes")
+
+
+class _TooLargeError(Exception):
+    """An archive has what is not read."""
+
+
+_PLAIN_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
+
 
 @dataclass(frozen=True)
 class _Member:
@@ -135,7 +165,9 @@ def _members(archive: Path, kind: str, opened: Any) -> Iterator[_Member]:
     Raises:
         HarnessError: a member leads out of the folder, or is a link or a device.
     """
-    for entry in opened.infolist() if kind == "zip" else opened:
+    for number, entry in enumerate(opened.infolist() if kind == "zip" else opened):
+        if number == MOST_MEMBERS:
+            raise _TooLargeError(f"more than {MOST_MEMBERS} members")
         name, size, plain = _described(kind, entry)
         parts = re.split(r"[/\\]", name)
         if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", name):
@@ -165,7 +197,7 @@ def _opened(archive: Path, file: IO[bytes]) -> Iterator[tuple[str, Any]]:
         return
     file.seek(0)
     try:
-        opened = tarfile.open(fileobj=file)  # noqa: SIM115 - closed below; a bad one is no archive
+        opened = tarfile.open(fileobj=file, tarinfo=_TarEntry)  # noqa: SIM115 - closed below
     except tarfile.ReadError as error:
         raise HarnessError(
             f"{archive} is neither a zip nor a tar archive. Delete it and fetch it again."
@@ -191,6 +223,11 @@ def _locked(archive: Path) -> Iterator[IO[bytes]]:
 def _reading(archive: Path) -> Iterator[None]:
     try:
         yield
+    except _TooLargeError as error:
+        raise HarnessError(
+            f"{archive} is not unpacked: it has {error}, which is not read. Nothing was written; "
+            "see where the archive comes from."
+        ) from error
     except _DAMAGE as error:
         raise _damaged(archive, " ".join(str(error).split()).rstrip(".")) from error
 

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.assets.programs import is_torchscript, torch_would_run
+from harness.assets.programs import compressed_bytes, is_torchscript, torch_would_run
 from harness.errors import UserError
+
+MOST_INFLATED = 1 << 30
+"""Bytes of what is compressed in a file of weights. ``torch.save`` compresses nothing."""
 
 
 class _StandIn:
@@ -58,12 +61,18 @@ def refuse_programs(path: Path) -> None:
     """Refuse what torch reads by other means, some of its releases whatever they are told.
 
     Raises:
-        UserError: the file is a TorchScript archive, or a tar archive of torch's first years.
+        UserError: the file is a TorchScript archive, a tar archive of torch's first years, or one
+            that inflates to more than `MOST_INFLATED`.
     """
     if is_torchscript(path) or torch_would_run(path):
         raise UserError(
             f"{path} is TorchScript, a program, and no weights alone, so it is not loaded here: "
             "ask for its state_dict. Whoever trusts it runs it by its path alone, --trust-code."
+        )
+    if compressed_bytes(path) > MOST_INFLATED:
+        raise UserError(
+            f"{path} inflates to more than {MOST_INFLATED} bytes, so it is not loaded: torch.save "
+            "compresses nothing. Load it where you trust it, and save it again."
         )
     if path.is_file() and tarfile.is_tarfile(path):
         raise UserError(

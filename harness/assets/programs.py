@@ -121,6 +121,19 @@ def is_torchscript(path: Path) -> bool:
         return False
 
 
+def compressed_bytes(path: Path) -> int:
+    """What the compressed members of a zip archive declare that they inflate to; 0 of other files.
+
+    Torch and zipfile inflate no more than that.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = [m for m in archive.infolist() if m.compress_type != zipfile.ZIP_STORED]
+            return sum(member.file_size for member in packed)
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return 0
+
+
 def torch_would_run(path: Path) -> bool:
     """`is_torchscript` as torch's own reader of archives sees a file."""
     import torch

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
+import lzma
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import yaml
 
@@ -29,6 +31,15 @@ DEEPEST = 30
 MOST_ALIASES = 20
 """Of a YAML file. Each may stand for as much as all before it together: so many are read at once,
 whatever then prints or compares what was read."""
+
+MOST_INFLATED = 1 << 30
+"""Bytes that a compressed file of a run directory may inflate to: 12 million boxes, say."""
+
+MOST_VALUES = 100_000_000
+"""Values of JSON that was compressed: they take some 50 bytes each, the text as few as two."""
+
+_DICTIONARY = 128 << 20
+"""Bytes of memory that reading xz may take: twice what its highest preset needs."""
 
 IRREGULAR = "it is no regular file, but a pipe, a device or a socket"
 
@@ -71,10 +82,24 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     with open_regular(path) as file:
         if most is None:
             return file.read()
-        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+        size = os.fstat(file.fileno()).st_size
+        data = _read_pieces(file, most, size + 1) if size <= most else None
     if data is None or len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than {most} bytes, which is all that is read")
     return data
+
+
+def _read_pieces(file: IO[bytes] | gzip.GzipFile, most: int, piece: int = 1 << 20) -> bytes:
+    """What a file has, or a little more than ``most`` bytes of it.
+
+    A piece at a time, for `read` has memory for all that it is asked for before there is anything.
+    """
+    pieces = [file.read(piece)]
+    total = len(pieces[0])
+    while pieces[-1] and total <= most:
+        pieces.append(file.read(1 << 20))
+        total += len(pieces[-1])
+    return b"".join(pieces)
 
 
 def max_pixels() -> int | None:
@@ -99,6 +124,53 @@ def load_json(data: bytes | str) -> Any:
         return json.loads(data)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def read_gzip(path: Path) -> bytes:
+    """What a gzip file of ours inflates to, `MOST_INFLATED` at most.
+
+    Raises:
+        OSError: it cannot be read, or is no such file.
+        EOFError: it was cut.
+        zlib.error: it is damaged.
+        ValueError: it inflates to more.
+    """
+    with open_regular(path) as raw, gzip.open(raw) as file:
+        data = _read_pieces(file, MOST_INFLATED)
+    return within_bounds(data)
+
+
+def inflate_xz(data: bytes, most: int | None = None) -> bytes:
+    """What one stream of xz inflates to, `MOST_INFLATED` at most.
+
+    Args:
+        data: the stream.
+        most: bytes of which no more than the first are wanted; ``data`` may then be a beginning.
+
+    Raises:
+        lzma.LZMAError: it is none, is damaged, or takes more memory than any that we write.
+        EOFError: it was cut.
+        ValueError: it inflates to more.
+    """
+    inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DICTIONARY)
+    text = inflater.decompress(data, MOST_INFLATED + 1 if most is None else most)
+    if most is None and len(text) <= MOST_INFLATED and not inflater.eof:
+        raise EOFError("it was cut")
+    return within_bounds(text)
+
+
+def within_bounds(data: bytes) -> bytes:
+    """JSON that was compressed or is to be, if so much of it is read.
+
+    Raises:
+        ValueError: it has more bytes than `MOST_INFLATED`, or more values than `MOST_VALUES`.
+    """
+    if len(data) > MOST_INFLATED:
+        raise ValueError(f"inflated, it has more than {MOST_INFLATED} bytes: no more are read")
+    # Every value but the first of a list has a comma before it, every list and mapping a bracket.
+    if len(data) > MOST_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError(f"it holds more than {MOST_VALUES} values: no more are read")
+    return data
 
 
 def load_yaml(path: Path) -> Any:

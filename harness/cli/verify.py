@@ -42,9 +42,8 @@ def verify(
     elif not repair:
         raise HarnessError(f"{wrong} wrong in {run.path}. 'harness verify --repair' takes it out.")
     else:
-        left = checks.repair(run, found)
-        say(f"Mended: {counted(len(found.findings) - len(left), 'file')}, and cached numbers.")
-        again = checks.verify(run).findings
-        if any(finding.repair is not None for finding in again):
+        mended, left = checks.repair(run, found, lambda f: say(f"{f.path}: {f.what}."))
+        say(f"Mended: {counted(mended, 'file')}, and cached numbers.")
+        if any(finding.repair is not None for finding in left):
             raise HarnessError(f"{run.path} is still not whole: run 'harness verify' once more.")
         say("Run the study again with this --output: what was taken out is computed again.")

@@ -1,12 +1,15 @@
-"""Finds restorers that give another image when two are restored at the same time."""
+"""Finds restorers and vision models that two threads may not use at the same time."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,32 +17,35 @@ from harness.engine.heartbeats import Watch
 from harness.errors import PART_FAILURES, ImageError
 from harness.images import fidelity
 from harness.images.io import read_image
-from harness.plugins import RGB, Codec, ImageRef, Restored, Restorer, as_restored
+from harness.plugins import RGB, Codec, ImageRef, Restored, Restorer, VisionModel, as_restored
 from harness.study.plan import Plan
 from harness.study.study import Cell
+
+T = TypeVar("T")
 
 SIDE = 256
 """Pixels a side, at most, of the part of the first image that is restored."""
 
 MOST_TRIES = 3
-"""Images of which one must be restored, or nothing is found out."""
+"""Images of which one must be restored or tell something to the model, or nothing is found out."""
 
 SAFE, UNSAFE, TRYING = "safe", "unsafe", "trying"
 
 
 class ThreadSafety:
-    """Tries each restorer before its first image; workers that want the same one wait for it.
+    """Tries restorers and models before their first image; workers that want the same one wait.
 
     A part of the first image and its negative are restored one after the other, then at the same
-    time: two images, so that what is kept in one place for both is found out. One that promises to
-    be thread-safe (`Restorer.thread_safe`) is not tried. After one that is not, images are
-    computed one at a time, whatever they are restored by.
+    time: two images, so that what is kept in one place for both is found out. A vision model is
+    given the whole image and its mirror image. One that promises to be thread-safe
+    (`Restorer.thread_safe`, `VisionModel.thread_safe`) is not tried. After one that is not, images
+    are computed one at a time, whatever they are computed by.
 
     Args:
         plan: the study.
         run: the run directory, for ``watch``.
         watch: told what is tried: it may end the process.
-        tell: told a sentence where a restorer is not thread-safe.
+        tell: told a sentence where one is not thread-safe.
     """
 
     def __init__(self, plan: Plan, run: str, watch: Watch, tell: Callable[[str], None]) -> None:
@@ -47,25 +53,30 @@ class ThreadSafety:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._one_at_a_time = False
-        self._tries: Counter[str] = Counter()
-        self._known = {
-            name
-            for name, restorer in plan.restorers.items()
-            if restorer.thread_safe or restorer.reference
-        }
-        for name in plan.restorers:
-            self._recall(name)
+        self._tries: Counter[_Part] = Counter()
+        self._known: set[_Part] = set()
+        for part in dict.fromkeys(part for cell in plan.cells for part in self._parts(cell)):
+            self._recall(part)
 
-    def _recall(self, name: str) -> None:
+    def _parts(self, cell: Cell) -> list[_Part]:
+        """Those that are at work in a cell, and do not promise to be thread-safe."""
+        restorer, model = self._plan.restorers[cell.restorer], self._plan.tasks[cell.task].model
+        parts = []
+        if cell.condition is not None and not (restorer.thread_safe or restorer.reference):
+            parts.append(_Part("restorer", cell.restorer))
+        if model is not None and not model.thread_safe:
+            parts.append(_Part(f"{cell.task} model", cell.model, cell.task))
+        return parts
+
+    def _recall(self, part: _Part) -> None:
         """What the processes before this one found out."""
-        verdict = self._watch.past.kept.get(f"thread-safety of {name}")
+        verdict = self._watch.past.kept.get(part.note)
         if verdict is None:
             return
-        self._known.add(name)
+        self._known.add(part)
         if verdict == TRYING:
-            self._refuse(
-                name, f"The process ended while the restorer {name} restored two images at a time"
-            )
+            done = "predicted" if part.task else "restored"
+            self._refuse(part, f"The process ended while the {part} {done} two images at a time")
         elif verdict == UNSAFE:
             self._one_at_a_time = True
 
@@ -74,57 +85,83 @@ class ThreadSafety:
         return self._turn if self._one_at_a_time else contextlib.nullcontext()
 
     def see(self, image: ImageRef, cells: Collection[Cell]) -> None:
-        """Try the restorers of these cells that were not tried yet."""
-        names = dict.fromkeys(cell.restorer for cell in cells if cell.condition is not None)
-        if self._known.issuperset(names):
+        """Try what is at work in these cells and was not tried yet."""
+        first = {part: cell for cell in reversed([*cells]) for part in self._parts(cell)}
+        if self._known.issuperset(first):
             return
         with self._lock:
-            for name in names:
-                if name not in self._known:
-                    self._try(name, image, [cell for cell in cells if cell.restorer == name])
+            for part in sorted(first, key=lambda part: bool(part.task)):
+                if part not in self._known:
+                    self._try(part, image, first[part])
 
-    def _try(self, name: str, image: ImageRef, cells: list[Cell]) -> None:
-        note = f"thread-safety of {name}"
-        self._tries[name] += 1
-        self._watch.begin(self._run, "", [], name)
-        self._watch.keep(note, TRYING)
+    def _try(self, part: _Part, image: ImageRef, cell: Cell) -> None:
+        self._tries[part] += 1
+        self._watch.begin(self._run, "", [], str(part))
+        self._watch.keep(part.note, TRYING)
         try:
-            same = self._gives_the_same(self._plan.restorers[name], image, cells[0])
+            same = self._gives_the_same(part, image, cell)
         finally:
             self._watch.end(())
-        if same is None and self._tries[name] < MOST_TRIES:
-            self._watch.keep(note, None)  # the next image will tell
+        if same is None and self._tries[part] < MOST_TRIES:
+            self._watch.keep(part.note, None)  # the next image will tell
             return
         same = same is not False
-        self._watch.keep(note, SAFE if same else UNSAFE)
-        self._known.add(name)
+        self._watch.keep(part.note, SAFE if same else UNSAFE)
+        self._known.add(part)
         if not same:
-            self._refuse(
-                name,
-                f"The restorer {name} gives another image when two are restored at the same time",
-            )
+            what = "predicts something else" if part.task else "gives another image"
+            done = "predicted" if part.task else "restored"
+            self._refuse(part, f"The {part} {what} when two are {done} at the same time")
 
-    def _refuse(self, name: str, why: str) -> None:
+    def _refuse(self, part: _Part, why: str) -> None:
         self._one_at_a_time = True
-        self._watch.keep(f"thread-safety of {name}", UNSAFE)
+        self._watch.keep(part.note, UNSAFE)
         self._tell(f"{why}: from here on images are computed one at a time, as with --workers 1.")
 
-    def _gives_the_same(self, restorer: Restorer, image: ImageRef, cell: Cell) -> bool | None:
-        """Whether company changes what it gives; None: the image cannot be read or restored."""
-        assert cell.condition is not None
-        codec, qf = cell.condition
+    def _gives_the_same(self, part: _Part, image: ImageRef, cell: Cell) -> bool | None:
+        """Whether company changes what it gives; None: this image does not tell."""
         try:
             whole = read_image(image.path)
         except ImageError:
             return None
         if self._plan.study.luma:
             whole = fidelity.to_luma(whole)
+        model = self._plan.tasks[part.task].model if part.task else None
+        if model is not None:
+            return predicts_the_same(model, whole)
+        assert cell.condition is not None
+        codec, qf = cell.condition
         top, left = (max(0, side - SIDE) // 2 for side in whole.shape[:2])
-        part = np.ascontiguousarray(whole[top : top + SIDE, left : left + SIDE])
-        return same_in_company(restorer, self._plan.codecs[codec], qf, part)
+        crop = np.ascontiguousarray(whole[top : top + SIDE, left : left + SIDE])
+        return restores_the_same(
+            self._plan.restorers[cell.restorer], self._plan.codecs[codec], qf, crop
+        )
 
 
-def same_in_company(restorer: Restorer, codec: Codec, qf: int, image: RGB) -> bool | None:
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A restorer, or a vision model of a task.
+
+    Attributes:
+        kind: what it is, in a sentence.
+        name: its own.
+        task: of a vision model; empty for restorers.
+    """
+
+    kind: str
+    name: str
+    task: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def note(self) -> str:
+        """Under which a process tells the next one what it found out."""
+        return f"thread-safety of {self if self.task else self.name}"
+
+
+def restores_the_same(restorer: Restorer, codec: Codec, qf: int, image: RGB) -> bool | None:
     """Whether a restorer gives the same image alone and at the same time as its negative.
 
     Args:
@@ -134,42 +171,82 @@ def same_in_company(restorer: Restorer, codec: Codec, qf: int, image: RGB) -> bo
         image: (height, width, 3) uint8 RGB.
 
     Returns:
-        False as well for one that fails in company only. True as well for one that gives another
-        image each time it is asked, which threads have no part in. None: it fails alone.
+        See `same_in_company`.
     """
 
     def restore(pixels: RGB) -> Restored:
         restored = as_restored(restorer.restore(codec.compress(pixels, qf)))
         return Restored(np.array(restored.pixels), restored.predicted_qf)  # not its own buffer
 
-    images = [image, 255 - image]
+    return same_in_company(restore, [image, 255 - image])
+
+
+def predicts_the_same(model: VisionModel, image: RGB) -> bool | None:
+    """Whether a vision model says the same of an image alone and at the same time as its mirror's.
+
+    Args:
+        model: prepared.
+        image: (height, width, 3) uint8 RGB.
+
+    Returns:
+        See `same_in_company`; None as well where it says the same of both: one that found nothing
+        could not have mixed anything up.
+    """
+
+    def predict(pixels: RGB) -> object:
+        prediction = model.predict(pixels.copy())
+        try:
+            return copy.deepcopy(prediction)  # not its own buffer
+        except PART_FAILURES:
+            return prediction
+
+    images = [image, np.ascontiguousarray(image[:, ::-1])]
+    return same_in_company(predict, images, must_differ=True)
+
+
+def same_in_company(
+    compute: Callable[[RGB], T], images: list[RGB], must_differ: bool = False
+) -> bool | None:
+    """Whether something is computed of images alone as it is of all of them at the same time.
+
+    Args:
+        compute: of an image.
+        images: different ones.
+        must_differ: equal results tell nothing.
+
+    Returns:
+        False as well for what fails in company only. True as well for what gives something else
+        each time it is asked, which threads have no part in. None: it fails alone.
+    """
     try:
-        alone = [restore(one) for one in images]
+        alone = [compute(image) for image in images]
     except PART_FAILURES:
         return None
-    # Both: of two that are kept in one place, the later one may come out right.
-    together = _at_once(restore, images)
-    if all(map(_equal, alone, together)):
+    if must_differ and all(equal(alone[0], other) for other in alone[1:]):
+        return None
+    # All: of two that are kept in one place, the later one may come out right.
+    together = _at_once(compute, images)
+    if all(map(equal, alone, together)):
         return True
     try:
-        return not all(map(_equal, alone, [restore(one) for one in images]))
+        return not all(map(equal, alone, [compute(image) for image in images]))
     except PART_FAILURES:
         return False
 
 
-def _at_once(restore: Callable[[RGB], Restored], images: list[RGB]) -> list[Restored | None]:
+def _at_once(compute: Callable[[RGB], T], images: list[RGB]) -> list[T | None]:
     """What threads that begin at the same moment make of the images; None where one fails."""
     import torch
 
     threads_of_torch = torch.get_num_threads()
     start = threading.Barrier(len(images))
-    results: list[Restored | None] = [None] * len(images)
+    results: list[T | None] = [None] * len(images)
 
     def work(number: int) -> None:
         torch.set_num_threads(threads_of_torch)  # those of a thread are its own
         start.wait()
         with contextlib.suppress(*PART_FAILURES):
-            results[number] = restore(images[number])
+            results[number] = compute(images[number])
 
     team = [
         threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(images))
@@ -181,7 +258,22 @@ def _at_once(restore: Callable[[RGB], Restored], images: list[RGB]) -> list[Rest
     return results
 
 
-def _equal(one: Restored, other: Restored | None) -> bool:
-    if other is None:
+def equal(one: object, other: object) -> bool:
+    """Whether two results are the same, whatever they are made of; False where nothing tells."""
+    if type(one) is not type(other):
         return False
-    return one.predicted_qf == other.predicted_qf and np.array_equal(one.pixels, other.pixels)
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(equal(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    try:
+        arrays = np.asarray(one), np.asarray(other)
+        if arrays[0].dtype == object:
+            return bool(one == other)
+        shapes = {(array.shape, array.dtype) for array in arrays}
+        return len(shapes) == 1 and arrays[0].tobytes() == arrays[1].tobytes()
+    except PART_FAILURES:
+        return False

@@ -35,6 +35,9 @@ twenty a megapixel where that is more (SwinIR takes four a third of a megapixel 
 
 _SMALL = 1 << 16  # pixels; what takes its time whatever the size says nothing of larger images
 
+_TRIAL = 6
+"""Images that are computed to find out whether something is thread-safe, which is timed as one."""
+
 TICK = 0.1
 """Seconds between two looks at the time and at signals."""
 
@@ -87,7 +90,7 @@ class Job:
 
     @property
     def is_trial(self) -> bool:
-        """It is no image of the run: a restorer is tried."""
+        """It is no image of the run: a restorer or a vision model is tried."""
         return not self.begin.image
 
     @property
@@ -226,7 +229,8 @@ class WatchedProcess:
             return
         for job in self.jobs.values():
             job.seconds += seconds
-            if job.seconds > self._patience.seconds(job.begin.restorers, job.pixels):
+            images = _TRIAL if job.is_trial else 1
+            if job.seconds > images * self._patience.seconds(job.begin.restorers, job.pixels):
                 self.hung = job
                 self._process.kill()
                 return

@@ -64,8 +64,6 @@ class Restorer(ABC):
         needs_jpeg: it only understands files of a codec that says ``jpeg``: it reads the file's
             coefficients, or the quality factor is more to it than a number for the record. False
             unless it says.
-        thread_safe: its author promises that several images at a time give what one gives. One
-            that does not say so is tried before its first image, where several workers are used.
         thread_safe: its author promises that several images at a time give what one at a time
             gives. One that does not say so is tried before its first image, where there are
             several workers.

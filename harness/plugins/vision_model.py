@@ -26,12 +26,16 @@ class VisionModel(ABC, Generic[Prediction]):
         classes: class names; a data set's are matched with them by name. None unless it says.
         card: the card it was opened from, whose ``url`` ``harness fetch`` asks; None unless it
             says.
+        thread_safe: its author promises that several images at a time give what one at a time
+            gives. One that does not say so is tried before its first image, where there are
+            several workers.
     """
 
     name: str = ""
     task: ClassVar[str] = ""
     classes: tuple[str, ...] = ()
     card: Card | None = None
+    thread_safe: bool = False
 
     @classmethod
     def make(cls, variant: str | None = None) -> VisionModel:

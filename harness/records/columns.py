@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assets.reading import load_json
+from harness.assets.reading import DEEPEST, MOST_VALUES, inflate_xz, load_json, within_bounds
 from harness.plugins.types import Json
 from harness.records.checksums import checksum
 
@@ -34,6 +34,10 @@ _DIGITS = 9
 
 _POWERS = np.array([float(f"1e{power}") for power in range(23)])
 """Powers of ten that a double holds exactly: a quotient by one is what the decimal reads as."""
+
+
+_HEADER = 4096
+"""Bytes of the first line, at most, and of the stream that are enough to have it."""
 
 
 def content_hash(lines: Iterable[bytes]) -> str:
@@ -51,8 +55,11 @@ def compress(records: Sequence[Json], content: str, cell: str) -> bytes:
         records: as `harness.plugins.Record.to_json` gives them, floats finite.
         content: the `content_hash` of the plain file they come from.
         cell: the fingerprint of the cell they belong to.
+
+    Raises:
+        ValueError: they are more than `decompress` reads.
     """
-    body = b"".join(map(_line, _columns(records)))
+    body = within_bounds(b"".join(map(_line, _columns(records))))
     head = {"records": len(records), "content": content}
     head["check"] = checksum(_line(head) + body, cell)
     return lzma.compress(_line(head) + body, check=lzma.CHECK_CRC64, preset=6)
@@ -74,7 +81,7 @@ def decompress(data: bytes, cell: str) -> list[Json]:
             earlier versions do not say what cell they are of.
     """
     try:
-        text = lzma.decompress(data)
+        text = inflate_xz(data)
         header, *columns = map(load_json, text.splitlines())
         check = header.pop("check", None)
         if check is not None:
@@ -83,10 +90,16 @@ def decompress(data: bytes, cell: str) -> list[Json]:
                 raise ValueError(
                     "its checksum is another one: it was changed, or is of another cell"
                 )
+        if not 0 <= header["records"] <= len(text):
+            raise ValueError(f"it cannot hold {header['records']} records")
         records: list[Json] = [{} for _ in range(header["records"])]
+        entries = 0
         for column in columns:
             *parents, name = column["path"]
             rows = column.get("rows", range(len(records)))
+            entries += len(rows) * len(column["path"])
+            if len(parents) > DEEPEST or entries > MOST_VALUES:
+                raise ValueError(f"it holds more than {MOST_VALUES} values")
             for row, value in zip(rows, _values(column), strict=True):
                 place = records[row]
                 for parent in parents:
@@ -110,9 +123,14 @@ def read_content_hash(path: Path) -> str:
 
 
 def read_header(path: Path) -> bytes:
-    """The first line of a compact file."""
-    with lzma.open(path) as file:
-        return file.readline()
+    """The first line of a compact file.
+
+    Raises:
+        lzma.LZMAError: it is no compact file.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return inflate_xz(file.read(_HEADER), _HEADER).partition(b"\n")[0] + b"\n"
 
 
 def _columns(records: Sequence[Json]) -> Iterator[Json]:
@@ -168,6 +186,8 @@ def _values(column: Json) -> list[Any]:
     by_column = np.ascontiguousarray(planes.T).view("<f4").reshape(column["width"] or 1, -1)
     numbers = _read_digits(by_column.T)
     items = (numbers if column["width"] else numbers[:, 0]).tolist()
+    if min(column["lengths"], default=0) < 0 or sum(column["lengths"]) != len(items):
+        raise ValueError("its lists are not as long together as it says")
     ends = np.cumsum(column["lengths"]).tolist()
     return [items[end - length : end] for end, length in zip(ends, column["lengths"], strict=True)]
 

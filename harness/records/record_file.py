@@ -100,10 +100,11 @@ class RecordFile:
         records = list(records)
         lines = [record_line(record, self.cell) for record in records]
         if finished:
-            self._write_compact(records, content_hash(lines))
-        else:
-            write_atomic(self.plain, b"".join(lines))
-            _remove(self.compact)
+            with suppress(ValueError):  # so many that they would not be read again
+                self._write_compact(records, content_hash(lines))
+                return
+        write_atomic(self.plain, b"".join(lines))
+        _remove(self.compact)
 
     def compact_if(
         self, finished: Callable[[dict[str, Record]], bool], order: Sequence[str]
@@ -126,7 +127,10 @@ class RecordFile:
         ordered = sorted(
             records.values(), key=lambda r: (places.get(r.image, len(places)), r.image)
         )
-        self._write_compact(ordered, self.content_hash())
+        try:
+            self._write_compact(ordered, self.content_hash())
+        except ValueError:  # so many that they would not be read again
+            return False
         return True
 
     def _write_compact(self, records: Sequence[Record], content: str) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.assets.disk import writing
-from harness.assets.reading import load_json
+from harness.assets.reading import load_json, read_gzip, within_bounds
 from harness.errors import HarnessError, UserError
 from harness.plugins.record import Record
 from harness.plugins.types import Json
@@ -169,8 +169,17 @@ class RunDirectory:
     # -- ground truth -----------------------------------------------------------------------
 
     def write_truth(self, task: str, truth: Json) -> str:
-        """Keep what ``task``'s metric needs besides the records; returns its sha256."""
-        text = json.dumps(truth, separators=(",", ":")).encode()
+        """Keep what ``task``'s metric needs besides the records; returns its sha256.
+
+        Raises:
+            UserError: it is more than is read again.
+        """
+        try:
+            text = within_bounds(json.dumps(truth, separators=(",", ":")).encode())
+        except ValueError as error:
+            raise UserError(
+                f"The ground truth of {task} cannot be kept: {error}. Take fewer images (--limit)."
+            ) from error
         write_atomic(self.truth_path(task), gzip.compress(text, 6, mtime=0))
         return hashlib.sha256(text).hexdigest()
 
@@ -188,7 +197,7 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            text = gzip.decompress(path.read_bytes())
+            text = read_gzip(path)
             wanted = self._manifest_read().truth.get(task)
             if wanted and hashlib.sha256(text).hexdigest() != wanted:
                 raise ValueError("it is not what the manifest has the hash of")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,11 +23,21 @@ READABLE = (1, 2, 3)
 """The versions that are read: compact files came with the second, checksums with the third."""
 
 
+_LONGEST = 255 - len(".0123456789ab.jsonl.xz.tmp")
+"""Bytes of a name that the name of a file begins with."""
+
+
 def _inside(path: str) -> str:
     """Refuse what would lead out of the run directory."""
     parts = path.split("/")
     if "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError(f"{path!r} leads out of the run directory")
+    try:
+        longest = max(len(os.fsencode(part)) for part in parts)
+    except UnicodeEncodeError:
+        raise ValueError(f"{path[:40]!r} is no name of a file") from None
+    if longest > _LONGEST:
+        raise ValueError(f"{path[:40]!r}… is too long for the name of a file")
     return path
 
 
@@ -173,7 +184,8 @@ class Identity(_Entry):
         """A run from before there were several codecs names its only one."""
         if isinstance(written, Mapping) and "codec" in written and "codecs" not in written:
             codec = written["codec"]
-            return {**written, "codecs": {codec["codec"]: codec}}
+            if isinstance(codec, Mapping) and isinstance(codec.get("codec"), str):
+                return {**written, "codecs": {codec["codec"]: codec}}
         return written
 
 

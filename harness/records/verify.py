@@ -22,6 +22,9 @@ from harness.records.schema import Manifest
 CACHES = ("metrics", "statistics")
 """Folders of numbers that are computed again when they are not there."""
 
+_TURNS = 3
+"""How often a directory is looked at while it is mended."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -176,10 +179,12 @@ def _lost_manifest(directory: RunDirectory, why: str) -> Finding:
             f"lost or damaged, its copy {COPY} is whole ({why})",
             lambda: _restore(directory),
         )
+    again = "the same 'harness run' with this --output writes it again and keeps the records"
+    if not directory.manifest_path.exists():
+        return Finding(directory.manifest_path, f"lost, and so is its copy; {again}")
     return Finding(
         directory.manifest_path,
-        "lost or damaged, and so is its copy; with --repair it is put aside, and the same "
-        f"'harness run' with this --output writes it again and keeps the records ({why})",
+        f"lost or damaged, and so is its copy; with --repair it is put aside, and {again} ({why})",
         lambda: _put_aside(directory),
     )
 
@@ -194,17 +199,39 @@ def _put_aside(directory: RunDirectory) -> None:
         directory.manifest_path.replace(directory.manifest_path.with_suffix(".json.damaged"))
 
 
-def repair(directory: RunDirectory, found: Verified) -> list[Finding]:
-    """Mend what can be mended; cached numbers go, too. Returns what is left.
+def repair(
+    directory: RunDirectory, found: Verified, tell: Callable[[Finding], None] = lambda finding: None
+) -> tuple[int, list[Finding]]:
+    """Mend what can be mended; cached numbers go, too.
+
+    Against a manifest that came back, more may be wrong: that is mended as well.
+
+    Args:
+        directory: the run directory.
+        found: what `verify` found in it.
+        tell: told what is found besides.
+
+    Returns:
+        How many files were mended, and what is left.
 
     Raises:
         UserError: the directory is being written to.
     """
+    mended = 0
+    findings = list(found.findings)
     with directory.locked():
-        for finding in found.findings:
-            if finding.repair is not None:
+        for turn in range(_TURNS):
+            wrong = [finding for finding in findings if finding.repair is not None]
+            if turn:
+                for finding in wrong:
+                    tell(finding)
+            for finding in wrong:
+                assert finding.repair is not None
                 finding.repair()
-        if found.findings:
+            mended += len(wrong)
+            if not wrong:
+                break
             for name in CACHES:
                 shutil.rmtree(directory.path / name, ignore_errors=True)
-    return [finding for finding in found.findings if finding.repair is None]
+            findings = list(verify(directory).findings)
+    return mended, findings

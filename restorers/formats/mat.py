@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.plugins import Restorer
@@ -20,10 +20,20 @@ from restorers.checkpoints.format import fill
 from restorers.formats.base import Loaded, NetworkFile
 
 if TYPE_CHECKING:
+    from h5py import Dataset  # type: ignore[import-untyped]
     from torch import Tensor
 
 _HDF5 = b"MATLAB 7.3 MAT-file"
 """How Matlab files of version 7.3 begin; later on they are HDF5."""
+
+MOST_STORED = 2 << 20
+"""Bytes of an array in a file of version 7.3: what is compressed inflates to a thousand times as
+many at most."""
+
+MOST_VALUES = 1 << 24
+"""Of an array; those of DnCNN-3 have 36 864 at most."""
+
+_SHUFFLE, _DEFLATE, _CHECKSUM = 2, 1, 3  # HDF5's numbers of filters
 
 Convolution = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Filters (outputs, inputs, kernel, kernel) and biases (outputs,)."""
@@ -103,23 +113,43 @@ def read_layers(path: Path) -> list[Convolution]:
         ) from error
     try:
         with h5py.File(path) as file:
-            layers = [file[reference] for reference in np.ravel(file["net/layers"])]
-            kinds = ["".join(map(chr, np.ravel(layer["type"]))) for layer in layers]
+            layers = [file[reference] for reference in _values(file["net/layers"])]
+            kinds = ["".join(map(chr, _values(layer["type"]))) for layer in layers]
             if kinds != ["conv", *["relu", "conv"] * (len(kinds) // 2)]:
                 raise ValueError(f"its layers are {', '.join(dict.fromkeys(kinds))}")
             return [_convolution(file, layer) for layer in layers[::2]]
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error.args[0] if error.args else error).split())[:200]
         raise UserError(
             f"{path} holds no DnCNN-3 as its authors saved it ({reason}). Give their DnCNN3.mat."
         ) from error
 
 
-def _convolution(file: Mapping[object, ArrayLike], layer: Mapping[str, ArrayLike]) -> Convolution:
+def _values(array: Dataset) -> NDArray[Any]:
+    """All values of an array, in a row.
+
+    Raises:
+        ValueError: it is none, has more than `MOST_VALUES`, or may inflate without a bound.
+    """
+    plist = array.id.get_create_plist() if hasattr(array, "shape") else None
+    if plist is None:
+        raise ValueError("it has something else where an array belongs")
+    filters = sorted(plist.get_filter(number)[0] for number in range(plist.get_nfilters()))
+    if array.size > MOST_VALUES or (filters and array.id.get_storage_size() > MOST_STORED):
+        raise ValueError("an array has more values than any of DnCNN-3")
+    if filters.count(_DEFLATE) > 1 or not {*filters} <= {_SHUFFLE, _DEFLATE, _CHECKSUM}:
+        raise ValueError("an array is compressed in a strange way")
+    return np.ravel(array)
+
+
+def _convolution(file: Mapping[object, Dataset], layer: Mapping[str, Dataset]) -> Convolution:
     for name in ("pad", "stride"):
-        if set(np.ravel(layer[name])) != {1}:
+        if set(_values(layer[name])) != {1}:
             raise ValueError(f"a convolution has another {name} than 1")
-    filters, biases = (np.asarray(file[r], np.float32) for r in np.ravel(layer["weights"]))
+    filters, biases = (
+        _values(file[r]).astype(np.float32).reshape(file[r].shape)
+        for r in _values(layer["weights"])
+    )
     if filters.ndim == 3:
         filters = filters[None]
     return np.ascontiguousarray(filters.transpose(0, 1, 3, 2)), biases.ravel()

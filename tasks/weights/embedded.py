@@ -28,6 +28,7 @@ class Embedded(VisionModel[Prediction]):
     """
 
     classes = CLASSES
+    thread_safe = True  # tests/abuse/test_thread_safety.py holds it
     architecture: ClassVar[str]
     library: ClassVar[str]
 

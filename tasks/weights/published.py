@@ -51,6 +51,8 @@ class PublishedModel(WeightsModel[Prediction]):
             default.
     """
 
+    thread_safe = True  # the tests of each library's models hold it, with random weights
+
     def __init__(self, weights: Path | None = None) -> None:
         super().__init__(weights)
         if weights is not None:

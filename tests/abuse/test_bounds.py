@@ -58,12 +58,12 @@ def test_yaml_is_read_within_bounds_and_the_file_is_named(tmp_path, kind, read):
     text, sentence = YAML[kind]
     path = tmp_path / "file.yaml"
     path.write_text(text)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UserError, match=sentence) as error:
         read(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("kind", YAML)

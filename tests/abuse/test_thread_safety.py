@@ -1,18 +1,27 @@
-"""A restorer that two threads may not use at the same time is found, and used by one."""
+"""A restorer or model that two threads may not use at the same time is found, and used by one."""
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeRestorer
+import torch
+from fakes import FakeModel, FakeRestorer
 
 from harness.engine import local
 from harness.engine.heartbeats import Past, Watch
-from harness.engine.thread_safety import TRYING, UNSAFE, same_in_company
+from harness.engine.thread_safety import (
+    TRYING,
+    UNSAFE,
+    equal,
+    predicts_the_same,
+    restores_the_same,
+)
 from harness.errors import UserError
+from harness.images.io import read_image
 from harness.images.jpeg import Jpeg
-from harness.plugins import registry
+from harness.plugins import Detections, registry
 from harness.records.run_directory import RunDirectory
 
 
@@ -70,6 +79,7 @@ class Alone(FakeRestorer):
             self._lock.release()
 
 
+SCENES = Path(__file__).parents[2] / "docs/images/scenes.png"
 IMAGE = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 
 
@@ -83,7 +93,7 @@ IMAGE = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     ],
 )
 def test_company_changes_what_an_unsafe_restorer_gives(restorer, same):
-    assert same_in_company(restorer, Jpeg(), 10, IMAGE) is same
+    assert restores_the_same(restorer, Jpeg(), 10, IMAGE) is same
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,7 @@ def test_what_promises_to_be_safe_is(name):
         restorer.prepare(10)
     except UserError as error:  # weights that are not shipped
         pytest.skip(str(error))
-    assert same_in_company(restorer, Jpeg(), 10, IMAGE)
+    assert restores_the_same(restorer, Jpeg(), 10, IMAGE)
 
 
 @pytest.fixture
@@ -178,3 +188,181 @@ def test_one_worker_tries_nothing(world, directory):
     local.run(world.plan(qfs=(10,), restorers=[shared]), directory, workers=1)
 
     assert shared.most == 1
+
+
+class Remembering(FakeModel):
+    """Keeps its image in one place."""
+
+    thread_safe = False
+
+    def __init__(self):
+        super().__init__()
+        self.at_once = self.most = 0
+        self._lock = threading.Lock()
+
+    def predict(self, image):
+        with self._lock:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        self.kept = image
+        time.sleep(0.02)
+        with self._lock:
+            self.at_once -= 1
+        return float(self.kept[:, :8].mean())
+
+
+class Stateless(Remembering):
+    def predict(self, image):
+        super().predict(image)
+        return float(image[:, :8].mean())
+
+
+class Jealous(FakeModel):
+    """Fails in company."""
+
+    thread_safe = False
+
+    def __init__(self):
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def predict(self, image):
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError("busy")
+        try:
+            time.sleep(0.02)
+            return float(image[:, :8].mean())
+        finally:
+            self._lock.release()
+
+
+class Fickle(FakeModel):
+    """Says something else each time."""
+
+    def predict(self, image):
+        self.seen.append(image)
+        return len(self.seen)
+
+
+class Dull(FakeModel):
+    """Says the same of every image."""
+
+    thread_safe = False
+
+    def predict(self, image):
+        self.seen.append(image)
+        return ()
+
+
+class Broken(FakeModel):
+    def predict(self, image):
+        raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    ("model", "same"),
+    [
+        (Remembering(), False),
+        (Jealous(), False),
+        (Stateless(), True),
+        (Fickle(), True),
+        (Dull(), None),
+        (Broken(), None),
+    ],
+)
+def test_company_changes_what_an_unsafe_model_says(model, same):
+    assert predicts_the_same(model, IMAGE) is same
+
+
+@pytest.mark.parametrize("unsafe", [Remembering, Jealous])
+def test_an_unsafe_model_is_said_and_gives_the_numbers_of_one_worker(
+    world, directory, tmp_path, unsafe
+):
+    world.model = unsafe()
+    outcome = local.run(world.plan(qfs=(10,)), directory, workers=4)
+
+    assert outcome.failed == {}
+    assert outcome.notices == (
+        "The detection model brightness predicts something else when two are predicted at the same "
+        "time: from here on images are computed one at a time, as with --workers 1.",
+    )
+    world.model = unsafe()
+    plan = world.plan(qfs=(10,))
+    single = RunDirectory(tmp_path / "single")
+    assert local.run(plan, single, workers=1).notices == ()
+    for cell in plan.cells:
+        one, other = directory.records(cell), single.records(cell)
+        assert {i: r.outcome for i, r in one.items()} == {i: r.outcome for i, r in other.items()}
+        assert len(one) == 4
+
+
+def test_only_the_trial_of_a_model_has_company_and_it_is_tried_once(world, directory):
+    world.model = Remembering()
+    watch = Kept()
+    local.run(world.plan(), directory, workers=3, watch=watch)
+    assert world.model.most == 2
+    assert watch.kept["thread-safety of detection model brightness"] == UNSAFE
+
+    world.model = Stateless()
+    watch = Kept()
+    outcome = local.run(
+        world.plan(), RunDirectory(directory.path.with_name("other")), workers=4, watch=watch
+    )
+    assert outcome.notices == ()
+    assert world.model.most > 2
+    assert watch.kept["thread-safety of detection model brightness"] == "safe"
+
+
+def test_a_model_whose_trial_ended_the_process_has_no_company_again(world, directory):
+    world.model = Remembering()
+    watch = Kept({"thread-safety of detection model brightness": TRYING})
+    outcome = local.run(world.plan(qfs=(10,)), directory, workers=4, watch=watch)
+
+    [sentence] = outcome.notices
+    assert sentence.startswith(
+        "The process ended while the detection model brightness predicted two images at a time"
+    )
+    assert world.model.most == 1
+
+
+def test_a_model_that_says_the_same_of_all_images_is_tried_on_three(world, directory):
+    world.model = Dull()
+    outcome = local.run(world.plan(qfs=(10,)), directory, workers=2)
+    assert outcome.notices == ()
+    assert len(world.model.seen) == 3 * 2 + 4 * 2  # three trials, and four images in two cells
+
+
+def detections(score):
+    return Detections(np.float32([[0, 0, 9, 9]]), np.float32([score]), np.int64([1]))
+
+
+def test_results_are_compared_whatever_they_are_made_of():
+    nan = np.float32([np.nan, 1])
+    for one, same, other in (
+        (detections(0.5), detections(0.5), detections(0.6)),
+        (nan, nan.copy(), np.float32([np.nan, 2])),
+        ({"a": [nan]}, {"a": [nan.copy()]}, {"a": [nan, nan]}),
+        ("a", "a", "b"),
+        (1.0, 1.0, 1),
+        (None, None, 0),
+    ):
+        assert equal(one, same) and not equal(one, other)
+    assert not equal(object(), object())
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation", "classification"])
+def test_models_that_promise_to_be_safe_are(task):
+    """The embedded one; `tests/tasks` holds it for those of libraries, whose weights are large."""
+    models = registry.models(task)
+    promised = [name for name in models if models.get(name).thread_safe]
+    assert sorted(promised) == sorted(models)
+    [name] = [name for name in models if name.endswith("_scenes")]
+    model = models.get(name).make()
+    model.prepare()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the walk
+    try:
+        image = np.ascontiguousarray(read_image(SCENES)[20:180, 20:260])
+        assert predicts_the_same(model, image) is True
+    finally:
+        torch.set_num_threads(threads)

@@ -61,6 +61,7 @@ class FakeOriginal(FakeRestorer):
 
 class FakeModel(VisionModel):
     name = "brightness"
+    thread_safe = True  # as above
 
     def __init__(self):
         self.seen = []

@@ -8,11 +8,15 @@ border of every layer's input, not of the image alone (0.09 dB less on LIVE1 at 
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from harness.assets.reading import read_regular
 from harness.errors import UserError
 from restorers.architectures.arcnn.network import CHANNELS, KERNELS, ARCNNNetwork
 
@@ -20,23 +24,54 @@ LAYERS = ("1", "2", "22", "3")
 """What the authors call the four convolutions."""
 
 
+MOST_INFLATED = 256 << 20
+"""Bytes that a file may have, and its compressed arrays together; AR-CNN's take half a megabyte."""
+
+_HEADER = 128
+_COMPRESSED = 15  # miCOMPRESSED of Matlab's format
+
+
 def read_arrays(path: Path) -> dict[str, object] | None:
     """The arrays of a Matlab file up to version 7; None: it is no such file.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or inflates to more than `MOST_INFLATED`.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     try:
-        arrays: dict[str, object] = loadmat(path)
+        data = read_regular(path, MOST_INFLATED)
+        if _inflates_beyond(data, MOST_INFLATED):
+            raise UserError(
+                f"The weights {path} inflate to more than {MOST_INFLATED} bytes, which is all that "
+                "is read. Give the AR-CNN authors' own file."
+            )
+        arrays: dict[str, object] = loadmat(io.BytesIO(data))
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError):
+    except (MatReadError, NotImplementedError, ValueError, TypeError, IndexError, zlib.error):
         # 7.3 is another format, HDF5; older SciPys fail by an index on a file of a few bytes.
         return None
     return arrays
+
+
+def _inflates_beyond(data: bytes, most: int) -> bool:
+    """Whether the compressed elements of a Matlab file have more bytes than ``most`` together."""
+    order = ">" if data[_HEADER - 2 : _HEADER] == b"MI" else "<"
+    at = _HEADER
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        if kind == _COMPRESSED:
+            try:
+                inflated = zlib.decompressobj().decompress(data[at + 8 : at + 8 + size], most + 1)
+            except zlib.error:
+                return False  # damaged: read no further than this, as scipy will find
+            most -= len(inflated)
+            if most < 0:
+                return True
+        at += 8 + size
+    return False
 
 
 def load(path: Path) -> ARCNNNetwork:

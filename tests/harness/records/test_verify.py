@@ -83,7 +83,7 @@ def test_a_change_is_found_when_read_named_by_verify_and_taken_out(run, restorer
 
     found = checks.verify(RunDirectory(run.path))
     assert [what in finding.what for finding in found.findings] == [True]
-    assert checks.repair(RunDirectory(run.path), found) == []
+    assert checks.repair(RunDirectory(run.path), found)[1] == []
 
     again = RunDirectory(run.path)
     assert checks.verify(again).findings == ()
@@ -161,12 +161,25 @@ def test_a_lost_manifest_comes_back_from_its_copy(run, content):
     assert checks.verify(RunDirectory(run.path)).findings == ()
 
 
+def test_what_is_wrong_beside_a_lost_manifest_is_mended_at_once(run):
+    """As after two files were exchanged."""
+    path = compact(run)
+    one, other = run.manifest_path.read_bytes(), path.read_bytes()
+    run.manifest_path.write_bytes(other)
+    path.write_bytes(one)
+    told = []
+    mended, left = checks.repair(run, checks.verify(run), told.append)
+    assert ([finding.path for finding in told], mended, left) == ([path], 2, [])
+    assert checks.verify(RunDirectory(run.path)).findings == ()
+
+
 def test_without_a_copy_the_next_run_may_write_it_again(run):
     run.manifest_path.write_text("{")
     run.copy_path.unlink()
     found = checks.verify(run)
     assert "the same 'harness run'" in found.findings[0].what
-    checks.repair(run, found)
+    mended, [left] = checks.repair(run, found)
+    assert (mended, left.repair) == (1, None) and "the same 'harness run'" in left.what
     assert not run.manifest_path.exists()
     assert run.foreign() == []
     with pytest.raises(UserError, match="not a run directory"):

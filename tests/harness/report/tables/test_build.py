@@ -201,7 +201,8 @@ def test_a_damaged_cache_is_computed_again(directory, text):
     for path in (directory.path / "metrics").rglob("*.json"):
         path.write_text(text)
 
-    assert build_table(directory) == whole
+    # As text: for Python 3.13 and later, not even one and the same NaN in two tables is equal.
+    assert repr(build_table(directory)) == repr(whole)
 
 
 def test_a_cell_without_any_record_yet_is_said(directory):
