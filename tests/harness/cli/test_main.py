@@ -205,7 +205,7 @@ def test_a_cell_that_only_fails_is_given_up_named_and_exits_with_2(harness, phot
 def test_an_unexpected_failure_is_one_sentence_and_exit_code_1(harness, photos, monkeypatch):
     from harness.engine import manifest
 
-    monkeypatch.setattr(manifest, "environment", lambda: 1 / 0)
+    monkeypatch.setattr(manifest, "environment", lambda device: 1 / 0)
 
     code, _, err = harness(*fidelity(photos))
     assert code == 1

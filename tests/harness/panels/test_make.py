@@ -107,7 +107,7 @@ def test_the_pixels_are_those_of_the_pipeline(made):
 
 
 def test_what_is_there_is_used_again(copy, monkeypatch):
-    monkeypatch.setattr(making, "replan", lambda *_: silent("a plan was made"))
+    monkeypatch.setattr(making, "replan", lambda **_: silent("a plan was made"))
     before = (copy.path / "panels" / panels_of(copy)[0].views[2].picture).stat().st_mtime_ns
 
     make_panels(copy, ASKED, PanelOptions(width=700, crop=(0, 0, 20, 20)), silent)
@@ -230,7 +230,7 @@ def test_interrupted_it_keeps_what_is_done(copy, monkeypatch):
     monkeypatch.setattr(viewing, "see", stopped)
     with pytest.raises(KeyboardInterrupt):
         make_panels(copy, ASKED, PanelOptions(width=700), silent)
-    monkeypatch.setattr(making, "replan", lambda *_: silent("a plan was made"))
+    monkeypatch.setattr(making, "replan", lambda **_: silent("a plan was made"))
 
     [panel] = make_panels(
         copy, replace(ASKED, restorers=("jpeg",)), PanelOptions(width=700), silent
