@@ -15,8 +15,9 @@ from restorers.architectures.dagn import DAGN
 from restorers.architectures.dagn.network import DAGNNetwork, restore
 from restorers.training.exchange import MODULES, cost_of_exchange, exchanged
 
-LEAST_COST = {"cigm": -np.inf, "csgm": -np.inf, "cfm": -np.inf}
-"""What the guidance of another photograph of another quality must cost the shipped weights, dB."""
+COST = {"cigm": 0.0005, "csgm": 0.0064, "cfm": -0.0002}
+"""What another photograph's guidance, of another quality, costs the shipped weights, dB: next to
+nothing but for the sensitive guider's, as docs/explanation/dagn.md says."""
 
 SIZES = ((40, 30), (33, 47), (16, 64))
 
@@ -82,4 +83,4 @@ def test_what_another_photographs_guidance_costs_the_shipped_weights(module, rec
     mean = np.mean(cost_of_exchange(network, compressed, originals, module))
 
     record_property("dB", mean)
-    assert mean >= LEAST_COST[module]
+    assert mean == pytest.approx(COST[module], abs=0.001)
