@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harness.report.tables.model import Table
 
-_FORMATS = (*TEXT_FORMATS, "latex", "html", "xlsx")
+_FORMATS = (*TEXT_FORMATS, "json", "latex", "html", "xlsx")
 
 
 def table(
@@ -44,6 +44,10 @@ def table(
     ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="With --number: the paper's figures beside.")
+    ] = False,
+    measured: Annotated[
+        bool,
+        typer.Option("--measured-only", help="With --number: without rows and columns of dashes."),
     ] = False,
     summary: Annotated[
         bool, typer.Option("--summary", help="Over the QFs: mPC, rPC and the share recovered.")
@@ -72,7 +76,7 @@ def table(
     detail: Detail = False,
     draws: Draws = DRAWS,
     format: Annotated[
-        str, typer.Option("--format", help="text, md, csv, latex, html or xlsx.")
+        str, typer.Option("--format", help="text, md, csv, json, latex, html or xlsx.")
     ] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", help="A file instead of the screen.")
@@ -82,7 +86,7 @@ def table(
     if reference_metrics:
         os.environ["HARNESS_REFERENCE_METRICS"] = "1"
     directories = directories or []
-    _check(format, output, number, published, detail, time, standalone, directories)
+    _check(format, output, number, published, measured, detail, time, standalone, directories)
     if summary:
         if number is not None or detail or intervals is not None or format not in TEXT_FORMATS:
             raise UserError(
@@ -95,7 +99,7 @@ def table(
     if number is None:
         built, frame = _run_table(directories, detail, draws)
     else:
-        built, frame = _paper_table(number, directories, draws, published, time)
+        built, frame = _paper_table(number, directories, draws, published, time, measured)
         if format == "csv":
             for line in (*built.heads, *built.notes):  # which it has no place for
                 say(line)
@@ -108,6 +112,7 @@ def _check(
     output: Path | None,
     number: str | None,
     published: bool,
+    measured: bool,
     detail: bool,
     time: bool,
     standalone: bool,
@@ -125,6 +130,8 @@ def _check(
         raise UserError(f"--output {output} is a folder; it needs a file.")
     if standalone and format != "latex":
         raise UserError("--standalone is for --format latex.")
+    if number is None and measured:
+        raise UserError("--measured-only is for --number: a run's own table has nothing else.")
     if number is None and published:
         raise UserError("--published needs --number: the paper's figures stand in its tables.")
     if number is not None and detail:
@@ -170,10 +177,16 @@ def _summary(directories: list[Path], format: str, draws: int) -> str:
 
 
 def _paper_table(
-    number: str, directories: list[Path], draws: int, published: bool, time: bool
+    number: str,
+    directories: list[Path],
+    draws: int,
+    published: bool,
+    time: bool,
+    measured: bool,
 ) -> tuple[Table, Callable[[], pd.DataFrame]]:
     """A table of the paper, and what makes its long form."""
     from harness.report.tables.frames import paper_frame
+    from harness.report.tables.model import measured_only
     from harness.report.tables.paper_layouts import COSTS, LAYOUTS, roman_number
 
     roman = roman_number(number)
@@ -187,6 +200,8 @@ def _paper_table(
 
         runs = [run_directory(path) for path in directories] or [run_directory(None)]
         built = build_paper_table(LAYOUTS[roman], runs, draws, 0, published)
+    if measured:
+        built = measured_only(built)
     return built, partial(paper_frame, built)
 
 
@@ -200,11 +215,14 @@ def _rendered(
 ) -> bytes:
     """The table in a format, as the bytes of a file."""
     from harness.report.tables import excel, html, latex, text
+    from harness.report.tables.frames import table_json
 
     if format == "xlsx":
         return excel.render_workbook(table, frame())
     if format == "csv":
         shown = csv(frame())
+    elif format == "json":
+        shown = table_json(table, frame())
     elif format == "latex":
         shown = latex.render_latex(table, intervals, standalone)
     elif format == "html":

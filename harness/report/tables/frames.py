@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -82,6 +83,18 @@ def paper_frame(table: Table) -> pd.DataFrame:
     """
     numbers = [_number(row, column, table.across) for row in table.rows for column in table.columns]
     return _frame(numbers, [*PAPER_COLUMNS, *(COMPARED if table.comparison else [])])
+
+
+def table_json(table: Table, frame: pd.DataFrame) -> str:
+    """A table as JSON: what stands around it, and its long form, one object a number.
+
+    Args:
+        table: what the frame is of.
+        frame: `run_frame` or `paper_frame` of it; what is empty there is null.
+    """
+    numbers = json.loads(frame.to_json(orient="records", double_precision=15))
+    about = {"name": table.name, "title": table.heads, "legend": table.legend, "notes": table.notes}
+    return json.dumps({**about, "numbers": numbers}, ensure_ascii=False, indent=1) + "\n"
 
 
 def _frame(numbers: list[dict[str, str | float | None]], columns: list[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.analysis.inference import Interval
 from harness.analysis.metrics import CellResult, printed
@@ -192,6 +192,20 @@ class Table:
                 continue
             for kind in (MEASURED, PUBLISHED, DIFFERENCE):
                 yield (*row.labels, kind), kind, row
+
+
+def measured_only(table: Table) -> Table:
+    """The table without the rows and columns in which nothing was measured."""
+    rows = tuple(row for row in table.rows if _measured(row))
+    names = {name for row in rows for name in _measured(row)}
+    groups = tuple(
+        (label, tuple(name for name in columns if name in names)) for label, columns in table.groups
+    )
+    return replace(table, rows=rows, groups=tuple(group for group in groups if group[1]))
+
+
+def _measured(row: Row) -> list[str]:
+    return [name for name, value in row.values.items() if not math.isnan(value)]
 
 
 def text_table(

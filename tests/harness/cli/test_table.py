@@ -1,4 +1,6 @@
 import io
+import json
+import re
 
 import pandas as pd
 import pytest
@@ -21,7 +23,7 @@ def runs(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("format", ["text", "md", "csv", "latex", "html"])
+@pytest.mark.parametrize("format", ["text", "md", "csv", "json", "latex", "html"])
 @pytest.mark.parametrize("number", [[], ["--number", "i"]])
 def test_a_file_holds_what_the_screen_shows(harness, runs, format, number):
     arguments = ["table", "live1", *number, "--format", format, "--draws", 50]
@@ -171,3 +173,30 @@ def test_a_number_of_draws_that_means_nothing_is_refused(harness, draws):
         code, out, err = harness(*command, "--draws", draws)
         assert (code, out) == (2, "")
         assert f"{draws}: give 20 to 100000, or 0 for no intervals." in err
+
+
+def test_json_has_every_number_and_what_is_said_of_them(harness, runs):
+    _, out, _ = harness("table", "live1", "--format", "json", "--draws", 50)
+    _, table, _ = harness("table", "live1", "--format", "csv", "--draws", 50)
+    found = json.loads(out)
+    frame = pd.read_csv(io.StringIO(table))
+
+    assert found["title"][0].startswith("Data set live1")
+    assert any("bootstrap over images, 50 draws" in line for line in found["legend"])
+    assert len(found["numbers"]) == len(frame)
+    for number, (_, row) in zip(found["numbers"], frame.iterrows(), strict=True):
+        assert (number["restorer"], number["metric"]) == (row["restorer"], row["metric"])
+        assert number["value"] == pytest.approx(row["value"], rel=1e-12)
+
+
+def test_a_table_of_the_paper_without_what_nobody_measured(harness, runs):
+    _, whole, _ = harness("table", "live1", "--number", "I", "--draws", 0)
+    code, out, _ = harness("table", "live1", "--number", "I", "--draws", 0, "--measured-only")
+
+    assert code == 0
+    (before, after) = (re.split(r"\n\n", text)[1] for text in (whole, out))
+    assert "SwinIR" in before and "SwinIR" not in after
+    assert "ARCNN" in after and "27.00" in after
+    assert re.findall(r" (?:20|30|40)  ", before) != [] == re.findall(r" (?:20|30|40)  ", after)
+    assert "Not measured" in out or "not measured" in out
+    assert harness("table", "live1", "--measured-only")[0] == 2
