@@ -16,7 +16,7 @@ def figures(
     only: Annotated[
         str | None,
         typer.Option(
-            "--only", help="Names, with commas: quality, rate, cost, classes, recovered; all."
+            "--only", help="Names, with commas: gain, quality, rate, cost, classes, recovered; all."
         ),
     ] = None,
     output: Annotated[

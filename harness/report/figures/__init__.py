@@ -2,6 +2,7 @@
 
 | name | what it shows |
 |---|---|
+| gain | the difference from jpeg against the quality factor |
 | quality | a task's metric against the quality factor |
 | rate | the same against bits per pixel, with BD-rate and BD-metric |
 | cost | gain over jpeg against the seconds of restoring an image |
@@ -22,6 +23,7 @@ from harness.report.figures.data import FigureData
 from harness.report.figures.style import WIDTHS, Style, assign_styles
 
 _MODULES = {
+    "gain": "gain",
     "quality": "accuracy_vs_quality",
     "rate": "rate_distortion",
     "cost": "accuracy_vs_cost",

@@ -72,7 +72,7 @@ def test_letters_stay_letters(figures):
 
     assert b"/FontFile2" in pdf
     assert b"/Type3" not in pdf
-    assert b"mIoU (%)</text>" in svg
+    assert b"mIoU over jpeg (points)</text>" in svg
 
 
 def test_an_svg_element_fits_into_a_page(figures):
@@ -153,7 +153,7 @@ def test_a_run_that_cannot_be_written_to_has_its_figures_elsewhere(harness, tmp_
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--only", "pie"], "Unknown figure 'pie'. Available: quality, rate, cost"),
+        (["--only", "pie"], "Unknown figure 'pie'. Available: gain, quality, rate, cost"),
         (["--format", "gif"], "Unknown format 'gif'. Available: pdf, svg, png."),
         (["--width", "wide"], "Unknown width 'wide'. Available: single, double."),
         (["--qf", "55"], "There is no QF 55 in"),

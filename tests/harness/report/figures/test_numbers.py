@@ -10,7 +10,7 @@ from harness.analysis.bd import bd_frame
 from harness.analysis.bootstrap import load_bootstrap
 from harness.analysis.differences import differences
 from harness.analysis.summaries import summaries
-from harness.report.figures import Absent, FigureData, collect
+from harness.report.figures import Absent, FigureData, collect, gain
 from harness.report.figures import accuracy_vs_cost as cost
 from harness.report.figures import accuracy_vs_quality as quality
 from harness.report.figures import per_class as classes
@@ -124,8 +124,21 @@ def test_cost_shows_the_paired_gain_at_the_median_time(material):
     assert points["dagn"].gain < 0
 
 
+def test_the_gain_at_each_qf_is_the_paired_difference(material):
+    curves = {curve.restorer: curve for curve in gain.gain_curves(material, PLACE)}
+    evidence = load_bootstrap(material.directory, draws=DRAWS)
+
+    assert "jpeg" not in curves
+    for qf, value, interval in zip(*curves["arcnn"][2:], strict=True):
+        base, one = (evidence[f"segmentation/{name}-q{qf:g}"] for name in ("jpeg", "arcnn"))
+        gap = differences(base, one, ["mIoU"], DRAWS)["mIoU"]
+        assert value == pytest.approx(100 * gap.value)
+        assert interval == pytest.approx([100 * end for end in gap.interval])
+    assert max(curves["dagn"].values) < 0
+
+
 def test_negative_gains_and_shares_are_inside_the_panels(material):
-    for name in ("cost", "recovered"):
+    for name in ("gain", "cost", "recovered"):
         figures, lacking = collect(material, [name])
         assert not lacking
         axes = drawn(figures[0]).axes[0]
@@ -231,7 +244,8 @@ def test_one_qf_gives_what_it_can(tmp_path):
     material = FigureData(make_run(tmp_path / "run", qfs=(10,)), draws=DRAWS)
     figures, lacking = collect(material)
 
-    assert {figure.name for figure in figures} == {"cost", "classes-segmentation", "recovered"}
+    names = {"gain", "cost", "classes-segmentation", "recovered"}
+    assert {figure.name for figure in figures} == names
     assert lacking[0] == Absent("quality", "the run has one QF (10), a line needs two")
     assert lacking[1].name == "rate"
     for figure in figures:
@@ -242,6 +256,7 @@ def test_one_qf_gives_what_it_can(tmp_path):
     ("options", "name", "word"),
     [
         ({"leave_out": ["original"]}, "recovered", "not scored"),
+        ({"leave_out": ["jpeg"]}, "gain", "no jpeg"),
         ({"leave_out": ["jpeg"]}, "cost", "no jpeg"),
         ({"leave_out": ["jpeg"]}, "classes", "no jpeg"),
         ({"seconds": False}, "cost", "no time"),
