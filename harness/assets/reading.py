@@ -89,7 +89,7 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
     return data
 
 
-def _read_pieces(file: IO[bytes], most: int, piece: int = 1 << 20) -> bytes:
+def _read_pieces(file: IO[bytes] | gzip.GzipFile, most: int, piece: int = 1 << 20) -> bytes:
     """What a file has, or a little more than ``most`` bytes of it.
 
     A piece at a time, for `read` has memory for all that it is asked for before there is anything.
