@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from typing import Any
 
+from harness.assets.switches import switched_on
 from harness.errors import UserError
 
 VARIABLE = "HARNESS_OFFLINE"
@@ -25,7 +26,7 @@ _ASKED = (
 
 def offline() -> bool:
     """Whether the user wants no network: ``--offline``, or ``HARNESS_OFFLINE=1``."""
-    return os.environ.get(VARIABLE, "") not in ("", "0")
+    return switched_on(VARIABLE)
 
 
 def enforce() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.assets.switches import switched_on
 from harness.errors import UserError
 
 
@@ -31,7 +32,7 @@ _CODE = ("constants.pkl", "model.json")
 
 def code_trusted() -> bool:
     """Whether the user trusts programs: ``--trust-code``, or ``HARNESS_TRUST_CODE=1``."""
-    return os.environ.get(VARIABLE, "") not in ("", "0")
+    return switched_on(VARIABLE)
 
 
 def trust_code() -> None:

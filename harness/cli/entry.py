@@ -45,7 +45,7 @@ def _run_watched() -> None:
 
 
 def _is_run(arguments: list[str]) -> bool:
-    """Whether they compute something: the command is ``run``, and no help or study is asked for."""
+    """Whether they compute a run: the command is ``run``, and it is not to say something alone."""
     words = iter(arguments)
     command = ""
     for word in words:
@@ -54,4 +54,5 @@ def _is_run(arguments: list[str]) -> bool:
         elif not word.startswith("-"):
             command = word
             break
-    return command == "run" and not {"-h", "--help", "--show-study"} & set(arguments)
+    said = {"-h", "--help", "--show-study", "--dry-run"}
+    return command == "run" and not said & set(arguments)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.assets.switches import REFERENCE_METRICS
 from harness.cli.console import (
     TEXT_FORMATS,
     check_format,
@@ -69,7 +70,7 @@ def table(
         bool,
         typer.Option(
             "--reference-metrics",
-            envvar="HARNESS_REFERENCE_METRICS",
+            envvar=REFERENCE_METRICS,
             help="Score boxes by pycocotools itself: the same figures, more slowly.",
         ),
     ] = False,
@@ -84,7 +85,7 @@ def table(
 ) -> None:
     """Print the table of a run directory, or a table of the paper, from records alone."""
     if reference_metrics:
-        os.environ["HARNESS_REFERENCE_METRICS"] = "1"
+        os.environ[REFERENCE_METRICS] = "1"
     directories = directories or []
     _check(format, output, number, published, measured, detail, time, standalone, directories)
     if summary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,14 +10,12 @@ from typing import ClassVar, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.switches import REFERENCE_METRICS, switched_on
 from harness.plugins.dataset import DataSet
 from harness.plugins.drawing import Drawing
 from harness.plugins.record import Record
 from harness.plugins.types import Json, Prediction
 from harness.plugins.vision_model import VisionModel
-
-REFERENCE_METRICS = "HARNESS_REFERENCE_METRICS"
-"""The environment variable that asks for a metric's reference implementation, however slow."""
 
 
 def reference_metrics() -> bool:
@@ -26,7 +23,7 @@ def reference_metrics() -> bool:
 
     A task that has a faster one, which tests hold to the same figures, takes it otherwise.
     """
-    return os.environ.get(REFERENCE_METRICS, "") not in ("", "0")
+    return switched_on(REFERENCE_METRICS)
 
 
 class Sample(ABC):

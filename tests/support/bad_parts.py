@@ -4,24 +4,10 @@
 """
 
 import os
-import signal
-import sys
-import time
+
+from misdeeds import act
 
 from harness.plugins import Restorer
-
-
-def act(kind):
-    if kind == "segfault":
-        signal.raise_signal(signal.SIGSEGV)
-    elif kind == "exit":
-        os._exit(0)
-    elif kind == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif kind == "hang":
-        time.sleep(1000)
-    elif kind == "sys.exit":
-        sys.exit(0)
 
 
 class Bad(Restorer):

@@ -3,36 +3,28 @@
 Arguments: workers, seconds an image may take, images. Records are lines of the file ``records``.
 """
 
-import ctypes
 import os
-import signal
 import sys
 import threading
 import time
 from pathlib import Path
 
+from misdeeds import act
+
 from harness.engine.heartbeats import attach
 
 
-def act(image):
+def compute(image):
     kind = image.partition("-")[0]
-    if kind == "segfault":
-        signal.raise_signal(signal.SIGSEGV)
-    elif kind == "null":
-        ctypes.string_at(0)
-    elif kind == "exit":
-        os._exit(0)
-    elif kind == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif kind == "hang":
-        time.sleep(1000)
-    elif kind == "once":  # killed from outside, say
+    if kind == "once":  # killed from outside, say
         mark = Path("killed")
         if not mark.exists():
             mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            act("kill")
     elif kind == "slow":
         time.sleep(0.3)
+    else:
+        act(kind)
 
 
 class Walk:
@@ -51,7 +43,7 @@ class Walk:
     def compute(self, image):
         self.channel.begin("here", image, ["cell"], "bad")
         self.channel.step("restorer bad", ["cell"], 100)
-        act(image)
+        compute(image)
         self.file.write(f"{image}\twell\n")
         self.channel.end(["cell"])
 

@@ -16,6 +16,7 @@ from harness.cli.entry import _is_run
         ("table run", False),
         ("run --help", False),
         ("run --show-study", False),
+        ("run --dry-run", False),
         ("", False),
     ],
 )

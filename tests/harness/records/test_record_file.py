@@ -13,10 +13,10 @@ from runs import RunBuilder, fidelity_record
 from harness.analysis.comparison.comparison import compare
 from harness.analysis.comparison.operands import parse_operands
 from harness.analysis.metrics import cell_state_hash, measure
+from harness.assets.switches import REFERENCE_METRICS
 from harness.engine import local
 from harness.errors import HarnessError
 from harness.plugins import Record
-from harness.plugins.task import REFERENCE_METRICS
 from harness.records import record_file, schema
 from harness.records.run_directory import RunDirectory
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from coco_tools import detections
 
-from harness.plugins.task import REFERENCE_METRICS
+from harness.assets.switches import REFERENCE_METRICS
 from tasks.detection.metric import coco, matches
 
 CATEGORIES = ({"id": 4, "name": "cat"}, {"id": 1, "name": "dog"}, {"id": 9, "name": "cup"})
