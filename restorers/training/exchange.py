@@ -66,7 +66,10 @@ def cost_of_exchange(
             own, other = guides[index], guides[(index + 1) % len(guides)]
             height, width = original.shape[:2]
             right, wrong = (
-                psnr(original, to_pixels(network.decode(image, guidance), given)[:height, :width])
+                psnr(
+                    original,
+                    to_pixels(network.decode(image, guidance)[:, :, :height, :width], given),
+                )
                 for guidance in (own, exchanged(own, other, module))
             )
             losses.append(right - wrong)
