@@ -82,5 +82,5 @@ def test_what_another_photographs_guidance_costs_the_shipped_weights(module, rec
 
     mean = np.mean(cost_of_exchange(network, compressed, originals, module))
 
-    record_property("dB", mean)
+    record_property("dB", float(mean))
     assert mean == pytest.approx(COST[module], abs=0.001)
