@@ -288,6 +288,7 @@ def run(
         "seed": seed,
     }
     check_format(format)
+    allowed_failures(max_failures, 1)  # a mistake is said before anything is loaded
     name_code(name for item in restorers or () for name in item.split(","))
     merged = read_study(study, flags)
     if show_study:
@@ -320,7 +321,6 @@ def run(
         )
     if dry_run:
         return
-    allowed_failures(max_failures, 1)  # a mistake is said before anything is loaded
     watch = context.find_object(Watch) or UNWATCHED
     watch.limit(image_timeout)
     run_studies(merged, options, watch)
