@@ -174,7 +174,8 @@ def _sources(file: Path) -> dict[str, str]:
     folder = file.resolve().parent
     files = {file.resolve()}
     for module in list(sys.modules.values()):
-        source = getattr(module, "__file__", None)
+        # Not getattr: modules that import others when they are asked for something may fail to.
+        source = vars(module).get("__file__") if isinstance(module, ModuleType) else None
         if isinstance(source, str) and source.endswith(".py"):
             path = Path(source)
             is_here = path.is_absolute() and path.resolve().is_relative_to(folder)

@@ -104,7 +104,12 @@ def test_the_pages_defaults_are_the_recipes():
         parts = re.split(r", (?=[^,]*$)", defaults) if "," in names else [defaults]
         for name, default in zip(plain(names).split(", "), parts, strict=False):
             said[name] = plain(default)
-    in_words = {"as the auto-encoder's": (None,), "none": (None, ()), "a quarter of steps": (None,), "warm_up 100": (100,)}
+    in_words = {
+        "as the auto-encoder's": (None,),
+        "none": (None, ()),
+        "a quarter of steps": (None,),
+        "warm_up 100": (100,),
+    }
     checked = 0
     for name, default in said.items():
         if not default or name not in fields:
