@@ -10,7 +10,7 @@ from harness._version import __version__
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.records.schema import Manifest
-from harness.report.page.provenance import citation_line, used_assets
+from harness.report.page.provenance import METHOD, citation_line, used_assets
 
 _LONG = re.compile(
     r"(?P<authors>[^:]+?): '?(?P<title>.+?)'?\. (?:(?P<venue>[^.]+?),? )?(?P<year>(?:19|20)\d\d)\b"
@@ -23,11 +23,6 @@ _SHORT = re.compile(
     r"(?:(?P<arxiv>arXiv [\d.]+), |(?P<venue>.+?) )(?P<year>\d{4})\.?"
 )
 """``He et al., Deep Residual Learning for Image Recognition, CVPR 2016``."""
-
-METHOD = (
-    "Ma, Zhao, Peng, Tian: Sensitivity Decouple Learning for Image Compression Artifacts "
-    "Reduction. IEEE Transactions on Image Processing, 2024 (arXiv 2405.09291)."
-)
 
 _DATA = {
     "coco": "Lin et al.: Microsoft COCO: Common Objects in Context. ECCV 2014 (arXiv 1405.0312).",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.differences import differences
 from harness.analysis.inference import Interval
-from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE
 from harness.records.schema import Manifest
 from harness.report.figures.axes import draw_points, legend_below, log_axis, panel_grid
@@ -17,7 +15,6 @@ from harness.report.figures.data import (
     PanelKey,
     axis_label,
     join,
-    scaled_interval,
     task_class,
 )
 from harness.report.figures.style import BLACK
@@ -39,18 +36,12 @@ class Point(NamedTuple):
 
 def cost_points(data: FigureData, panel: PanelKey) -> list[Point]:
     """The restorers of a panel whose time was recorded, at the figure's QF."""
-    task, metric = task_class(panel[0]), data.metric(panel[0])
-    at_qf = data.grid_at(panel, data.chosen_qf(panel))
+    qf = data.chosen_qf(panel)
     points = []
-    for name, result in at_qf.items():
-        if name == BASELINE or BASELINE not in at_qf:
-            continue
-        seconds = data.size(result).seconds
-        gains = differences(at_qf[BASELINE], result, [metric], data.draws, data.seed)
-        if seconds > 0 and metric in gains:
-            gain = scaled(task, metric, gains[metric].value)
-            ends = scaled_interval(task, metric, gains[metric].interval)
-            points.append(Point(name, seconds, gain, ends))
+    for name, result in data.grid_at(panel, qf).items():
+        seconds, gain = data.size(result).seconds, data.gain(panel, name, qf)
+        if seconds > 0 and gain is not None:
+            points.append(Point(name, seconds, *gain))
     return points
 
 

@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 from harness.analysis.bootstrap import BootstrapResult, load_bootstrap
+from harness.analysis.differences import differences
 from harness.analysis.inference import LEVEL, Interval
 from harness.analysis.metrics import GROUPS, headline, scaled
 from harness.analysis.resampling import DRAWS
-from harness.plugins import registry
+from harness.analysis.significance import BASELINE
+from harness.plugins import Record, registry
 from harness.plugins.task import Task
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
@@ -33,6 +35,12 @@ class FigureSize(NamedTuple):
 
     bpp: float
     seconds: float
+
+
+def restoring_seconds(records: Iterable[Record]) -> float:
+    """The median time of restoring an image while the run computed; NaN where none was recorded."""
+    seconds = [record.seconds["restore"] for record in records if "restore" in record.seconds]
+    return statistics.median(seconds) if seconds else math.nan
 
 
 class MetricCurve(NamedTuple):
@@ -136,6 +144,21 @@ class FigureData:
         ends = scaled_interval(task, metric, result.interval(metric))
         return scaled(task, metric, result.values[metric]), ends
 
+    def gain(self, panel: PanelKey, restorer: str, qf: int) -> tuple[float, Interval] | None:
+        """The paired difference of a restorer from `BASELINE`, in the printed unit of the panel.
+
+        None for `BASELINE` itself, and where one of the two has no numbers.
+        """
+        at_qf, metric = self.grid_at(panel, qf), self.metric(panel[0])
+        if restorer == BASELINE or BASELINE not in at_qf or restorer not in at_qf:
+            return None
+        pair = (at_qf[BASELINE], at_qf[restorer], [metric], self.draws, self.seed)
+        found = differences(*pair).get(metric)
+        if found is None:
+            return None
+        task = task_class(panel[0])
+        return scaled(task, metric, found.value), scaled_interval(task, metric, found.interval)
+
     def qfs(self, panel: PanelKey) -> list[int]:
         """The QFs of a panel, rising."""
         return sorted({qf for cells in self.grid(panel).values() for qf in cells})
@@ -151,10 +174,8 @@ class FigureData:
         if key not in self._sizes:
             by_image = self.directory.records(result.cell)
             records = [by_image[image] for image in result.images]
-            seconds = [r.seconds["restore"] for r in records if "restore" in r.seconds]
             bpp = [math.nan if r.bpp is None else r.bpp for r in records]
-            median = statistics.median(seconds) if seconds else math.nan
-            self._sizes[key] = FigureSize(math.fsum(bpp) / len(bpp), median)
+            self._sizes[key] = FigureSize(math.fsum(bpp) / len(bpp), restoring_seconds(records))
         return self._sizes[key]
 
     def _order(self, name: str) -> tuple[int, int, str]:

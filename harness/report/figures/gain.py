@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.analysis.differences import differences
-from harness.analysis.metrics import scaled
 from harness.analysis.significance import BASELINE
 from harness.report.figures.axes import dodge, draw_points, legend_below, panel_grid
 from harness.report.figures.base import Absent, Figure
@@ -16,7 +14,6 @@ from harness.report.figures.data import (
     PanelKey,
     axis_label,
     join,
-    scaled_interval,
     task_class,
 )
 from harness.report.figures.style import BLACK
@@ -28,19 +25,11 @@ NAME = "gain"
 
 
 def gain_curves(data: FigureData, panel: PanelKey) -> list[MetricCurve]:
-    """The paired differences of a panel from `BASELINE` over the QF, in the printed unit."""
-    task, metric = task_class(panel[0]), data.metric(panel[0])
-    grid = data.grid(panel)
-    baseline = grid.get(BASELINE, {})
+    """`FigureData.gain` of each restorer of a panel over the QF."""
     curves = []
-    for name, cells in grid.items():
-        points = []
-        for qf in sorted(set(cells) & set(baseline)):
-            pair = (baseline[qf], cells[qf], [metric], data.draws, data.seed)
-            found = differences(*pair).get(metric)
-            if name != BASELINE and found is not None:
-                ends = scaled_interval(task, metric, found.interval)
-                points.append((float(qf), scaled(task, metric, found.value), ends))
+    for name, cells in data.grid(panel).items():
+        gains = {qf: data.gain(panel, name, qf) for qf in cells}
+        points = [(float(qf), *gain) for qf, gain in gains.items() if gain is not None]
         if points:
             places, values, intervals = zip(*points, strict=True)
             curves.append(MetricCurve(panel[1], name, [*places], [*values], [*intervals]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from harness.plugins.types import Json
 from harness.records.run_directory import RunDirectory
 from harness.records.schema import Manifest
 from harness.report.answer import Milliseconds, answers
+from harness.report.figures.data import restoring_seconds
 from harness.report.page.grid import PageTable
 from harness.report.page.images import Failure, group_failures, image_data
 from harness.report.page.prose import (
@@ -122,14 +123,10 @@ def describe_page(
 
 
 def _milliseconds(directory: RunDirectory, results: Sequence[CellResult]) -> Milliseconds:
-    """The median time of restoring an image, as it was while the run computed."""
-    found = {}
-    for result in results:
-        records = directory.records(result.cell).values()
-        seconds = [r.seconds["restore"] for r in records if "restore" in r.seconds]
-        if seconds and result.cell.qf is not None:
-            found[result.cell.key] = 1000 * statistics.median(seconds)
-    return found
+    """What restoring an image takes in each compressed cell whose times were recorded."""
+    compressed = [result.cell for result in results if result.cell.qf is not None]
+    seconds = {c.key: restoring_seconds(directory.records(c).values()) for c in compressed}
+    return {key: 1000 * value for key, value in seconds.items() if not math.isnan(value)}
 
 
 def _legend(table: Table, draws: int) -> tuple[str, ...]:

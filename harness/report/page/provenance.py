@@ -17,8 +17,8 @@ from harness.study.study import Study
 from harness.text import join_words
 
 METHOD = (
-    "Ma et al., Sensitivity Decouple Learning for Image Compression Artifacts Reduction, "
-    "IEEE Transactions on Image Processing, 2024"
+    "Ma, Zhao, Peng, Tian: Sensitivity Decouple Learning for Image Compression Artifacts "
+    "Reduction. IEEE Transactions on Image Processing, 2024 (arXiv 2405.09291)"
 )
 """What the evaluation follows."""
 
