@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import inspect
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError, UserError
+from harness.errors import PART_FAILURES, HarnessError, UserError
 from harness.plugins import registry
 from harness.plugins.registry import Registry
 
@@ -69,11 +72,36 @@ def _described(entries: Registry[object], name: str) -> str:
     foreign = "" if origins[0].startswith(f"{_OURS} ") else f" ({origins[0]})"
     if entries.kind == "trainer":  # functions, whose modules import torch
         return foreign.strip()
+    said = _written_docstring(entries.entry(name).target)
+    if said is None:
+        try:
+            said = inspect.getdoc(entries.get(name)) or ""
+        except HarnessError as error:
+            return str(error)
+    return said.partition("\n")[0] + foreign
+
+
+def _written_docstring(target: str) -> str | None:
+    """The docstring of a class as it stands in its module's source, which is not run.
+
+    None where it is not to be had so, because the class is made or inherits its words.
+    """
+    module, _, attribute = target.partition(":")
     try:
-        thing = entries.get(name)
-    except HarnessError as error:
-        return str(error)
-    return (inspect.getdoc(thing) or "").partition("\n")[0] + foreign
+        found = importlib.util.find_spec(module)
+        if found is None or found.origin is None:
+            return None
+        for node in _parsed(found.origin).body:
+            if isinstance(node, ast.ClassDef) and node.name == attribute:
+                return ast.get_docstring(node)
+    except (*PART_FAILURES, SyntaxError):
+        return None
+    return None
+
+
+@cache
+def _parsed(path: str) -> ast.Module:
+    return ast.parse(Path(path).read_bytes())
 
 
 def show_lines(name: str, full: bool = False) -> Iterator[str]:
