@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.assets.programs import name_code
+from harness.cli import run_options
 from harness.cli.console import check_format, print_table, say, write
-from harness.cli.help import names_of
-from harness.cli.options import DEVICES, DRAWS, Detail, Draws, Format
+from harness.cli.options import DRAWS, Detail, Draws, Format
 from harness.engine import MAX_EQUAL_FAILURES
 from harness.engine.heartbeats import UNWATCHED, Watch
 from harness.errors import UserError
@@ -25,238 +25,37 @@ if TYPE_CHECKING:
 _SHOWN = 5
 """Failed images and stopped cells that are named."""
 
-_TASKS = "detection, segmentation, classification, fidelity; several with commas."
-_WHAT, _ON, _HOW = "What is measured", "On which images", "How it runs"
-_FAILING = "Where images fail"
-
 
 def run(
     context: typer.Context,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task",
-            metavar="NAMES",
-            autocompletion=names_of("tasks"),
-            help=f"{_TASKS} [default: detection]",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    qf: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--qf",
-            metavar="NUMBERS",
-            help="Quality factors of JPEG, or of --codec; 10-40:10 is 10,20,30,40, the default.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    restorers: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--restorers",
-            metavar="NAMES",
-            autocompletion=names_of("restorers"),
-            help="Names, weights files, NET.py:CLASS@WEIGHTS, or all, the default.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            metavar="NAMES",
-            autocompletion=names_of("models"),
-            help="Vision model of a task: a name or a file; the data set's own by default.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    codec: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--codec",
-            metavar="NAMES",
-            autocompletion=names_of("codecs"),
-            help="What degrades the images. [default: jpeg]",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    study: Annotated[
-        Path | None,
-        typer.Option(
-            "--study",
-            help="A study as YAML, or `embedded`, `table_v`; options are laid over it.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    nearest_qf: Annotated[
-        bool,
-        typer.Option(
-            "--nearest-qf",
-            help="A QF without a checkpoint takes the nearest one's.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
-    luma: Annotated[
-        bool,
-        typer.Option(
-            "--luma",
-            help="Compress and score luma alone (task fidelity).",
-            rich_help_panel=_WHAT,
-        ),
-    ] = False,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", help="Seeds every generator. [default: 0]", rich_help_panel=_WHAT),
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            autocompletion=names_of("datasets"),
-            help="A name, coco, voc, a path to images or annotations, or auto, the default.",
-            rich_help_panel=_ON,
-        ),
-    ] = None,
-    images: Annotated[
-        str | None,
-        typer.Option(
-            "--images",
-            help="With --dataset FILE.json: the images' folder.",
-            rich_help_panel=_ON,
-        ),
-    ] = None,
-    masks: Annotated[
-        str | None,
-        typer.Option(
-            "--masks",
-            help="With --dataset IMAGES: the masks' folder.",
-            rich_help_panel=_ON,
-        ),
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option("--classes", help="File of class names, one a line.", rich_help_panel=_ON),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="List of images of a VOC-layout folder.", rich_help_panel=_ON),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit", help="Only the first N images; all by default.", rich_help_panel=_ON
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            "--shard",
-            metavar="I/N",
-            help="Every N-th image alone, into a folder of its own; see `harness merge`.",
-            rich_help_panel=_ON,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            help="Run directory. [default: results/runs/<study>]",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Say what there is to compute and how long it takes.",
-            rich_help_panel=_HOW,
-        ),
-    ] = False,
-    show_study: Annotated[
-        bool,
-        typer.Option("--show-study", help="Print the merged study and stop.", rich_help_panel=_HOW),
-    ] = False,
-    device: Annotated[
-        str,
-        typer.Option(
-            "--device",
-            metavar="NAME",
-            help=f"Where the models run: {DEVICES}",
-            rich_help_panel=_HOW,
-        ),
-    ] = "cpu",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            help="Images at a time; the cores by default, up to 8.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            "--tile",
-            help="Side of the restorers' tiles, pixels; 0: never in tiles. By default each "
-            "restorer decides.",
-            rich_help_panel=_HOW,
-        ),
-    ] = None,
-    no_sanity_check: Annotated[
-        bool,
-        typer.Option(
-            "--no-sanity-check",
-            "--no-gate",
-            help="Go on where a model misses its published score.",
-            rich_help_panel=_HOW,
-        ),
-    ] = False,
-    retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            help="Compute images again that failed before.",
-            rich_help_panel=_FAILING,
-        ),
-    ] = False,
-    fail_fast: Annotated[
-        bool,
-        typer.Option(
-            "--fail-fast", help="Stop at the first image that fails.", rich_help_panel=_FAILING
-        ),
-    ] = False,
-    max_failures: Annotated[
-        str | None,
-        typer.Option(
-            "--max-failures",
-            metavar="N|SHARE",
-            help="Stop when more images than that failed: 10, or 5%; never by default.",
-            rich_help_panel=_FAILING,
-        ),
-    ] = None,
-    max_equal_failures: Annotated[
-        int,
-        typer.Option(
-            "--max-equal-failures",
-            min=0,
-            metavar="N",
-            help="N images in a row that fail alike stop a cell; 0: never.",
-            rich_help_panel=_FAILING,
-        ),
-    ] = MAX_EQUAL_FAILURES,
-    image_timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--image-timeout",
-            min=0,
-            metavar="SECONDS",
-            help="An image that takes longer has failed; 0: never. Ten times the slowest so far "
-            "by default, a minute at least.",
-            rich_help_panel=_FAILING,
-        ),
-    ] = None,
+    task: run_options.Task = None,
+    qf: run_options.Qf = None,
+    restorers: run_options.Restorers = None,
+    model: run_options.Model = None,
+    codec: run_options.Codec = None,
+    study: run_options.Study = None,
+    nearest_qf: run_options.NearestQf = False,
+    luma: run_options.Luma = False,
+    seed: run_options.Seed = None,
+    dataset: run_options.Dataset = None,
+    images: run_options.Images = None,
+    masks: run_options.Masks = None,
+    classes: run_options.Classes = None,
+    split: run_options.Split = None,
+    limit: run_options.Limit = None,
+    shard: run_options.Shard = None,
+    output: run_options.Output = None,
+    dry_run: run_options.DryRun = False,
+    show_study: run_options.ShowStudy = False,
+    device: run_options.Device = "cpu",
+    workers: run_options.Workers = None,
+    tile: run_options.Tile = None,
+    no_sanity_check: run_options.NoSanityCheck = False,
+    retry_failed: run_options.RetryFailed = False,
+    fail_fast: run_options.FailFast = False,
+    max_failures: run_options.MaxFailures = None,
+    max_equal_failures: run_options.MaxEqualFailures = MAX_EQUAL_FAILURES,
+    image_timeout: run_options.ImageTimeout = None,
     detail: Detail = False,
     draws: Draws = DRAWS,
     format: Format = "text",
