@@ -1,6 +1,7 @@
 """Every restorer on a CUDA device that is faked: what is left on the wrong one raises."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from fake_cuda import CUDA, fake_cuda
 from torch import nn
 
 from harness.api.callables import ModuleRunner
+from harness.assets.programs import name_code
 from harness.images.jpeg import Jpeg
 from harness.plugins import as_restored, registry
 from restorers.architectures.arcnn.network import ARCNNNetwork, restore_plane
@@ -17,6 +19,7 @@ from restorers.architectures.fbcnn.network import restore_luma
 from restorers.common.tiling import Tile
 from restorers.formats.base import Loaded, NetworkFile
 from restorers.formats.onnx import OnnxRestorer
+from restorers.formats.python_code import PythonCode
 
 NAMES = ("arcnn", "dmcnn", "qgac", "fbcnn", "swinir", "ipt", "dagn")
 NEVER = ("arcnn", "ipt")
@@ -105,6 +108,38 @@ def test_a_file_of_the_users_runs_where_it_is_placed(channels, tile, monkeypatch
         restored = restorer.restore(picture())
         assert restorer._loaded.apply.weight.device.type == "cuda"
     assert restored.shape == (24, 64, 3)
+
+
+OWN_CODE = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, image):
+        return self.layer(image)
+
+def inverted(rgb):
+    return 255 - rgb
+"""
+
+
+@pytest.mark.parametrize("name", ["Net", "inverted"])
+def test_a_network_or_function_in_python_runs_where_it_is_placed(name, monkeypatch, tmp_path):
+    path = tmp_path / "net.py"
+    path.write_text(OWN_CODE)
+    monkeypatch.setattr("harness.assets.programs._named", set())
+    name_code([str(path)])
+    restorer = PythonCode.open(Path(f"{path}:{name}"))
+    # One that is made while devices are faked could not be moved.
+    layer = nn.Conv2d(3, 3, 3, padding=1).requires_grad_(False)
+    monkeypatch.setattr("restorers.formats.python_code.made", lambda thing, spec: layer)
+    restorer.prepare(10)
+    with fake_cuda(monkeypatch):
+        assert restorer.place(CUDA) == CUDA
+        assert restorer.restore(picture()).shape == (24, 64, 3)
 
 
 def test_onnx_files_stay_on_the_cpu(tmp_path):
